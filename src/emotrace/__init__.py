@@ -1,0 +1,1 @@
+"""Speech emotion recognition that shows where in time the emotion is."""
