@@ -1,0 +1,44 @@
+# `make demo` and `make test` need Python 3.11 or newer and a package registry; they build the rest in .venv.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python, \
+    $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo test lint format clean
+
+help:
+	@echo 'make demo    the main job on the built-in synthetic corpus'
+	@echo 'make test    lint, doctests and tests'
+	@echo 'make lint    ruff, mypy and import-linter alone'
+	@echo 'make format  put imports and layout right'
+	@echo 'make clean   remove .venv and what the tools cached'
+
+demo: $(READY)
+	$(BIN)/emotrace demo
+
+# Tiny models gain nothing from many threads, and a large machine loses much by them.
+test: lint
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# constraints.txt pins torch too: an open range would bring several gigabytes of CUDA.
+$(READY): pyproject.toml constraints.txt
+	@test -n '$(PYTHON)' || { echo 'found no Python 3.11 or newer; install one, or say make PYTHON=/path/to/python' >&2; exit 2; }
+	@echo 'building .venv with $(PYTHON): minutes the first time'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
