@@ -1,0 +1,111 @@
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from emotrace.corpora import Fold, Utterance, leave_one_speaker_out, speaker_groups, split
+from emotrace.errors import CorpusError
+
+SPEAKERS = [f"{i:02}" for i in range(1, 13)]
+
+
+def utterances(speakers):
+    names = [(speaker, f"{speaker}-{i}.wav") for speaker in speakers for i in range(3)]
+    return [Utterance(name, Path(name), "anger", "A", speaker) for speaker, name in names]
+
+
+@pytest.mark.parametrize(
+    "folds",
+    [leave_one_speaker_out(SPEAKERS), speaker_groups(SPEAKERS, 6), speaker_groups(SPEAKERS, 5)],
+    ids=["one out", "six groups", "five groups"],
+)
+class TestEveryScheme:
+    def test_no_speaker_is_in_two_parts(self, folds):
+        for fold in folds:
+            for one, other in combinations((fold.train, fold.validation, fold.test), 2):
+                assert not set(one) & set(other)
+
+    def test_all_speakers_take_part_in_each_fold(self, folds):
+        for fold in folds:
+            assert sorted(fold.train + fold.validation + fold.test) == SPEAKERS
+
+    def test_every_speaker_is_tested_exactly_once(self, folds):
+        assert sorted(speaker for fold in folds for speaker in fold.test) == SPEAKERS
+
+    def test_every_utterance_lands_in_exactly_one_part(self, folds):
+        everything = utterances(SPEAKERS)
+        for fold in folds:
+            parts = split(everything, fold)
+            names = [utterance.name for utterance in parts.train + parts.validation + parts.test]
+            assert sorted(names) == sorted(utterance.name for utterance in everything)
+
+
+def test_the_next_two_speakers_validate_cyclically():
+    folds = leave_one_speaker_out(["03", "08", "09", "10", "11"])
+    assert folds[0].validation == ("08", "09")
+    assert folds[4].validation == ("03", "08")
+    assert folds[4].train == ("09", "10")
+
+
+def test_six_folds_of_twelve_actors_are_neighbours():
+    folds = speaker_groups(SPEAKERS, 6)
+    assert [fold.test for fold in folds][:2] == [("01", "02"), ("03", "04")]
+    assert folds[5].validation == ("01", "02")
+
+
+def test_six_folds_of_24_actors_validate_on_the_next_folds_first_two():
+    actors = [f"{i:02}" for i in range(1, 25)]
+    first = speaker_groups(actors, 6)[0]
+    assert first.test == ("01", "02", "03", "04")
+    assert first.validation == ("05", "06")
+    assert len(first.train) == 18
+
+
+def test_groups_differ_by_one_speaker_at_most():
+    sizes = [len(fold.test) for fold in speaker_groups(SPEAKERS, 5)]
+    assert sorted(sizes) == [2, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [(("a", "b"), ("b",), ("c",)), (("a",), ("b",), ("a",)), (("a", "a"), ("b",), ("c",))],
+)
+def test_a_speaker_twice_in_a_fold_is_refused(train, validation, test):
+    with pytest.raises(CorpusError, match="exactly one part"):
+        Fold("x", train, validation, test)
+
+
+@pytest.mark.parametrize("empty", ["train", "validation", "test"])
+def test_an_empty_part_is_refused(empty):
+    parts = {"train": ("a",), "validation": ("b",), "test": ("c",)} | {empty: ()}
+    with pytest.raises(CorpusError, match=f"no speaker in {empty}"):
+        Fold("x", **parts)
+
+
+def test_too_few_speakers_are_refused_with_the_reason():
+    with pytest.raises(CorpusError, match=r"3 speakers \(a, b, c\).*disjoint speakers, at least 4"):
+        leave_one_speaker_out(["a", "b", "c"])
+    with pytest.raises(CorpusError, match="at least 6 for 6 folds"):
+        speaker_groups(["a", "b", "c"], 6)
+
+
+def test_two_folds_cannot_validate():
+    with pytest.raises(CorpusError, match="at least 3"):
+        speaker_groups(SPEAKERS, 2)
+
+
+def test_a_repeated_speaker_is_refused():
+    with pytest.raises(CorpusError, match="listed twice"):
+        leave_one_speaker_out(["a", "a", "b", "c"])
+
+
+def test_a_speaker_outside_the_fold_is_refused():
+    fold = leave_one_speaker_out(["01", "02", "03", "04"])[0]
+    with pytest.raises(CorpusError, match=r"05-0.wav is by speaker 05"):
+        split(utterances(SPEAKERS[:5]), fold)
+
+
+def test_a_part_without_utterances_is_refused():
+    fold = leave_one_speaker_out(["01", "02", "03", "04"])[0]
+    with pytest.raises(CorpusError, match="no utterance for train"):
+        split(utterances(["01", "02", "03"]), fold)
