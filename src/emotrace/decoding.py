@@ -1,0 +1,229 @@
+"""Frame posteriors to a label, its scores and its timeline. NumPy only, in the log domain.
+
+Posteriors are natural logarithms of shape (frame, class), with K emotions first and the blank last, as
+connectionist temporal classification (CTC) has them: Graves et al. (2006), "Connectionist temporal
+classification". An impossible class is -inf. All sums are in double precision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emotrace.timeline import Span, Timeline
+
+Floats = npt.NDArray[np.float64]
+
+# Stands for -inf where finite numbers are needed to rank paths that are all impossible.
+_LEAST_LOG = -1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames `start` to `stop - 1` that a path gives to one emotion, `label` being its index."""
+
+    label: int
+    start: int
+    stop: int
+
+
+def class_log_likelihoods(log_posteriors: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Floats:
+    """Log p(l_c | X) of each one-emotion sequence l_c = (c), exactly, over every path blank* c+ blank*.
+
+    A frame is a 3 x 3 upper triangular matrix of steps between the states 'before', 'in' and 'after' the
+    emotion; the product of all of them, taken by halves, is the forward algorithm without a loop over time.
+
+    Args:
+        log_posteriors: shape (..., frame, K + 1), blank last
+        lengths: number of real frames, shape (...); the rest is padding. None: all are real
+
+    Returns:
+        log-likelihoods of shape (..., K)
+
+    >>> p = np.array([[0.5, 0.1, 0.4], [0.2, 0.3, 0.5]])  # two frames, two emotions
+    >>> np.exp(class_log_likelihoods(np.log(p))).round(3)  # 0.5*0.2 + 0.5*0.5 + 0.4*0.2, and so on
+    array([0.43, 0.2 ])
+    """
+    x = np.asarray(log_posteriors, dtype=np.float64)
+    frames = x.shape[-2]
+    real = np.arange(frames) < (frames if lengths is None else np.asarray(lengths)[..., None])
+    power_of_two = 1 << max(0, frames - 1).bit_length()
+    shape = (*x.shape[:-2], power_of_two, x.shape[-1] - 1)
+
+    def steps(log_probability: Floats | float, where_no_frame: float) -> Floats:
+        all_frames = np.full(shape, where_no_frame)
+        all_frames[..., :frames, :] = np.where(real[..., None], log_probability, where_no_frame)
+        return all_frames
+
+    # The entries of the matrices; 'after to after' is all blank too, so it equals 'before to before'.
+    before_before, before_in = steps(x[..., -1:], 0.0), steps(x[..., :-1], -np.inf)
+    in_in, in_after = steps(x[..., :-1], 0.0), steps(x[..., -1:], -np.inf)
+    before_after = np.full(shape, -np.inf)
+    while before_in.shape[-2] > 1:
+        (bb, bb2), (bi, bi2), (ba, ba2), (ii, ii2), (ia, ia2) = (
+            (entry[..., 0::2, :], entry[..., 1::2, :])
+            for entry in (before_before, before_in, before_after, in_in, in_after)
+        )
+        before_before, in_in = bb + bb2, ii + ii2
+        before_in = np.logaddexp(bb + bi2, bi + ii2)
+        before_after = np.logaddexp(np.logaddexp(bb + ba2, bi + ia2), ba + bb2)
+        in_after = np.logaddexp(ii + ia2, ia + bb2)
+    likelihoods: Floats = np.logaddexp(before_in, before_after)[..., 0, :]
+    return likelihoods
+
+
+def sequence_log_likelihood(log_posteriors: npt.ArrayLike, labels: Sequence[int]) -> float:
+    """Log p(labels | X) of any sequence of emotions, by the forward algorithm of Graves et al. (2006), 4.1.
+
+    An empty sequence is the all-blank path; a repeated emotion needs a blank between its two runs.
+
+    Args:
+        log_posteriors: shape (frame, K + 1), blank last
+        labels: emotions as indices 0 … K - 1
+
+    Raises:
+        ValueError: if a label is not one of the K emotions
+
+    >>> half = np.log(np.full((3, 2), 0.5))  # one emotion and blank
+    >>> float(np.exp(sequence_log_likelihood(half, [0, 0])).round(3))  # only: emotion, blank, emotion
+    0.125
+    """
+    x = np.asarray(log_posteriors, dtype=np.float64)
+    blank = x.shape[-1] - 1
+    if any(not 0 <= label < blank for label in labels):
+        raise ValueError(f"expected labels from 0 to {blank - 1}, found {list(labels)}")
+    states = np.full(2 * len(labels) + 1, blank)
+    states[1::2] = labels
+    # From an emotion one may go straight to the next one, past the blank between, if they differ.
+    may_skip = np.zeros(len(states), dtype=bool)
+    may_skip[3::2] = states[3::2] != states[1:-2:2]
+    forward = np.full(len(states), -np.inf)
+    forward[0] = 0.0
+    for frame in x:
+        stepped = np.logaddexp(forward, np.concatenate([[-np.inf], forward[:-1]]))
+        skipped = np.concatenate([[-np.inf, -np.inf], forward[:-2]])[: len(states)]
+        forward = np.where(may_skip, np.logaddexp(stepped, skipped), stepped) + frame[states]
+    return float(np.logaddexp.reduce(forward[-2:]))
+
+
+def best_path(log_posteriors: npt.ArrayLike) -> tuple[Run, ...]:
+    """The most likely class of each frame, collapsed to runs of one emotion; blanks separate runs.
+
+    >>> best_path(np.log([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]]))
+    (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
+    """
+    x = np.asarray(log_posteriors, dtype=np.float64)
+    if not len(x):
+        return ()
+    path = x.argmax(axis=-1)
+    edges = np.flatnonzero(np.diff(path)) + 1
+    starts, stops = np.concatenate([[0], edges]), np.concatenate([edges, [len(path)]])
+    blank = x.shape[-1] - 1
+    return tuple(
+        Run(int(path[start]), int(start), int(stop))
+        for start, stop in zip(starts, stops, strict=True)
+        if path[start] != blank
+    )
+
+
+def majority_vote(log_posteriors: npt.ArrayLike) -> int | None:
+    """The emotion that wins most frames of the best path, blanks aside: Han et al. (2018).
+
+    Of emotions that win as many frames, the one with the lower index; None where every frame is blank.
+
+    >>> majority_vote(np.log([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]]))
+    1
+    """
+    x = np.asarray(log_posteriors, dtype=np.float64)
+    votes = np.bincount(x.argmax(axis=-1), minlength=x.shape[-1])[:-1]
+    return int(votes.argmax()) if votes.any() else None
+
+
+def align(log_posteriors: npt.ArrayLike, label: int) -> Run:
+    """Where one emotion lies on the most likely of its paths blank* label+ blank*.
+
+    Raises:
+        ValueError: if there is no frame
+
+    >>> align(np.log([[0.1, 0.9], [0.4, 0.6], [0.3, 0.7]]), 0)
+    Run(label=0, start=1, stop=2)
+    """
+    x = np.maximum(np.asarray(log_posteriors, dtype=np.float64), _LEAST_LOG)
+    if not len(x):
+        raise ValueError("expected at least one frame to align, found none")
+    # The gain of a frame that is the emotion over one that is blank: find the run whose sum is greatest.
+    gain = np.concatenate([[0.0], np.cumsum(x[:, label] - x[:, -1])])
+    least = np.minimum.accumulate(gain[:-1])
+    stop = int(np.argmax(gain[1:] - least)) + 1
+    start = int(np.argmin(gain[:stop]))
+    return Run(label, start, stop)
+
+
+def class_scores(log_likelihoods: npt.ArrayLike, temperature: float = 1.0) -> Floats:
+    """Probabilities of the K emotions, shape (..., K): softmax(log-likelihood / temperature).
+
+    Where every emotion is impossible, all are equally likely.
+
+    >>> class_scores(np.log([0.2, 0.2, 0.1])).round(3)
+    array([0.4, 0.4, 0.2])
+    """
+    x = np.asarray(log_likelihoods, dtype=np.float64) / temperature
+    most = x.max(axis=-1, keepdims=True)
+    weights = np.exp(np.where(np.isneginf(most), 0.0, x - np.where(np.isneginf(most), 0.0, most)))
+    scores: Floats = weights / weights.sum(axis=-1, keepdims=True)
+    return scores
+
+
+def average_scores(scores: npt.ArrayLike, durations: npt.ArrayLike) -> Floats:
+    """Scores of an utterance, shape (K,), from those of its windows, (window, K), weighted by duration.
+
+    >>> average_scores([[1.0, 0.0], [0.25, 0.75]], [3.0, 1.0])
+    array([0.8125, 0.1875])
+    """
+    return np.average(np.asarray(scores, dtype=np.float64), axis=0, weights=np.asarray(durations))
+
+
+def trace(
+    log_posteriors: npt.ArrayLike,
+    emotions: Sequence[str],
+    label: int,
+    *,
+    first_s: float,
+    step_s: float,
+    duration_s: float,
+) -> Timeline:
+    """Frame posteriors to spans: the runs of the best path or, if it is all blank, `label` where it fits best.
+
+    Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame
+    reaches back to 0 and the last one on to the end. A span's score is the mean over its frames of
+    p(emotion) / (1 - p(blank)): how sure the model is of this emotion against the others.
+
+    Args:
+        log_posteriors: shape (frame, K + 1), blank last
+        emotions: the K names
+        label: the emotion of the whole utterance, as an index
+        first_s: centre of the first frame
+        step_s: time from one frame's centre to the next's
+        duration_s: length of the audio
+
+    >>> p = np.log([[0.1, 0.9], [0.8, 0.2], [0.9, 0.1]])
+    >>> [span.to_dict() for span in trace(p, ["anger"], 0, first_s=0.1, step_s=0.02, duration_s=0.2)]
+    [{'start': 0.11, 'end': 0.2, 'emotion': 'anger', 'score': 1.0}]
+    """
+    x = np.asarray(log_posteriors, dtype=np.float64)
+    edges = first_s + (np.arange(len(x) + 1) - 0.5) * step_s
+    edges[0], edges[-1] = 0.0, duration_s
+    edges = np.clip(edges, 0.0, duration_s)
+    sure = class_scores(x[:, :-1])
+    return Timeline(
+        tuple(
+            Span(
+                start=float(edges[run.start]),
+                end=float(edges[run.stop]),
+                emotion=emotions[run.label],
+                score=float(sure[run.start : run.stop, run.label].mean()),
+            )
+            for run in best_path(x) or (align(x, label),)
+        )
+    )
