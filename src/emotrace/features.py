@@ -1,0 +1,150 @@
+"""Waveform → 3-D log-Mel spectrogram: static, delta and delta-delta (Zhao et al. 2021, section 3.2)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from emotrace.windows import FRAME_HOP_SAMPLES, FRAME_SAMPLES
+
+SAMPLE_RATE_HZ = 16_000
+DFT_SAMPLES = 512
+PRE_EMPHASIS = 0.97
+FLOOR = 1e-10  # of a band's power, before the logarithm
+
+
+def hz_to_mel(hz: Tensor) -> Tensor:
+    """Frequency in Hz on the HTK mel scale.
+
+    >>> round(hz_to_mel(torch.tensor(1000.0)).item())
+    1000
+    """
+    return 2595 * torch.log10(1 + hz / 700)
+
+
+def mel_to_hz(mel: Tensor) -> Tensor:
+    """Frequency in Hz of a place on the HTK mel scale; the inverse of `hz_to_mel`."""
+    return 700 * (10 ** (mel / 2595) - 1)
+
+
+def mel_filters(bands: int) -> Tensor:
+    """Triangles of height 1, equally spaced in mel from 0 Hz to half the sampling rate.
+
+    Shape: (band, bin), float64.
+
+    >>> mel_filters(40).shape
+    torch.Size([40, 257])
+    """
+    top = hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2, dtype=torch.float64))
+    corners = mel_to_hz(torch.linspace(0, 1, bands + 2, dtype=torch.float64) * top)
+    left, centre, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    hz = torch.arange(DFT_SAMPLES // 2 + 1, dtype=torch.float64) * SAMPLE_RATE_HZ / DFT_SAMPLES
+    return torch.minimum((hz - left) / (centre - left), (right - hz) / (right - centre)).clamp(min=0)
+
+
+def windowed_dft() -> Tensor:
+    """Pre-emphasis, Hamming window and DFT of one frame as one matrix.
+
+    A frame is samples -1 … 399, the first one because pre-emphasis subtracts 0.97 times the sample before.
+
+    Shape: (2 x 257, 401), float64; cosine rows, then sine rows.
+
+    >>> windowed_dft().shape
+    torch.Size([514, 401])
+    """
+    n = torch.arange(FRAME_SAMPLES, dtype=torch.float64)
+    window = 0.54 - 0.46 * torch.cos(2 * math.pi * n / (FRAME_SAMPLES - 1))
+    phase = 2 * math.pi * torch.arange(DFT_SAMPLES // 2 + 1)[:, None] * n / DFT_SAMPLES
+    rows = window * torch.cat([torch.cos(phase), torch.sin(phase)])
+    return F.pad(rows, (1, 0)) - PRE_EMPHASIS * F.pad(rows, (0, 1))
+
+
+class LogMel(nn.Module):
+    """Static log-Mel spectrogram: frames of 25 ms every 10 ms, HTK triangles, natural logarithm of power.
+
+    The whole front end is one strided convolution, the squares of its outputs, and one product with the
+    triangles, so that the exported graph computes the same numbers.
+
+    Shape: (batch, sample) at 16 kHz and (batch,) true lengths in samples → (batch, band, frame) and
+    (batch,) true lengths in frames. What stands beyond a true length has no meaning.
+
+    >>> static, frames = LogMel(bands=40)(torch.randn(1, 80_240), torch.tensor([80_240]))
+    >>> static.shape, frames.tolist()
+    (torch.Size([1, 40, 500]), [500])
+    """
+
+    dft: Tensor
+    mel: Tensor
+
+    def __init__(self, bands: int):
+        super().__init__()
+        self.bands = bands
+        self.register_buffer("dft", windowed_dft()[:, None].float(), persistent=False)
+        self.register_buffer("mel", mel_filters(bands).float(), persistent=False)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-Mel spectrogram and its true lengths in frames."""
+        spectrum = F.conv1d(F.pad(waveform, (1, 0))[:, None], self.dft, stride=FRAME_HOP_SAMPLES)
+        real, imaginary = spectrum.chunk(2, dim=1)
+        power = self.mel @ (real.square() + imaginary.square())
+        return power.clamp(min=FLOOR).log(), whole_frames(lengths)
+
+
+def whole_frames(samples: Tensor) -> Tensor:
+    """Number of whole frames in a number of samples.
+
+    >>> whole_frames(torch.tensor([400, 559, 560, 80_240])).tolist()
+    [1, 1, 2, 500]
+    """
+    return (samples - FRAME_SAMPLES) // FRAME_HOP_SAMPLES + 1
+
+
+def deltas(x: Tensor, reach: int = 3, frames: Tensor | None = None) -> Tensor:
+    """Slope of each band over time: Zhao et al. (2021), eq. 1; applied twice, eq. 2.
+
+    Edge frames are repeated, each utterance's own where `frames` gives true lengths.
+
+    Shape: (..., band, frame) in and out; frames: (batch,), with x then (batch, band, frame).
+
+    >>> deltas(torch.arange(9.0)[None, None])[0, 0, 4].item()
+    1.0
+    """
+    if frames is not None:
+        x = hold_last(x, frames)
+    padded = F.pad(x, (reach, reach), mode="replicate")
+    size = x.shape[-1]
+    slope = sum(
+        n * (padded[..., reach + n : reach + n + size] - padded[..., reach - n : reach - n + size])
+        for n in range(1, reach + 1)
+    )
+    return slope / (2 * sum(n * n for n in range(1, reach + 1)))
+
+
+def hold_last(x: Tensor, frames: Tensor) -> Tensor:
+    """Repeat each utterance's last real frame over what stands beyond it.
+
+    Shape: (batch, band, frame) in and out; frames: (batch,).
+
+    >>> hold_last(torch.tensor([[[1.0, 2.0, 9.0, 9.0]]]), torch.tensor([2])).tolist()
+    [[[1.0, 2.0, 2.0, 2.0]]]
+    """
+    last = x.gather(2, (frames - 1)[:, None, None].expand(-1, x.shape[1], 1))
+    beyond = torch.arange(x.shape[2], device=x.device) >= frames[:, None, None]
+    return torch.where(beyond, last, x)
+
+
+def spectrogram(static: Tensor, frames: Tensor, reach: int = 3, channels: int = 3) -> Tensor:
+    """Static, delta and delta-delta as the three channels of an image; the paper's 500 x 40 x 3.
+
+    Shape: (batch, band, frame) → (batch, channel, frame, band); frames: (batch,) true lengths.
+
+    >>> spectrogram(torch.randn(2, 40, 500), torch.tensor([500, 300])).shape
+    torch.Size([2, 3, 500, 40])
+    """
+    stack = [static]
+    while len(stack) < channels:
+        stack.append(deltas(stack[-1], reach, frames))
+    return torch.stack(stack, dim=1).transpose(2, 3)
