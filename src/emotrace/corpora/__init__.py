@@ -6,7 +6,9 @@ from emotrace.corpora import listing
 from emotrace.corpora.corpus import Corpus, OpenCorpus, Published
 from emotrace.corpora.emodb import EMODB
 from emotrace.corpora.folds import Fold, Split, leave_one_speaker_out, speaker_groups, speakers_of, split
+from emotrace.corpora.manifest import MANIFEST
 from emotrace.corpora.ravdess import RAVDESS
+from emotrace.corpora.synthetic import SYNTHETIC
 from emotrace.corpora.utterance import EMOTIONS, Audio, Utterance, emotions_in_order
 from emotrace.errors import CorpusError
 
@@ -28,7 +30,7 @@ __all__ = [
     "split",
 ]
 
-CORPORA = {corpus.name: corpus for corpus in (EMODB, RAVDESS)}
+CORPORA = {corpus.name: corpus for corpus in (EMODB, RAVDESS, MANIFEST, SYNTHETIC)}
 
 
 def open_corpus(name: str, root: str | Path | None = None) -> OpenCorpus:
@@ -39,7 +41,7 @@ def open_corpus(name: str, root: str | Path | None = None) -> OpenCorpus:
 
     >>> open_corpus("emo-db", "somewhere")
     Traceback (most recent call last):
-    emotrace.errors.CorpusError: no corpus is called emo-db; known are: emodb, ravdess
+    emotrace.errors.CorpusError: no corpus is called emo-db; known are: emodb, ravdess, manifest, synthetic
     """
     if name not in CORPORA:
         raise CorpusError(f"no corpus is called {name}; known are: {', '.join(CORPORA)}")

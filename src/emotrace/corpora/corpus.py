@@ -21,9 +21,9 @@ class Corpus:
     """The facts about a corpus and the few functions that differ from one to the next.
 
     `emotions` maps its own codes to English nouns, and is empty where the user names them. `layout` says in
-    words what lies under its root, `recognise` whether it lies there, and `read` gives its utterances, ordered
-    by name; a corpus that needs no root disregards it. `folds` shares its speakers out, and `protocol` names
-    that way in full, for these utterances: corpus, number of emotions, kind and number of folds.
+    words what lies under its root, and `recognise` whether it does. `read` gives its utterances, ordered by
+    name; a corpus that needs no root disregards it. `folds` shares its speakers out, and `protocol` names how,
+    in full and for these utterances: corpus, number of emotions, kind and number of folds.
     """
 
     name: str
