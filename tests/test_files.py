@@ -8,9 +8,14 @@ from emotrace.files import replacing, write_bytes, write_text
 def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_text(target, "old")
-    with pytest.raises(RuntimeError), replacing(target) as unfinished:
-        unfinished.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with replacing(target) as unfinished:
+            unfinished.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -193,7 +193,7 @@ def trace(
     step_s: float,
     duration_s: float,
 ) -> Timeline:
-    """Frame posteriors to spans: the runs of the best path or, if it is all blank, `label` where it fits best.
+    """Frame posteriors to spans: the runs of the best path or, if all is blank, `label` where it fits best.
 
     Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame
     reaches back to 0 and the last one on to the end. A span's score is the mean over its frames of
