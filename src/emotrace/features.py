@@ -57,7 +57,8 @@ def windowed_dft() -> Tensor:
     """
     n = torch.arange(FRAME_SAMPLES, dtype=torch.float64)
     window = 0.54 - 0.46 * torch.cos(2 * math.pi * n / (FRAME_SAMPLES - 1))
-    phase = 2 * math.pi * torch.arange(DFT_SAMPLES // 2 + 1)[:, None] * n / DFT_SAMPLES
+    bins = torch.arange(DFT_SAMPLES // 2 + 1, dtype=torch.float64)[:, None]
+    phase = 2 * math.pi * bins * n / DFT_SAMPLES
     rows = window * torch.cat([torch.cos(phase), torch.sin(phase)])
     return F.pad(rows, (1, 0)) - PRE_EMPHASIS * F.pad(rows, (0, 1))
 
@@ -107,7 +108,7 @@ def deltas(x: Tensor, reach: int = 3, frames: Tensor | None = None) -> Tensor:
 
     Edge frames are repeated, each utterance's own where `frames` gives true lengths.
 
-    Shape: (..., band, frame) in and out; frames: (batch,), with x then (batch, band, frame).
+    Shape: (band, frame) or (batch, band, frame) in and out; frames: (batch,), with x then of three axes.
 
     >>> deltas(torch.arange(9.0)[None, None])[0, 0, 4].item()
     1.0
