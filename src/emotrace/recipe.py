@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from emotrace.errors import RecipeError
 
@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parent / "recipes"
 class Section(BaseModel):
     """A table of a recipe: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Features(Section):
@@ -45,7 +45,7 @@ class Back(Section):
 
     width: int = Field(128, ge=8)
     stacks: int = Field(2, ge=1)
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128)
+    dilations: tuple[PositiveInt, ...] = Field((1, 2, 4, 8, 16, 32, 64, 128), min_length=1)
     causal: bool = True
     dropout: float = Field(0.05, ge=0, lt=1)
     heads: int = Field(1, ge=1)
@@ -152,7 +152,7 @@ def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _read(file: Path | str) -> dict[str, Any]:
     path = Path(file)
-    if not path.exists() and path.suffix == "" and (SHIPPED / f"{file}.toml").exists():
+    if not path.is_file() and path.suffix == "" and (SHIPPED / f"{file}.toml").exists():
         path = SHIPPED / f"{file}.toml"
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
