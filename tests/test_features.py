@@ -72,7 +72,9 @@ def test_one_matrix_is_pre_emphasis_hamming_window_and_dft() -> None:
     np.testing.assert_allclose(-imaginary, theirs.imag, rtol=0, atol=1e-11)
 
 
-def test_log_mel_of_real_speech_is_what_numpy_and_librosa_compute(speech: list[npt.NDArray[np.float32]]) -> None:
+def test_log_mel_of_real_speech_is_what_numpy_and_librosa_compute(
+    speech: list[npt.NDArray[np.float32]],
+) -> None:
     # In float32 a band 60 dB below the loudest keeps about four digits of its power; 3e-5 is the most seen.
     for samples in speech:
         ours = static_of(samples)[0].numpy()
