@@ -22,7 +22,7 @@ class Corpus:
 
     `emotions` maps its own codes to English nouns, and is empty where the user names them. `layout` says in
     words what lies under its root, and `recognise` whether it does. `read` gives its utterances, ordered by
-    name; a corpus that needs no root disregards it. `folds` shares its speakers out, and `protocol` names how,
+    name; a corpus that needs no root disregards it. `folds` shares its speakers out, and `protocol` says how,
     in full and for these utterances: corpus, number of emotions, kind and number of folds.
     """
 

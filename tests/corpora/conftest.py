@@ -1,0 +1,55 @@
+"""Tiny corpora, laid out and named as the real ones are."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+Tree = Callable[[Path], Path]
+
+
+def write_sound(path: Path, seconds: float = 0.3) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.zeros(round(16000 * seconds)), 16000)
+    return path
+
+
+def emodb(root: Path) -> Path:
+    for speaker in ("03", "08", "09", "10", "16"):
+        for code in "WLEAFTN":
+            write_sound(root / "wav" / f"{speaker}a01{code}a.wav")
+    return root
+
+
+def ravdess(root: Path) -> Path:
+    for actor in range(1, 8):
+        for emotion in range(1, 9):
+            name = f"03-01-{emotion:02}-01-02-01-{actor:02}.{'wav' if actor % 2 else 'flac'}"
+            write_sound(root / f"Actor_{actor:02}" / name)
+    return root
+
+
+def manifest(root: Path) -> Path:
+    rows = ["file,emotion,speaker,session,start,end"]
+    for speaker in "abcde":
+        write_sound(root / "sounds" / f"{speaker}.wav", seconds=1.0)
+        rows += [
+            f"sounds/{speaker}.wav,anger,{speaker},morning,0,0.5",
+            f"sounds/{speaker}.wav,calm,{speaker},evening,0.5,",
+        ]
+    (root / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="session")
+def trees() -> dict[str, Tree]:
+    """What lays a tiny corpus out under a folder, by the corpus's name."""
+    return {"emodb": emodb, "ravdess": ravdess, "manifest": manifest, "synthetic": lambda root: root}
+
+
+@pytest.fixture(scope="session")
+def sound() -> Callable[..., Path]:
+    """What writes a short silent file."""
+    return write_sound

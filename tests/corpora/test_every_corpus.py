@@ -1,0 +1,138 @@
+"""What holds for each corpus, whatever it is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from emotrace.corpora import CORPORA, EMOTIONS, open_corpus, split
+
+PROTOCOLS = {
+    "emodb": "emodb-7-loso5",
+    "ravdess": "ravdess-8-6fold-7actors",
+    "manifest": "manifest-2-loso5",
+    "synthetic": "synthetic-4-loso8",
+}
+
+
+@pytest.fixture(scope="module", params=list(CORPORA))
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def root(name, trees, tmp_path_factory):
+    return trees[name](tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def opened(name, root):
+    return open_corpus(name, root)
+
+
+def test_names_are_unique(opened):
+    names = [utterance.name for utterance in opened.utterances]
+    assert len(set(names)) == len(names) > 0
+
+
+def test_utterances_come_in_the_order_of_their_names(opened):
+    names = [utterance.name for utterance in opened.utterances]
+    assert names == sorted(names)
+
+
+def test_names_say_nothing_about_the_machine(opened, root):
+    for utterance in opened.utterances:
+        assert str(root) not in utterance.name
+        assert "\\" not in utterance.name
+
+
+def test_reading_twice_gives_the_same(opened, root):
+    assert open_corpus(opened.corpus.name, root).utterances == opened.utterances
+
+
+def test_emotions_are_nouns_and_codes_are_kept(opened):
+    assert opened.emotions == tuple(emotion for emotion in EMOTIONS if emotion in opened.emotions)
+    for utterance in opened.utterances:
+        assert opened.corpus.emotions.get(utterance.code, utterance.code) == utterance.emotion
+
+
+def test_all_emotions_of_the_corpus_are_found(opened):
+    assert set(opened.corpus.emotions.values()) <= set(opened.emotions)
+
+
+def test_audio_is_there(opened):
+    for utterance in opened.utterances:
+        if isinstance(utterance.audio, Path):
+            assert utterance.audio.is_file()
+        else:
+            assert len(utterance.audio[0]) > 0
+
+
+def test_sex_is_told_alike(opened):
+    assert {utterance.sex for utterance in opened.utterances} <= {"male", "female", None}
+
+
+def test_every_speaker_is_tested_exactly_once(opened):
+    tested = [speaker for fold in opened.folds() for speaker in fold.test]
+    assert sorted(tested) == list(opened.speakers)
+
+
+def test_no_speaker_is_in_two_parts_of_a_fold(opened):
+    for fold in opened.folds():
+        everyone = fold.train + fold.validation + fold.test
+        assert sorted(everyone) == list(opened.speakers)
+
+
+def test_every_utterance_is_in_exactly_one_part_of_a_fold(opened):
+    for fold in opened.folds():
+        parts = split(opened.utterances, fold)
+        everything = parts.train + parts.validation + parts.test
+        assert sorted(utterance.name for utterance in everything) == [
+            utterance.name for utterance in opened.utterances
+        ]
+
+
+def test_folds_have_names_of_their_own(opened):
+    names = [fold.name for fold in opened.folds()]
+    assert len(set(names)) == len(names)
+
+
+def test_the_protocol_is_spelled_out(opened):
+    assert opened.protocol == PROTOCOLS[opened.corpus.name]
+
+
+def test_facts_are_stated(opened):
+    corpus = opened.corpus
+    assert re.fullmatch(r"[a-z-]+", corpus.name)
+    assert all((corpus.title, corpus.citation, corpus.license, corpus.layout))
+
+
+def test_what_systems_leave_behind_is_ignored(opened, root, caplog):
+    for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
+        (folder / "._03a01Wa.wav").write_bytes(b"")
+        (folder / "Thumbs.db").write_bytes(b"")
+        (folder / ".DS_Store").write_bytes(b"")
+    assert open_corpus(opened.corpus.name, root).utterances == opened.utterances
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("corpus", "counts", "speakers", "protocol"),
+    [
+        ("emodb", {"anger": 127, "neutral": 79, "happiness": 71, "sadness": 62}, 10, "emodb-4-loso10"),
+        (
+            "ravdess",
+            {"neutral": 48}
+            | dict.fromkeys(["calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"], 96),
+            12,
+            "ravdess-8-6fold-12actors",
+        ),
+    ],
+)
+def test_real_speech_is_counted(data, caplog, corpus, counts, speakers, protocol):
+    opened = open_corpus(corpus, data / corpus)
+    found = [utterance.emotion for utterance in opened.utterances]
+    assert {emotion: found.count(emotion) for emotion in opened.emotions} == counts
+    assert len(opened.speakers) == speakers
+    assert opened.protocol == protocol
+    assert not caplog.records

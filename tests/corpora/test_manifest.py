@@ -1,0 +1,129 @@
+import pytest
+
+from emotrace.corpora import open_corpus
+from emotrace.errors import CorpusError
+
+
+@pytest.fixture
+def write(sound, tmp_path):
+    """Writes a manifest beside two sounds, a.wav and b.wav, of 0.3 s each."""
+
+    def write(text, encoding="utf-8"):
+        sound(tmp_path / "a.wav")
+        sound(tmp_path / "b.wav")
+        path = tmp_path / "manifest.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+def test_the_folder_and_the_file_give_the_same(write):
+    path = write("file,emotion,speaker\na.wav,anger,x\n")
+    assert open_corpus("manifest", path).utterances == open_corpus("manifest", path.parent).utterances
+
+
+def test_a_whole_file_and_its_parts_have_names_of_their_own(write):
+    rows = "a.wav,anger,x,,\na.wav,anger,x,,0.2\na.wav,anger,x,0.2,\na.wav,anger,x,0.1,0.25\n"
+    opened = open_corpus("manifest", write("file,emotion,speaker,start,end\n" + rows))
+    assert [(u.name, u.start_s, u.end_s) for u in opened.utterances] == [
+        ("a.wav", 0.0, None),
+        ("a.wav#0.0-0.2", 0.0, 0.2),
+        ("a.wav#0.1-0.25", 0.1, 0.25),
+        ("a.wav#0.2-", 0.2, None),
+    ]
+
+
+def test_columns_may_stand_in_any_order(write):
+    opened = open_corpus("manifest", write("speaker,session,file,emotion\nx,1,a.wav,anger\n"))
+    (utterance,) = opened.utterances
+    assert (utterance.speaker, utterance.session, utterance.emotion) == ("x", "1", "anger")
+
+
+def test_a_byte_order_mark_quotes_and_windows_line_ends_change_nothing(write):
+    plain = open_corpus("manifest", write("file,emotion,speaker\na.wav,anger,x\n")).utterances
+    assert (
+        plain
+        == open_corpus("manifest", write('\ufefffile,emotion,speaker\r\n"a.wav","anger",x\r\n')).utterances
+    )
+
+
+def test_a_quoted_comma_belongs_to_its_field(write):
+    opened = open_corpus("manifest", write('file,emotion,speaker\na.wav,anger,"Doe, Jo"\n'))
+    assert opened.speakers == ("Doe, Jo",)
+
+
+def test_known_emotions_are_written_alike_and_others_kept(write):
+    opened = open_corpus("manifest", write("file,emotion,speaker\na.wav,Anger,x\nb.wav,Awe,x\n"))
+    assert [(u.emotion, u.code) for u in opened.utterances] == [("anger", "Anger"), ("Awe", "Awe")]
+
+
+def test_blank_lines_are_passed_over_and_still_counted(write):
+    with pytest.raises(CorpusError, match="row 4: speaker is empty"):
+        open_corpus("manifest", write("file,emotion,speaker\n\na.wav,anger,x\nb.wav,anger,\n"))
+
+
+HEADER = "file,emotion,speaker,start,end\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty; expected a header"),
+        ("\n\n", "is empty; expected a header"),
+        ("file,emotion,speaker\n", "has no row below its header"),
+        ("file,emotion,speaker,mood\n", "row 1: unknown column 'mood'; expected file,emotion,speaker"),
+        ("file;emotion;speaker\n", "row 1: unknown column 'file;emotion;speaker'.*between commas"),
+        ("file,emotion\n", "row 1: no column 'speaker'"),
+        ("file,emotion,speaker,file\n", "row 1: column 'file' is there twice"),
+        (HEADER + "a.wav,anger,x\n", "row 2: 3 fields, but the header has 5"),
+        (HEADER + "a.wav,anger,x,0,1,2\n", "row 2: 6 fields, but the header has 5"),
+        (HEADER + ",anger,x,,\n", "row 2: file is empty"),
+        (HEADER + "a.wav,,x,,\n", "row 2: emotion is empty"),
+        (HEADER + "a.wav,anger,,,\n", "row 2: speaker is empty"),
+        (HEADER + "a.wav,anger,x,one,\n", "row 2: start is 'one'; expected seconds"),
+        (HEADER + "a.wav,anger,x,,nan\n", "row 2: end is 'nan'; expected seconds"),
+        (HEADER + "a.wav,anger,x,,inf\n", "row 2: end is 'inf'; expected seconds"),
+        (HEADER + "a.wav,anger,x,-1,\n", "row 2: start is '-1'; expected seconds"),
+        (HEADER + "a.wav,anger,x,1,1\n", "row 2: end 1 is not after start 1"),
+        (HEADER + "a.wav,anger,x,,0\n", "row 2: end 0 is not after start 0"),
+        (HEADER + "a.wav,anger,x,,\n./a.wav,calm,y,0,\n", "row 3: a.wav is in row 2 already"),
+        (HEADER + 'a.wav,"anger,x,,\n', "is not a CSV file"),
+        (HEADER + "c.wav,anger,x,,\n", r"lists 1 file that is not there: c\.wav \(row 2\); paths count from"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_with_its_row(write, text, message):
+    with pytest.raises(CorpusError, match=message) as caught:
+        open_corpus("manifest", write(text))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_are_counted_and_the_first_named(write):
+    rows = "".join(f"{number}.wav,anger,x\n" for number in range(7))
+    with pytest.raises(CorpusError, match=r"7 files that are not there: 0\.wav \(row 2\),.* and 2 more"):
+        open_corpus("manifest", write("file,emotion,speaker\n" + rows))
+
+
+def test_text_that_is_not_utf_8_is_refused(write):
+    with pytest.raises(CorpusError, match="not UTF-8"):
+        open_corpus("manifest", write("file,emotion,speaker\na.wav,anger,Zoë\n", encoding="latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("speakers", "folds", "protocol"),
+    [(4, 4, "manifest-1-loso4"), (10, 10, "manifest-1-loso10"), (23, 10, "manifest-1-10fold-23speakers")],
+)
+def test_up_to_ten_speakers_are_left_out_one_by_one_more_in_groups(write, speakers, folds, protocol):
+    rows = "".join(f"a.wav,anger,s{number:02},{number * 0.01}\n" for number in range(speakers))
+    opened = open_corpus("manifest", write("file,emotion,speaker,start\n" + rows))
+    assert len(opened.folds()) == folds
+    assert opened.protocol == protocol
+    assert sorted(speaker for fold in opened.folds() for speaker in fold.test) == list(opened.speakers)
+
+
+def test_three_speakers_are_too_few_and_the_error_says_why(write):
+    opened = open_corpus(
+        "manifest", write("file,emotion,speaker,start\na.wav,anger,x,\nb.wav,calm,y,\na.wav,calm,z,0.1\n")
+    )
+    with pytest.raises(CorpusError, match=r"3 speakers \(x, y, z\).*disjoint speakers"):
+        opened.folds()
