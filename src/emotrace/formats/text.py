@@ -1,0 +1,67 @@
+"""Results as lines for people."""
+
+from emotrace.result import Result
+
+_STRIP_COLUMNS = 40
+
+
+def prediction(result: Result, top_k: int | None = None) -> str:
+    """One line: the file, its emotion, and the scores from the highest.
+
+    >>> from emotrace.timeline import Span, Timeline
+    >>> result = Result(
+    ...     "anger",
+    ...     0.9,
+    ...     {"anger": 0.9, "sadness": 0.1},
+    ...     Timeline((Span(0.1, 1.2, "anger", 0.9),)),
+    ...     2.0,
+    ...     "a.wav",
+    ...     (),
+    ...     "tiny",
+    ... )
+    >>> print(prediction(result))
+    a.wav  anger  anger 0.90  sadness 0.10
+    """
+    scores = [f"{name} {score:.2f}" for name, score in result.best(top_k).items()]
+    return "  ".join([name_of(result), result.label or "no label", *scores])
+
+
+def timeline(result: Result) -> str:
+    """The file's line, then a line for each span: its times, emotion and score, and where in the file it lies.
+
+    >>> from emotrace.timeline import Span, Timeline
+    >>> result = Result(
+    ...     "anger",
+    ...     0.9,
+    ...     {"anger": 0.9, "sadness": 0.1},
+    ...     Timeline((Span(0.5, 1.5, "anger", 0.9),)),
+    ...     2.0,
+    ...     "a.wav",
+    ...     (),
+    ...     "tiny",
+    ... )
+    >>> print(timeline(result))
+    a.wav  2.00 s  anger 0.90
+      0.50    1.50  anger  0.90  |..........####################..........|
+    """
+    label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
+    width = max((len(span.emotion) for span in result.timeline), default=0)
+    lines = [f"{name_of(result)}  {result.duration_s:.2f} s  {label}"]
+    for span in result.timeline:
+        strip = _strip(span.start / result.duration_s, span.end / result.duration_s)
+        lines.append(
+            f"{span.start:6.2f}  {span.end:6.2f}  {span.emotion:{width}}  {span.score:.2f}  |{strip}|"
+        )
+    return "\n".join(lines)
+
+
+def name_of(result: Result) -> str:
+    """The file's name, or what stands for it."""
+    return result.file or "<samples>"
+
+
+def _strip(start: float, end: float) -> str:
+    """Where a span from `start` to `end`, shares of the whole, lies; it is at least one column wide."""
+    first = min(int(start * _STRIP_COLUMNS), _STRIP_COLUMNS - 1)
+    last = max(first + 1, round(end * _STRIP_COLUMNS))
+    return "." * first + "#" * (last - first) + "." * (_STRIP_COLUMNS - last)
