@@ -87,18 +87,20 @@ def test_an_unknown_emotion_is_refused():
         synthetic.utterance(1, 0, "boredom", 0)
 
 
-def test_true_stretches_tile_the_clip():
+def test_true_spans_tile_the_clip():
     clip = synthetic.changing_clip(emotions=("neutral", "anger", "sadness", "happiness"))
-    assert [stretch.emotion for stretch in clip.stretches] == ["neutral", "anger", "sadness", "happiness"]
-    assert clip.stretches[0].start_s == 0
-    assert clip.stretches[-1].end_s == len(clip.samples) / clip.sample_rate_hz
-    for one, following in itertools.pairwise(clip.stretches):
-        assert one.start_s < one.end_s == following.start_s
+    spans = clip.truth.spans
+    assert [span.emotion for span in spans] == ["neutral", "anger", "sadness", "happiness"]
+    assert spans[0].start == 0
+    assert spans[-1].end == len(clip.samples) / clip.sample_rate_hz
+    assert all(span.end - span.start >= 4 for span in spans)
+    for one, following in itertools.pairwise(spans):
+        assert one.end == following.start
 
 
 def test_the_clip_sounds_as_its_truth_says():
     clip = synthetic.changing_clip(emotions=("anger", "sadness"))
-    change = round(clip.stretches[0].end_s * RATE)
+    change = round(clip.truth.spans[0].end * RATE)
     assert loudness(clip.samples[:change]) > 2 * loudness(clip.samples[change:])
 
 

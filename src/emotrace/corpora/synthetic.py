@@ -16,6 +16,7 @@ from emotrace.corpora.corpus import Corpus, protocol_name
 from emotrace.corpora.folds import Fold, leave_one_speaker_out, speakers_of
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
+from emotrace.timeline import Span, Timeline
 
 Samples = npt.NDArray[np.float32]
 Array = npt.NDArray[np.floating]
@@ -74,21 +75,12 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Part of a clip that one emotion fills, in seconds."""
-
-    emotion: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
 class ChangingClip:
-    """Sound whose emotion changes, and the truth about when: the stretches tile it from start to end."""
+    """Sound whose emotion changes, and the truth about when: its spans tile the clip from start to end."""
 
     samples: Samples
     sample_rate_hz: int
-    stretches: tuple[Stretch, ...]
+    truth: Timeline
 
 
 def voice(seed: int, speaker: int) -> Voice:
@@ -161,26 +153,26 @@ def changing_clip(
     seed: int = SEED,
     speaker: int = SPEAKERS,
     emotions: Sequence[str] = ("neutral", "anger", "sadness"),
-    stretch_s: float = 4.0,
+    span_s: float = 4.0,
 ) -> ChangingClip:
-    """A clip by one speaker, whose emotion changes each time at least `stretch_s` seconds have passed.
+    """A clip by one speaker, whose emotion changes each time at least `span_s` seconds have passed.
 
-    The speaker is by default one that `utterances` leaves out by default; stretches end as utterances do.
+    The speaker is by default one that `utterances` leaves out by default; spans end as utterances do.
 
     >>> clip = changing_clip(emotions=("anger", "sadness"))
-    >>> [stretch.emotion for stretch in clip.stretches], clip.stretches[0].start_s
+    >>> [span.emotion for span in clip.truth], clip.truth.spans[0].start
     (['anger', 'sadness'], 0.0)
     """
-    pieces, stretches = [], []
+    pieces, spans = [], []
     start = end = index = 0
     for emotion in emotions:
-        while end < start + stretch_s * SAMPLE_RATE_HZ:
+        while end < start + span_s * SAMPLE_RATE_HZ:
             pieces.append(utterance(seed, speaker, emotion, index))
             end += len(pieces[-1])
             index += 1
-        stretches.append(Stretch(emotion, start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ))
+        spans.append(Span(start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, emotion, score=1.0))
         start = end
-    return ChangingClip(np.concatenate(pieces), SAMPLE_RATE_HZ, tuple(stretches))
+    return ChangingClip(np.concatenate(pieces), SAMPLE_RATE_HZ, Timeline(tuple(spans)))
 
 
 def _syllables(random: np.random.Generator, who: Voice, manner: Manner, duration_s: float) -> Iterator[Array]:
