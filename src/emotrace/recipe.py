@@ -107,7 +107,6 @@ class Recipe(Section):
     masked: bool = True  # false: the Keras reading, 5 s for all and no true lengths
     weights: Literal["torch", "glorot"] = "torch"  # how layers are initialised
     longest_frames: int = Field(500, ge=16)
-    validation_speakers: int = Field(2, ge=1)
     ctc_target: Literal["single", "repeated"] = "single"
     end_to_end: bool = False  # train front and back together; else the back end on cached features
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given

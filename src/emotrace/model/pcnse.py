@@ -12,14 +12,17 @@ inception      each same-padded branch has a 3x3/1 pool; Conv_4, Conv_5 and Conv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotrace.model.lengths import real
-from emotrace.model.squeeze import SqueezeExcitation, ZeroBeyond
+from emotrace.model.squeeze import SqueezeExcitation
 
 BRANCH_KERNELS = (1, 3, 5)
+Positions = TypeVar("Positions", int, Tensor)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Pool:
     size: int
     stride: int
 
-    def out(self, positions: int | Tensor) -> int | Tensor:
+    def out(self, positions: Positions) -> Positions:
         """Positions that come out, along either axis."""
         return (positions - self.size) // self.stride + 1
 
@@ -38,15 +41,15 @@ class Pool:
 class Layout:
     """Where a layout pools, and which of Conv_4 (8x8), Conv_5 (3x3) and Conv_6 (3x3) are same-padded."""
 
-    after_branch: Pool | None
-    same: tuple[bool, bool, bool]
-    pool_after: int | None  # index of the trunk convolution that a 2x2 pool follows
+    branch_pool: Pool | None
+    trunk_same: tuple[bool, bool, bool]
+    trunk_pools: tuple[Pool | None, Pool | None, Pool | None]
 
 
 LAYOUTS = {
-    "branch-pool": Layout(Pool(2, 2), (False, True, True), None),
-    "mid-pool": Layout(None, (False, False, False), 1),
-    "inception": Layout(Pool(3, 1), (False, False, False), 2),
+    "branch-pool": Layout(Pool(2, 2), (False, True, True), (None, None, None)),
+    "mid-pool": Layout(None, (False, False, False), (None, Pool(2, 2), None)),
+    "inception": Layout(Pool(3, 1), (False, False, False), (None, None, Pool(2, 2))),
 }
 
 
@@ -73,17 +76,51 @@ class FrameBatchNorm(nn.Module):
             return self.norm(x)
         # Packing the real frames lets the library's own kernel do the statistics and their gradient.
         rows = x.permute(0, 2, 3, 1).reshape(batch * frames, bands, channels)
-        packed = rows.index_select(0, chosen)[:, None].permute(0, 3, 1, 2)
+        packed = TakeRows.apply(rows, chosen)[:, None].permute(0, 3, 1, 2)
         normed = self.norm(packed).permute(0, 2, 3, 1)[:, 0]
-        spread = normed.new_zeros(rows.shape).index_copy(0, chosen, normed)
+        spread = PutRows.apply(normed, chosen, batch * frames)
         return spread.view(batch, frames, bands, channels).permute(0, 3, 1, 2)
 
 
+class TakeRows(torch.autograd.Function):
+    """Some rows, each at most once; the library's own gradient adds where a copy is enough, and is slow."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, chosen: Tensor) -> Tensor:  # noqa: D102
+        ctx.save_for_backward(chosen)
+        ctx.total = len(rows)
+        return rows.index_select(0, chosen)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+        (chosen,) = ctx.saved_tensors
+        return spread_rows(gradient, chosen, ctx.total), None
+
+
+class PutRows(torch.autograd.Function):
+    """The inverse of `TakeRows`: rows put back in their places, zero elsewhere."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, chosen: Tensor, total: int) -> Tensor:  # noqa: D102
+        ctx.save_for_backward(chosen)
+        return spread_rows(rows, chosen, total)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
+        (chosen,) = ctx.saved_tensors
+        return gradient.index_select(0, chosen), None, None
+
+
+def spread_rows(rows: Tensor, chosen: Tensor, total: int) -> Tensor:
+    """`total` rows, those at `chosen` as given and the others zero."""
+    return rows.new_zeros(total, *rows.shape[1:]).index_copy_(0, chosen, rows)
+
+
 class ConvBlock(nn.Module):
-    """Convolution → batch normalisation → ReLU → squeeze-and-excitation.
+    """Convolution → batch normalisation → ReLU → squeeze-and-excitation → max-pool.
 
     Same-padded: frames stay as they are; valid: `kernel` - 1 fewer. The input must be zero beyond each true
-    length where the convolution is same-padded; the output is.
+    length where the convolution is same-padded; the output is zero beyond its own.
 
     Shape: (batch, channel, frame, band), (batch,) → the same kind of pair.
     """
@@ -95,6 +132,7 @@ class ConvBlock(nn.Module):
         kernel: int,
         *,
         same: bool,
+        pool: Pool | None,
         reduction: int | None,
         batch_norm: bool,
         momentum: float,
@@ -102,16 +140,38 @@ class ConvBlock(nn.Module):
     ):
         super().__init__()
         self.shrink = 0 if same else kernel - 1
+        self.pool = pool
         self.conv = nn.Conv2d(channels, width, kernel, padding=kernel // 2 if same else 0)
         self.norm = FrameBatchNorm(width, momentum, eps) if batch_norm else None
-        self.recalibrate = SqueezeExcitation(width, reduction) if reduction else ZeroBeyond()
+        self.squeeze = SqueezeExcitation(width, reduction) if reduction else None
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Feature maps, zero beyond their true lengths, and these lengths."""
+        """Feature maps, and their true lengths."""
         x, lengths = self.conv(x), lengths - self.shrink
         if self.norm is not None:
             x = self.norm(x, lengths)
-        return self.recalibrate(x.relu(), lengths), lengths
+        x = x.relu()
+        gate = None if self.squeeze is None else self.squeeze(x, lengths)[:, :, None]
+        if self.pool is not None:
+            # A gate is positive, so the maximum may be taken before the scale, on fewer values.
+            x, lengths = F.max_pool2d(x, self.pool.size, self.pool.stride), self.pool.out(lengths)
+        within = real(lengths, x.shape[2])[:, None]
+        keep = within.float() if gate is None else gate * within
+        return x * keep[..., None].to(x.dtype), lengths
+
+    def positions_out(self, positions: int) -> int:
+        """Frames that come of so many frames; bands that come of so many bands."""
+        positions -= self.shrink
+        return positions if self.pool is None else self.pool.out(positions)
+
+    def reach(self) -> tuple[int, int]:
+        """How many later positions one output position sees, and how many lie between two of them.
+
+        A same-padded convolution sees as many earlier ones as later ones, which moves no centre.
+        """
+        if self.pool is None:
+            return self.shrink, 1
+        return self.shrink + self.pool.size - 1, self.pool.stride
 
 
 class ParallelConv(nn.Module):
@@ -139,48 +199,39 @@ class ParallelConv(nn.Module):
         eps: float = 1e-5,
     ):
         super().__init__()
-        self.layout = LAYOUTS[layout]
+        places = LAYOUTS[layout]
 
-        def block(inputs: int, outputs: int, kernel: int, same: bool) -> ConvBlock:
+        def block(inputs: int, outputs: int, kernel: int, same: bool, pool: Pool | None) -> ConvBlock:
             return ConvBlock(
                 inputs,
                 outputs,
                 kernel,
                 same=same,
+                pool=pool,
                 reduction=reduction,
                 batch_norm=batch_norm,
                 momentum=momentum,
                 eps=eps,
             )
 
-        same4, same5, same6 = self.layout.same
-        self.branches = nn.ModuleList(block(channels, width, kernel, True) for kernel in BRANCH_KERNELS)
-        self.trunk = nn.ModuleList(
-            [
-                block(3 * width, width, 8, same4),
-                block(width, 2 * width, 3, same5),
-                block(2 * width, width, 3, same6),
-            ]
+        self.branches = nn.ModuleList(
+            block(channels, width, kernel, True, places.branch_pool) for kernel in BRANCH_KERNELS
         )
-        self.features_out = int(self.positions_out(bands)) * width
+        sizes = ((3 * width, width, 8), (width, 2 * width, 3), (2 * width, width, 3))
+        self.trunk = nn.ModuleList(
+            block(*size, same, pool)
+            for size, same, pool in zip(sizes, places.trunk_same, places.trunk_pools, strict=True)
+        )
+        self.features_out = self.positions_out(bands) * width
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Local features, step by step, and their true lengths."""
-        maps, frames = [], lengths
-        for branch in self.branches:
-            y, frames = branch(x, lengths)
-            maps.append(pooled(y, self.layout.after_branch))
-        x, lengths = torch.cat(maps, dim=1), self._after(frames, self.layout.after_branch)
-        for index, block in enumerate(self.trunk):
+        branches = [branch(x, lengths) for branch in self.branches]
+        x, lengths = torch.cat([maps for maps, _ in branches], dim=1), branches[0][1]
+        for block in self.trunk:
             x, lengths = block(x, lengths)
-            if index == self.layout.pool_after:
-                x, lengths = pooled(x, Pool(2, 2)), self._after(lengths, Pool(2, 2))
         # The paper's Reshape keeps time: "batch channel step band -> batch step (band channel)".
         return x.permute(0, 2, 3, 1).flatten(2), lengths
-
-    @staticmethod
-    def _after(lengths: Tensor, pool: Pool | None) -> Tensor:
-        return lengths if pool is None else pool.out(lengths)  # type: ignore[return-value]
 
     def positions_out(self, positions: int) -> int:
         """Steps that come of so many frames; bands that come of so many bands.
@@ -188,34 +239,20 @@ class ParallelConv(nn.Module):
         >>> [ParallelConv(name, 40, 8, None).positions_out(500) for name in LAYOUTS]
         [243, 243, 243]
         """
-        if self.layout.after_branch:
-            positions = self.layout.after_branch.out(positions)  # type: ignore[assignment]
-        for index, block in enumerate(self.trunk):
-            positions -= block.shrink  # type: ignore[operator]
-            if index == self.layout.pool_after:
-                positions //= 2
+        for block in (self.branches[0], *self.trunk):
+            positions = block.positions_out(positions)
         return positions
 
     def centre_of_first_step(self) -> float:
         """Centre of step 0, in frames; step i lies 2i frames later, since each layout pools by 2 once.
 
-        Valid convolutions and pools reach to later frames only, so step 0 spans frames 0 … reach.
+        Valid convolutions and pools see later frames only, so step 0 spans frames 0 … reach.
 
         >>> [ParallelConv(name, 40, 8, None).centre_of_first_step() for name in LAYOUTS]
         [7.5, 7.0, 7.0]
         """
         reach, stride = 0, 1
-        if self.layout.after_branch:
-            reach += self.layout.after_branch.size - 1
-            stride *= self.layout.after_branch.stride
-        for index, block in enumerate(self.trunk):
-            reach += block.shrink * stride  # type: ignore[operator]
-            if index == self.layout.pool_after:
-                reach += stride
-                stride *= 2
+        for block in (self.branches[0], *self.trunk):
+            more, apart = block.reach()
+            reach, stride = reach + more * stride, stride * apart
         return reach / 2
-
-
-def pooled(x: Tensor, pool: Pool | None) -> Tensor:
-    """Max-pooled feature maps, or the same where there is no pool."""
-    return x if pool is None else nn.functional.max_pool2d(x, pool.size, pool.stride)

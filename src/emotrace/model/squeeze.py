@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from emotrace.model.lengths import real
+from emotrace.model.lengths import masked_mean
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh each channel by what the whole utterance shows in all of them.
+    """How much each channel counts, from what the whole utterance shows in all of them.
 
     Squeeze (eq. 4): z is the mean of a channel over an utterance's real frames and all bands.
     Excitation (eq. 5): s = sigmoid(W2 relu(W1 z)), W1 (C/r, C), W2 (C, C/r), no bias.
-    Scale (eq. 6): each channel times its s. Frames beyond the true length come out as zero.
+    The scale (eq. 6), each channel times its s, is the caller's.
 
-    Shape: (batch, channel, frame, band) in and out; lengths: (batch,) in frames.
+    Shape: (batch, channel, frame, band), (batch,) lengths in frames → (batch, channel).
 
     >>> import torch
     >>> SqueezeExcitation(64, reduction=8)(torch.randn(2, 64, 9, 5), torch.tensor([9, 4])).shape
-    torch.Size([2, 64, 9, 5])
+    torch.Size([2, 64])
     """
 
     def __init__(self, channels: int, reduction: int):
@@ -27,16 +27,6 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(max(1, channels // reduction), channels, bias=False)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Recalibrated channels."""
-        within = real(lengths, x.shape[2])[:, None]
-        z = (x.mean(3).float() * within).sum(2) / lengths[:, None]
-        s = self.excite(self.squeeze(z).relu()).sigmoid()
-        return x * (s[:, :, None] * within)[..., None].to(x.dtype)
-
-
-class ZeroBeyond(nn.Module):
-    """In place of squeeze-and-excitation in PCN: only zero the frames beyond the true length."""
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """The same, zero beyond."""
-        return x * real(lengths, x.shape[2]).to(x.dtype)[:, None, :, None]
+        """The weight s of each channel, between 0 and 1."""
+        z = masked_mean(x.mean(3).transpose(1, 2).float(), lengths)
+        return self.excite(self.squeeze(z).relu()).sigmoid()

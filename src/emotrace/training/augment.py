@@ -1,0 +1,84 @@
+"""Changes to a static log-Mel spectrogram that leave its emotion as it is, and masks."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from emotrace.recipe import Augmentation
+
+NEPERS_PER_DB = math.log(10) / 10  # of power, as the log-Mel spectrogram counts
+
+
+def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, longest: int) -> Tensor:
+    """A new take of the same utterance: another tempo, vocal tract, level, channel and room noise.
+
+    Working on the spectrogram costs a thousandth of the same on the waveform.
+
+    Shape: (frame, band) → (frame, band), with another number of frames where the tempo changes; at most
+    `longest`, and at least 16.
+    """
+
+    def draw(reach: float) -> float:
+        return (2 * torch.rand((), generator=generator).item() - 1) * reach
+
+    if settings.stretch:
+        frames = round(len(static) * (1 + draw(settings.stretch)))
+        static = resampled(static, torch.linspace(0, len(static) - 1, max(16, min(frames, longest))))
+    if settings.warp:
+        bands = static.shape[1]
+        static = resampled(static.T, torch.arange(bands) * (1 + draw(settings.warp))).T
+    if settings.gain_db:
+        static = static + draw(settings.gain_db) * NEPERS_PER_DB
+    if settings.tilt_db:
+        static = static + draw(settings.tilt_db) * NEPERS_PER_DB * torch.linspace(-1, 1, static.shape[1])
+    if settings.noise_db:
+        quiet = static.quantile(0.1, dim=0)
+        floor = quiet.mean() + (draw(0.5) + 0.5) * settings.noise_db * NEPERS_PER_DB
+        # A band of stationary noise fluctuates from frame to frame about as a chi-squared variable does.
+        wobble = torch.randn(static.shape, generator=generator) * 0.5
+        static = torch.logaddexp(static, floor + wobble)
+    return static.contiguous()
+
+
+def resampled(x: Tensor, places: Tensor) -> Tensor:
+    """Values between rows by linear interpolation; beyond the ends, the end rows.
+
+    >>> resampled(torch.tensor([[0.0], [2.0]]), torch.tensor([0.0, 0.5, 9.0])).flatten().tolist()
+    [0.0, 1.0, 2.0]
+    """
+    places = places.clamp(0, len(x) - 1)
+    low = places.floor().long()
+    high = (low + 1).clamp(max=len(x) - 1)
+    part = (places - low)[:, None]
+    return x[low] * (1 - part) + x[high] * part
+
+
+def masks(lengths: Tensor, frames: int, bands: int, settings: Augmentation) -> Tensor | None:
+    """Stretches of time and of frequency to blank out (SpecAugment; Park et al. 2019), 0 where blanked.
+
+    Drawn from torch's global generator. A mask in time covers at most a fifth of an utterance.
+
+    Shape: (batch,) lengths → (batch, 1, frame, band), or None where the settings ask for no mask.
+    """
+    if not settings.time_masks and not settings.band_masks:
+        return None
+    batch = len(lengths)
+    keep = torch.ones(batch, frames, bands, device=lengths.device)
+    longest = torch.minimum(lengths // 5, torch.tensor(settings.time_mask_frames)).float()
+    for _ in range(settings.time_masks):
+        width = torch.rand(batch, device=lengths.device) * longest
+        keep *= _outside(torch.arange(frames, device=lengths.device), width, lengths)[:, :, None]
+    for _ in range(settings.band_masks):
+        width = torch.rand(batch, device=lengths.device) * settings.band_mask_bands
+        total = torch.full_like(lengths, bands)
+        keep *= _outside(torch.arange(bands, device=lengths.device), width, total)[:, None, :]
+    return keep[:, None]
+
+
+def _outside(places: Tensor, width: Tensor, total: Tensor) -> Tensor:
+    start = torch.rand(len(width), device=width.device) * (total - width)
+    inside = (places >= start[:, None]) & (places < (start + width)[:, None])
+    return (~inside).float()

@@ -1,0 +1,119 @@
+"""Utterances as the training sees them: windows of features, batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+from emotrace.corpora.utterance import Utterance
+from emotrace.features import SAMPLE_RATE_HZ, LogMel
+from emotrace.windows import window_samples
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One utterance: its evaluation windows as features over time, and the place of its emotion.
+
+    A window is (time, feature): frames of static log-Mel for a front, steps of local features for a back end.
+    `views` holds the same windows more than once where stage 2 is given augmented copies.
+    """
+
+    name: str
+    speaker: str
+    label: int
+    views: tuple[tuple[Tensor, ...], ...]
+
+    @property
+    def windows(self) -> tuple[Tensor, ...]:
+        """The windows as they are, without augmentation."""
+        return self.views[0]
+
+
+class Batch(NamedTuple):
+    """Windows padded to the longest: (batch, time, feature), true lengths (batch,), labels (batch,)."""
+
+    x: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+
+def read_clips(
+    utterances: Sequence[Utterance], emotions: Sequence[str], bands: int, longest_frames: int
+) -> list[Clip]:
+    """Static log-Mel windows of each utterance.
+
+    Raises:
+        AudioError: a file that cannot be used; the message names it.
+    """
+    logmel = LogMel(bands)
+    place = {emotion: index for index, emotion in enumerate(emotions)}
+    clips = []
+    for utterance in utterances:
+        samples = torch.from_numpy(load_samples(utterance))
+        windows = []
+        with torch.inference_mode():
+            for start, stop in window_samples(len(samples), longest_frames, longest_frames // 2):
+                static, _ = logmel(samples[None, start:stop], torch.tensor([stop - start]))
+                windows.append(static[0].T.contiguous().clone())
+        clips.append(Clip(utterance.name, utterance.speaker, place[utterance.emotion], (tuple(windows),)))
+    return clips
+
+
+def load_samples(utterance: Utterance):
+    import soundfile
+    samples, rate = soundfile.read(utterance.audio, dtype="float32")
+    assert rate == SAMPLE_RATE_HZ
+    return samples
+
+
+def batched(windows: Sequence[Tensor], labels: Sequence[int]) -> Batch:
+    """One batch, padded with zeros.
+
+    >>> batched([torch.ones(3, 2), torch.ones(1, 2)], [0, 1]).x.shape
+    torch.Size([2, 3, 2])
+    """
+    x = torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True)
+    return Batch(x, torch.tensor([len(window) for window in windows]), torch.tensor(labels))
+
+
+def epoch_batches(
+    clips: Sequence[Clip],
+    size: int,
+    generator: torch.Generator,
+    change: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+) -> Iterator[Batch]:
+    """One pass over the clips in batches of like length, in an order drawn anew.
+
+    Of each clip one view and one window are drawn, and changed by `change`. Lengths are blurred by a tenth
+    before sorting, so that the same clips do not always meet.
+    """
+    drawn = []
+    for clip in clips:
+        view = clip.views[_draw(len(clip.views), generator)]
+        window = view[_draw(len(view), generator)]
+        drawn.append(change(window, generator) if change else window)
+    blur = 1 + 0.1 * torch.rand(len(clips), generator=generator)
+    order = sorted(range(len(clips)), key=lambda i: len(drawn[i]) * blur[i].item())
+    groups = [order[start : start + size] for start in range(0, len(order), size)]
+    if len(groups) > 1 and len(groups[0]) > 1 and len(groups[-1]) < 2:  # batch statistics need company
+        groups[-2:] = [groups[-2] + groups[-1]]
+    for group in torch.randperm(len(groups), generator=generator).tolist():
+        yield batched([drawn[i] for i in groups[group]], [clips[i].label for i in groups[group]])
+
+
+def window_batches(clips: Sequence[Clip], size: int = 64) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
+    """Every window of every clip in batches of like length, with (clip, window) places."""
+    places = [(c, w) for c, clip in enumerate(clips) for w in range(len(clip.windows))]
+    places.sort(key=lambda place: len(clips[place[0]].windows[place[1]]))
+    for start in range(0, len(places), size):
+        group = places[start : start + size]
+        yield group, batched([clips[c].windows[w] for c, w in group], [clips[c].label for c, _ in group])
+
+
+def _draw(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (1,), generator=generator)) if count > 1 else 0

@@ -1,0 +1,73 @@
+"""A network's scores for clips, as the exported runtime computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from emotrace.decoding import average_scores, class_log_likelihoods, class_scores
+from emotrace.training.clips import Clip, window_batches
+
+Floats = npt.NDArray[np.float64]
+
+
+def window_log_scores(model: nn.Module, clips: Sequence[Clip], loss: str) -> list[list[Floats]]:
+    """Log-scores (K,), not normalised, of each window of each clip.
+
+    Exact class-sequence likelihoods for a CTC system, log-softmax outputs for a classifier. `model` maps
+    (batch, time, feature), (batch,) to outputs and their lengths, and is left in evaluation mode.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    found: list[list[Any]] = [[None] * len(clip.windows) for clip in clips]
+    with torch.inference_mode():
+        for places, batch in window_batches(clips):
+            output, steps = model(batch.x.to(device), batch.lengths.to(device))
+            logs = output.float().cpu().numpy()
+            if loss == "ctc":
+                logs = class_log_likelihoods(logs, steps.cpu().numpy())
+            for (clip, window), row in zip(places, logs, strict=True):
+                found[clip][window] = row.astype(np.float64)
+    return found
+
+
+def clip_scores(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip], temperature: float = 1.0) -> Floats:
+    """Probabilities of each clip, shape (clip, K): per window normalised, averaged by duration."""
+    return np.stack(
+        [
+            average_scores(class_scores(np.stack(rows), temperature), [len(w) for w in clip.windows])
+            for rows, clip in zip(logs, clips, strict=True)
+        ]
+    )
+
+
+def fit_temperature(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip]) -> float:
+    """The temperature under which validation clips are likeliest (Guo et al. 2017), from 0.25 to 1000."""
+    truth = [clip.label for clip in clips]
+    temperatures = np.geomspace(0.25, 1000, 200)
+    losses = [log_loss(clip_scores(logs, clips, float(t)), truth) for t in temperatures]
+    return float(temperatures[int(np.argmin(losses))])
+
+
+def log_loss(scores: Floats, truth: Sequence[int]) -> float:
+    """Mean of -log of the true emotion's score.
+
+    >>> round(log_loss(np.array([[0.5, 0.5]]), [0]), 4)
+    0.6931
+    """
+    return float(-np.log(np.maximum(scores[np.arange(len(truth)), list(truth)], 1e-12)).mean())
+
+
+def recall_mean(scores: Floats, truth: Sequence[int]) -> float:
+    """UA: the mean over emotions of the part of its clips that is recognised.
+
+    >>> recall_mean(np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]]), [0, 0, 1])
+    0.5
+    """
+    labels, guesses = np.asarray(truth), scores.argmax(1)
+    return float(np.mean([(guesses[labels == label] == label).mean() for label in np.unique(labels)]))
