@@ -202,8 +202,8 @@ class Recogniser:
         if logs.ndim != 2 or not len(logs) or logs.shape[1] != classes or not (logs < np.inf).all():
             kind = "numbers that are not finite" if logs.size else "nothing"
             raise ModelError(
-                f"{self.folder.path}: the network gave {kind}, of shape {logs.shape}, expected {classes} logarithms "
-                "a row; export the model again"
+                f"{self.folder.path}: the network gave {kind}, of shape {logs.shape}, "
+                f"expected {classes} logarithms a row; export the model again"
             )
         return logs
 

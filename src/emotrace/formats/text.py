@@ -27,7 +27,7 @@ def prediction(result: Result, top_k: int | None = None) -> str:
 
 
 def timeline(result: Result) -> str:
-    """The file's line, then a line for each span: its times, emotion and score, and where in the file it lies.
+    """The file's line, then one for each span: its times, emotion and score, and where in the file it lies.
 
     >>> from emotrace.timeline import Span, Timeline
     >>> result = Result(
