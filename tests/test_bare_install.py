@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,14 +86,24 @@ def test_info_answers(bare: Path, tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "extra"),
+    "verb",
     [
-        (("train", "--corpus", "synthetic", "--output", "run"), "train"),
-        (("crossval", "--corpus", "synthetic", "--output", "run"), "train"),
-        (("demo",), "train"),
+        pytest.param(verb, marks=pytest.mark.xfail(strict=True, reason="the verb is yet to come"))
+        for verb in ("train", "crossval", "demo")
     ],
 )
-def test_a_verb_without_its_extra_says_what_to_install(bare: Path, verb: tuple[str, ...], extra: str) -> None:
-    done = call(bare / "emotrace", *verb, code=2)
-    assert f"emotrace[{extra}]" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_verb_of_the_trainer_says_what_to_install(bare: Path, tmp_path: Path, verb: str) -> None:
+    options = () if verb == "demo" else ("--corpus", "synthetic", "--output", tmp_path / "run")
+    assert_asks_for("train", call(bare / "emotrace", verb, *options, code=2))
+
+
+def test_a_picture_says_what_to_install(bare: Path, tiny_model: Path, speech: Path, tmp_path: Path) -> None:
+    options = ("--model", tiny_model, "--format", "png", "--output", tmp_path / "traces")
+    assert_asks_for("plot", call(bare / "emotrace", "trace", speech, *options, code=2))
+    assert not (tmp_path / "traces").exists()
+
+
+def assert_asks_for(extra: str, done: subprocess.CompletedProcess[str]) -> None:
+    """One line on stderr names the `pip install` that brings `extra`."""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert re.search(rf"pip install .*\[{extra}\]", done.stderr)
