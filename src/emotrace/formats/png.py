@@ -1,6 +1,7 @@
 """A picture of a trace: waveform, spectrogram, posteriors and spans under one time axis."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,9 @@ def picture(
     panels[-1].set_xlabel("time in s")
     _add_legend(figure, colours)
     file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():  # of file names in scripts that the font lacks
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 
 
