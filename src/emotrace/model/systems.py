@@ -134,8 +134,9 @@ class Front(nn.Module):
         return self.pcnse(image.contiguous(memory_format=torch.channels_last), frames)
 
     def steps_out(self, frames: int) -> int:
-        """Steps that come of so many frames."""
-        return self.pcnse.positions_out(frames) if self.pcnse else frames
+        """Steps that come of so many frames; in the Keras reading, of however many."""
+        frames = frames if self.pad_to is None else self.pad_to
+        return frames if self.pcnse is None else self.pcnse.positions_out(frames)
 
 
 class PooledHead(nn.Module):
