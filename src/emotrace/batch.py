@@ -30,8 +30,8 @@ def find_audio(path: Path) -> list[Path]:
     Raises:
         AudioError: if it is a folder that holds no audio
 
-    >>> find_audio(Path("a.wav"))
-    [PosixPath('a.wav')]
+    >>> [file.name for file in find_audio(Path("a.wav"))]
+    ['a.wav']
     """
     if not path.is_dir():
         return [path]

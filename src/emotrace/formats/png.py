@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +86,8 @@ def picture(
     panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     colours = colours_of([*labels, *(span.emotion for span in truth or ())])
     label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
-    panels[0].set_title(f"{result.file or 'samples'}: {label}", loc="left", fontsize=10, parse_math=False)
+    name = Path(result.file).name if result.file else "samples"
+    panels[0].set_title(f"{name}: {label}", loc="left", fontsize=10, parse_math=False)
     _draw_waveform(panels[0], audio)
     _draw_spectrogram(panels[1], audio)
     if log_posteriors is not None and times_s is not None:
