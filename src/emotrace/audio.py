@@ -261,7 +261,7 @@ def _blocks(sound: soundfile.SoundFile, stream: _Stream) -> Iterator[Samples]:
 
 
 def _claimed_frames(sound: soundfile.SoundFile) -> int:
-    """How many frames the header claims, 0 if it does not know; libsndfile notes where the file is shorter."""
+    """How many frames the header claims, 0 if it does not know; libsndfile notes where a file is shorter."""
     frames, notes = int(sound.frames), sound.extra_info
     frames = frames if frames < _LENGTH_UNKNOWN else 0
     chunk = re.search(r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", notes, re.MULTILINE)
