@@ -123,11 +123,11 @@ def deltas(x: Tensor, reach: int = 3, frames: Tensor | None = None) -> Tensor:
         x = hold_last(x, frames)
     padded = F.pad(x, (reach, reach), mode="replicate")
     size = x.shape[-1]
-    slope = sum(
+    rises = [
         n * (padded[..., reach + n : reach + n + size] - padded[..., reach - n : reach - n + size])
         for n in range(1, reach + 1)
-    )
-    return slope / (2 * sum(n * n for n in range(1, reach + 1)))
+    ]
+    return sum(rises[1:], rises[0]) / (2 * sum(n * n for n in range(1, reach + 1)))
 
 
 def hold_last(x: Tensor, frames: Tensor) -> Tensor:

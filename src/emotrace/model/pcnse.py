@@ -76,9 +76,9 @@ class FrameBatchNorm(nn.Module):
             return self.norm(x)
         # Packing the real frames lets the library's own kernel do the statistics and their gradient.
         rows = x.permute(0, 2, 3, 1).reshape(batch * frames, bands, channels)
-        packed = TakeRows.apply(rows, chosen)[:, None].permute(0, 3, 1, 2)
+        packed = TakeRows.apply(rows, chosen)[:, None].permute(0, 3, 1, 2)  # type: ignore[no-untyped-call]
         normed = self.norm(packed).permute(0, 2, 3, 1)[:, 0]
-        spread = PutRows.apply(normed, chosen, batch * frames)
+        spread = PutRows.apply(normed, chosen, batch * frames)  # type: ignore[no-untyped-call]
         return spread.view(batch, frames, bands, channels).permute(0, 3, 1, 2)
 
 
@@ -86,13 +86,13 @@ class TakeRows(torch.autograd.Function):
     """Some rows, each at most once; the library's own gradient adds where a copy is enough, and is slow."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, chosen: Tensor) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, rows: Tensor, chosen: Tensor) -> Tensor:
         ctx.save_for_backward(chosen)
         ctx.total = len(rows)
         return rows.index_select(0, chosen)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (chosen,) = ctx.saved_tensors
         return spread_rows(gradient, chosen, ctx.total), None
 
@@ -101,12 +101,12 @@ class PutRows(torch.autograd.Function):
     """The inverse of `TakeRows`: rows put back in their places, zero elsewhere."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, chosen: Tensor, total: int) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, rows: Tensor, chosen: Tensor, total: int) -> Tensor:
         ctx.save_for_backward(chosen)
         return spread_rows(rows, chosen, total)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: D102
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (chosen,) = ctx.saved_tensors
         return gradient.index_select(0, chosen), None, None
 

@@ -189,7 +189,10 @@ class Back(nn.Module):
         context = local if self.drn is None else self.drn(local, steps)
         if self.attention is not None:
             context = self.attention(context, steps)
-        return self.ctc(context) if self.ctc is not None else self.pooled(context, steps)
+        if self.ctc is not None:
+            return self.ctc(context)
+        assert self.pooled is not None
+        return self.pooled(context, steps)
 
 
 class Network(nn.Module):
