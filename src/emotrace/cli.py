@@ -42,6 +42,17 @@ app = App(
 )
 
 
+for _verb, _does in {
+    "corpus": "Check a corpus as it lies on disk.",
+    "train": "Train a model on a corpus.",
+    "crossval": "Run a corpus's protocol, speakers apart.",
+    "evaluate": "Measure a model on a corpus.",
+    "export": "Write the model folder of a run.",
+    "demo": "The main job on a built-in synthetic corpus, in minutes.",
+}.items():
+    app.command(f"emotrace.cli_training:{_verb}", name=_verb, help=_does)
+
+
 @app.command
 def predict(
     audio: Audio_,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from emotrace.errors import RunError
@@ -16,7 +16,7 @@ from emotrace.files import write_bytes
 
 
 class SafetensorsIO(CheckpointIO):
-    """Lets Lightning keep its checkpoints as one safetensors file: tensors, and a JSON header for the rest."""
+    """Lightning's checkpoints as one safetensors file: the tensors, and a JSON header for the rest."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -37,8 +37,10 @@ class SafetensorsIO(CheckpointIO):
             with safe_open(path, framework="pt") as file:
                 tree = json.loads(file.metadata()["tree"])
                 return _unpack(tree, file)
-        except Exception as error:
-            raise RunError(f"{path} is not a readable checkpoint ({error}); delete it to start again") from None
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{path} is not a readable checkpoint ({error}); delete it to start again"
+            ) from None
 
     def remove_checkpoint(self, path: Any) -> None:
         """Delete a checkpoint."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-
-from emotrace.corpora.utterance import Utterance
+from emotrace.audio import MINIMUM_S, Audio, read_audio
+from emotrace.corpora import Utterance
+from emotrace.errors import AudioError
 from emotrace.features import SAMPLE_RATE_HZ, LogMel
 from emotrace.windows import window_samples
 
@@ -54,7 +56,7 @@ def read_clips(
     place = {emotion: index for index, emotion in enumerate(emotions)}
     clips = []
     for utterance in utterances:
-        samples = torch.from_numpy(load_samples(utterance))
+        samples = torch.from_numpy(sound_of(utterance).samples)
         windows = []
         with torch.inference_mode():
             for start, stop in window_samples(len(samples), longest_frames, longest_frames // 2):
@@ -64,11 +66,23 @@ def read_clips(
     return clips
 
 
-def load_samples(utterance: Utterance):
-    import soundfile
-    samples, rate = soundfile.read(utterance.audio, dtype="float32")
-    assert rate == SAMPLE_RATE_HZ
-    return samples
+def sound_of(utterance: Utterance) -> Audio:
+    """The utterance's own part of its file, mono at 16 kHz.
+
+    Raises:
+        AudioError: a file or a part of it that cannot be used; the message names it.
+    """
+    source = utterance.audio if isinstance(utterance.audio, tuple) else Path(utterance.audio)
+    audio = read_audio(source, SAMPLE_RATE_HZ)
+    start = round(utterance.start_s * SAMPLE_RATE_HZ)
+    stop = None if utterance.end_s is None else round(utterance.end_s * SAMPLE_RATE_HZ)
+    samples = audio.samples[start:stop]
+    if len(samples) < MINIMUM_S * SAMPLE_RATE_HZ:
+        raise AudioError(
+            f"{utterance.name}: found {len(samples) / SAMPLE_RATE_HZ:.3f} s of sound, expected at least "
+            f"{MINIMUM_S} s; leave it out of the corpus"
+        )
+    return replace(audio, samples=samples)
 
 
 def batched(windows: Sequence[Tensor], labels: Sequence[int]) -> Batch:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from emotrace.features import spectrogram
-from emotrace.model.systems import Back, Network, System, build, find_system
-from emotrace.recipe import Augmentation, Recipe
+from emotrace.model.systems import Back, Network, build, find_system
+from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
 from emotrace.training.clips import Clip, window_batches
+from emotrace.training.progress import Tell
 from emotrace.training.seeds import seed_of
-from emotrace.training.stage import Objective, StageData, run_stage
+from emotrace.training.stage import Change, Objective, StageData, run_stage
 
 
 class FromStatic(nn.Module):
@@ -47,61 +48,65 @@ class FromLocal(nn.Module):
         return self.back(x, lengths), lengths
 
 
-def train_system(
-    recipe: Recipe,
-    name: str,
-    labels: int,
-    train: Sequence[Clip],
-    validation: Sequence[Clip],
-    *,
-    seed: int,
-    folder: Path,
-    say: Callable[[str], None] = print,
-    device: str = "cpu",
-) -> Network:
-    """A trained network, in evaluation mode.
+@dataclass(frozen=True)
+class Trainer:
+    """What the stages of one training have in common; state is kept in `folder`, progress told to `tell`."""
 
-    Stage 1 trains the front as a classifier with cross-entropy; stage 2 trains the back end on its features,
-    frozen and cached (section 4.3). Systems of one part, and `end_to_end`, have one stage. Nothing but
-    `train` sets weights and normalisation; nothing but `validation` chooses among epochs.
-    """
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    system = find_system(name)
-    torch.manual_seed(seed_of(seed, name, "weights"))
-    network = build(recipe, name, labels)
-    fit_normalisation(network, train)
+    recipe: Recipe
+    seed: int
+    folder: Path
+    tell: Tell
+    device: str = "cpu"
 
-    def change(window: Tensor, generator: torch.Generator) -> Tensor:
-        return augment(window, recipe.augmentation, generator, recipe.longest_frames)
+    def run(
+        self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
+    ) -> None:
+        """One stage; its seed depends on the run's and on its name alone."""
+        run_stage(
+            model,
+            data,
+            objective,
+            settings,
+            seed=seed_of(self.seed, name),
+            folder=self.folder / name,
+            tell=self.tell,
+            precision=self.recipe.precision,
+            device=self.device,
+        )
 
-    data = StageData(train, validation, labels, change)
-    common = {"folder": folder, "say": say, "device": device}
-    if system.stages == 1 or recipe.end_to_end:
+    def change(self, window: Tensor, generator: torch.Generator) -> Tensor:
+        """An augmented take of a window of static log-Mel."""
+        return augment(window, self.recipe.augmentation, generator, self.recipe.longest_frames)
+
+    def train(self, name: str, labels: int, train: Sequence[Clip], validation: Sequence[Clip]) -> Network:
+        """A trained network of the system `name`, in evaluation mode.
+
+        Stage 1 trains the front as a classifier with cross-entropy; stage 2 trains the back end on its
+        features, frozen and cached (section 4.3). Systems of one part, and recipes with `end_to_end`, have
+        one stage. Nothing but `train` sets weights and normalisation; nothing but `validation` chooses among
+        epochs.
+        """
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        recipe, system = self.recipe, find_system(name)
+        torch.manual_seed(seed_of(self.seed, name, "weights"))
+        network = build(recipe, name, labels)
+        fit_normalisation(network, train)
+        data = StageData(train, validation, labels, self.change)
         objective = Objective(system.loss, recipe.ctc_target, network.front.frames_per_step)
-        model = FromStatic(network, recipe.augmentation)
-        stage = recipe.stage1 if recipe.end_to_end or not system.front is None else recipe.stage2
-        run_stage(model, data, objective, stage, seed=seed_of(seed, "whole"), precision=recipe.precision,
-                  **common | {"folder": folder / "whole"})
+        if system.front is None or system.stages == 1 or recipe.end_to_end:
+            settings = recipe.stage1 if system.front else recipe.stage2
+            self.run("whole", FromStatic(network, recipe.augmentation), data, objective, settings)
+            return network.eval()
+        head = Back(recipe, find_system(system.front), network.front.features_out, labels)
+        classifier = FromStatic(Network(network.logmel, network.front, head), recipe.augmentation)
+        self.run(f"front-{system.front}", classifier, data, Objective("cross-entropy"), recipe.stage1)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
+        takes = [list(train)] + [augmented(train, self.change, generator) for _ in range(recipe.views - 1)]
+        local = StageData(
+            joined([local_clips(network, take) for take in takes]), local_clips(network, validation), labels
+        )
+        self.run("back", FromLocal(network), local, objective, recipe.stage2)
         return network.eval()
-    classifier = Network(network.logmel, network.front, front_classifier(recipe, system, network, labels))
-    run_stage(FromStatic(classifier, recipe.augmentation), data, Objective("cross-entropy"), recipe.stage1,
-              seed=seed_of(seed, "front"), precision=recipe.precision,
-              **common | {"folder": folder / f"front-{system.front}"})
-    generator = torch.Generator().manual_seed(seed_of(seed, "views"))
-    local = StageData(
-        local_clips(network, train, recipe.views, change, generator),
-        local_clips(network, validation),
-        labels,
-    )
-    objective = Objective(system.loss, recipe.ctc_target, network.front.frames_per_step)
-    run_stage(FromLocal(network), local, objective, recipe.stage2, seed=seed_of(seed, "back"),
-              **common | {"folder": folder / "back"})
-    return network.eval()
-
-
-def front_classifier(recipe: Recipe, system: System, network: Network, labels: int) -> Back:
-    """The head under which a front is trained in stage 1: the system PCN or PCNSE itself."""
-    return Back(recipe, find_system(system.front), network.front.features_out, labels)
 
 
 def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
@@ -110,47 +115,46 @@ def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
     Frames that two windows share count once.
     """
     front = network.front
-    count, total, squares = 0, 0.0, 0.0
+    count = 0
+    total = squares = torch.zeros(0)
     for clip in clips:
-        for index, window in enumerate(clip.windows):
+        covered = 0  # frames of this window that the window before it holds too: the half of a full one
+        for window in clip.windows:
             image = spectrogram(window.T[None], torch.tensor([len(window)]), front.reach, front.channels)
-            fresh = image[0, :, front_overlap(clip, index):].double()
+            fresh = image[0, :, covered:].double()
+            total = fresh.sum(1) + (total if count else 0)
+            squares = fresh.square().sum(1) + (squares if count else 0)
             count += fresh.shape[1]
-            total, squares = total + fresh.sum(1), squares + fresh.square().sum(1)
+            covered = len(window) // 2
     mean = total / count
     deviation = (squares / count - mean.square()).clamp(min=1e-6).sqrt()
     front.normalise.mean.copy_(mean[:, None])
     front.normalise.scale.copy_(1 / deviation[:, None])
 
 
-def front_overlap(clip: Clip, index: int) -> int:
-    """Frames at the start of a clip's window that the window before it holds too: half a full window."""
-    return len(clip.windows[index - 1]) // 2 if index else 0
-
-
-def local_clips(
-    network: Network,
-    clips: Sequence[Clip],
-    views: int = 1,
-    change: Callable[[Tensor, torch.Generator], Tensor] | None = None,
-    generator: torch.Generator | None = None,
-) -> list[Clip]:
-    """The clips with their windows as local features: as they are, then `views` - 1 augmented copies."""
-    front = network.front.eval()
-    takes = [list(clips)]
-    for _ in range(views - 1):
-        takes.append([
-            replace(clip, views=(tuple(change(window, generator) for window in clip.windows),))
-            for clip in clips
-        ])
-    found = [[[None] * len(clip.windows) for clip in clips] for _ in takes]
-    with torch.inference_mode():
-        for take, versions in enumerate(takes):
-            for places, batch in window_batches(versions):
-                local, steps = front(batch.x.transpose(1, 2), batch.lengths)
-                for row, (clip, window) in enumerate(places):
-                    found[take][clip][window] = local[row, : steps[row]].clone()
+def augmented(clips: Sequence[Clip], change: Change, generator: torch.Generator) -> list[Clip]:
+    """The clips with every window changed."""
     return [
-        replace(clip, views=tuple(tuple(found[take][index]) for take in range(len(takes))))
-        for index, clip in enumerate(clips)
+        replace(clip, views=(tuple(change(window, generator) for window in clip.windows),)) for clip in clips
+    ]
+
+
+def local_clips(network: Network, clips: Sequence[Clip]) -> list[Clip]:
+    """The clips with their windows of static log-Mel replaced by the front's local features."""
+    front = network.front.eval()
+    device = front.normalise.mean.device
+    found = [list(clip.windows) for clip in clips]
+    with torch.inference_mode():
+        for places, batch in window_batches(clips):
+            local, steps = front(batch.x.transpose(1, 2).to(device), batch.lengths.to(device))
+            for row, (clip, window) in enumerate(places):
+                found[clip][window] = local[row, : steps[row]].clone().cpu()
+    return [replace(clip, views=(tuple(windows),)) for clip, windows in zip(clips, found, strict=True)]
+
+
+def joined(takes: Sequence[Sequence[Clip]]) -> list[Clip]:
+    """Several takes of the same clips as one list of clips with several views."""
+    return [
+        replace(versions[0], views=tuple(clip.windows for clip in versions))
+        for versions in zip(*takes, strict=True)
     ]

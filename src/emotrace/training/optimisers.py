@@ -20,9 +20,7 @@ def optimiser(parameters: Iterable[nn.Parameter], stage: Stage) -> torch.optim.O
         return torch.optim.Adadelta(
             parameters, stage.learning_rate, ADADELTA_RHO, EPSILON, weight_decay=stage.weight_decay
         )
-    return torch.optim.AdamW(
-        parameters, stage.learning_rate, eps=EPSILON, weight_decay=stage.weight_decay
-    )
+    return torch.optim.AdamW(parameters, stage.learning_rate, eps=EPSILON, weight_decay=stage.weight_decay)
 
 
 def rate_factor(step: int, steps: int, stage: Stage) -> float:

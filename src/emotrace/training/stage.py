@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from emotrace.files import write_text
 from emotrace.model.ctc import ctc_loss, repeated_target
@@ -22,6 +22,7 @@ from emotrace.recipe import Stage
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.clips import Batch, Clip, epoch_batches
 from emotrace.training.optimisers import optimiser, rate_factor
+from emotrace.training.progress import Epoch, Tell
 from emotrace.training.scoring import clip_scores, log_loss, recall_mean, window_log_scores
 from emotrace.training.seeds import seed_of
 
@@ -51,7 +52,8 @@ class Objective:
     ) -> Tensor:
         """Mean over utterances of the loss times its class's weight, as Keras counts class weights."""
         if self.loss == "ctc":
-            targets = [self._target(label, size) for label, size in zip(labels.tolist(), steps.tolist())]
+            sizes = zip(labels.tolist(), steps.tolist(), strict=True)
+            targets = [self._target(label, size) for label, size in sizes]
             return ctc_loss(output, steps, targets, weights)
         losses = F.cross_entropy(output, labels, reduction="none", label_smoothing=smoothing)
         return (losses * weights[labels]).mean()
@@ -68,6 +70,19 @@ def class_weights(clips: Sequence[Clip], labels: int, kind: str) -> Tensor:
         return torch.ones(labels)
     counts = torch.bincount(torch.tensor([clip.label for clip in clips]), minlength=labels)
     return len(clips) / (labels * counts.clamp(min=1)).float()
+
+
+class Listed(Dataset[Any]):
+    """Items that are there already, for a loader that passes them on."""
+
+    def __init__(self, items: Sequence[Any]):
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
 
 
 class StageModule(L.LightningModule):
@@ -91,11 +106,11 @@ class StageModule(L.LightningModule):
         torch.manual_seed(epoch_seed)
         generator = torch.Generator().manual_seed(epoch_seed)
         batches = epoch_batches(self.data.train, self.stage.batch, generator, self.data.change)
-        return DataLoader(list(batches), batch_size=None)
+        return DataLoader(Listed(list(batches)), batch_size=None)
 
     def val_dataloader(self) -> Any:
         """One turn; validation goes over its clips by itself."""
-        return DataLoader([0], batch_size=None)
+        return DataLoader(Listed([0]), batch_size=None)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Loss of one batch."""
@@ -123,8 +138,8 @@ class Curve(L.Callback):
 
     COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
-    def __init__(self, path: Path, name: str, say: Callable[[str], None]):
-        self.path, self.name, self.say = path, name, say
+    def __init__(self, path: Path, stage: str, tell: Tell):
+        self.path, self.stage, self.tell = path, stage, tell
         self.rows: list[list[float]] = []
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -135,9 +150,15 @@ class Curve(L.Callback):
         write_text(self.path, "\n".join(lines) + "\n")
         epoch, train_loss, _, ua = self.rows[-1]
         best = max(row[3] for row in self.rows)
-        self.say(
-            f"{self.name}: epoch {epoch + 1:.0f}/{trainer.max_epochs}, loss {train_loss:.3f}, "
-            f"validation UA {ua:.3f} (best {best:.3f})"
+        self.tell(
+            Epoch(
+                stage=self.stage,
+                number=int(epoch) + 1,
+                of=trainer.max_epochs or 0,
+                loss=train_loss,
+                ua=ua,
+                best=best,
+            )
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -157,7 +178,7 @@ def run_stage(
     *,
     seed: int,
     folder: Path,
-    say: Callable[[str], None],
+    tell: Tell,
     precision: str = "float32",
     device: str = "cpu",
 ) -> None:
@@ -179,7 +200,7 @@ def run_stage(
             folder, "last", enable_version_counter=False, save_on_train_epoch_end=True
         )
         keep_best.FILE_EXTENSION = keep_last.FILE_EXTENSION = ".safetensors"
-        curve = Curve(folder / "curve.csv", folder.name, say)
+        curve = Curve(folder / "curve.csv", folder.name, tell)
         stop = EarlyStopping("val_score", mode="max", patience=stage.patience, check_on_train_epoch_end=True)
         trainer = L.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu",
@@ -195,9 +216,10 @@ def run_stage(
             reload_dataloaders_every_n_epochs=1,
         )
         module = StageModule(model, data, objective, stage, seed)
-        trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        try:
+            trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
+        except SystemExit:  # what Lightning makes of an interruption
+            raise KeyboardInterrupt from None
         write_text(done, f"{trainer.current_epoch}\n")
         last.unlink(missing_ok=True)
     weights = io.load_checkpoint(best)["state_dict"]

@@ -1,0 +1,328 @@
+"""Training on one split, and the whole protocol of a corpus, fold by fold."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emotrace.corpora import Fold, OpenCorpus
+from emotrace.errors import CorpusError
+from emotrace.files import write_bytes, write_text
+from emotrace.model.systems import find_system
+from emotrace.recipe import Recipe
+from emotrace.training.clips import Clip, read_clips
+from emotrace.training.confusion import confusion_png
+from emotrace.training.evaluation import Scores, score_predictions, spread
+from emotrace.training.fold import FromStatic, Trainer
+from emotrace.training.predictions import Prediction, read_predictions, write_predictions
+from emotrace.training.progress import Epoch, Tell, silent, within
+from emotrace.training.runs import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, Run, claim, write_run
+from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
+
+VALIDATION_FILE = "validation.csv"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One system with one recipe on one corpus: all that its runs have in common."""
+
+    corpus: OpenCorpus
+    system: str
+    recipe: Recipe
+    version: str
+    device: str = "cpu"
+
+    @cached_property
+    def clips(self) -> list[Clip]:
+        """The whole corpus as static log-Mel windows, read when it is first needed."""
+        features = self.recipe.features
+        return read_clips(
+            self.corpus.utterances, self.corpus.emotions, features.bands, self.recipe.longest_frames
+        )
+
+    def of(self, speakers: Sequence[str]) -> list[Clip]:
+        """The clips of some speakers."""
+        wanted = set(speakers)
+        return [clip for clip in self.clips if clip.speaker in wanted]
+
+    def identity(self, **more: Any) -> dict[str, Any]:
+        """What makes two runs the same, for `claim`."""
+        return {
+            "corpus": self.corpus.corpus.name,
+            "protocol": self.corpus.protocol,
+            "utterances": len(self.corpus.utterances),
+            "emotions": list(self.corpus.emotions),
+            "system": self.system,
+            **more,
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which speakers train a network, choose among its epochs, and test it (nobody, in a model to keep)."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        everyone = [*self.train, *self.validation, *self.test]
+        twice = sorted({speaker for speaker in everyone if everyone.count(speaker) > 1})
+        if twice:
+            raise CorpusError(
+                f"speaker {', '.join(twice)} is in two parts of a split; parts must be disjoint"
+            )
+
+
+def train_part(
+    experiment: Experiment, part: Part, *, fold: int, seed: int, folder: Path, tell: Tell
+) -> tuple[Prediction, ...]:
+    """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
+
+    The folder ends with the weights, `run.json`, `predictions.csv`, and `validation.csv` where speakers were
+    held out for a test.
+    """
+    if not (folder / RUN_FILE).exists():
+        started = time.monotonic()
+        train, validation = experiment.of(part.train), experiment.of(part.validation)
+        trainer = Trainer(experiment.recipe, seed, folder, tell, experiment.device)
+        network = trainer.train(experiment.system, len(experiment.corpus.emotions), train, validation)
+        model = FromStatic(network, experiment.recipe.augmentation)
+        loss = find_system(experiment.system).loss
+        logs = window_log_scores(model, validation, loss)
+        temperature = fit_temperature(logs, validation)
+
+        def predictions(clips: Sequence[Clip]) -> list[Prediction]:
+            emotions = experiment.corpus.emotions
+            scores = clip_scores(window_log_scores(model, clips, loss), clips, temperature)
+            return [
+                Prediction(
+                    clip.name,
+                    clip.speaker,
+                    fold,
+                    seed,
+                    emotions[clip.label],
+                    emotions[int(row.argmax())],
+                    dict(zip(emotions, map(float, row), strict=True)),
+                )
+                for clip, row in zip(clips, scores, strict=True)
+            ]
+
+        if part.test:
+            write_predictions(folder / VALIDATION_FILE, predictions(validation))
+        write_predictions(
+            folder / PREDICTIONS_FILE, predictions(experiment.of(part.test) if part.test else validation)
+        )
+        run = Run(
+            system=experiment.system,
+            corpus=experiment.corpus.corpus.name,
+            protocol=experiment.corpus.protocol,
+            emotions=experiment.corpus.emotions,
+            seed=seed,
+            train=part.train,
+            validation=part.validation,
+            test=part.test,
+            temperature=temperature,
+            version=experiment.version,
+            seconds=round(time.monotonic() - started, 1),
+        )
+        write_run(folder, run, network)
+    return read_predictions(folder / PREDICTIONS_FILE)
+
+
+def part_to_keep(corpus: OpenCorpus) -> Part:
+    """For a model to keep: the first fold's validation speakers validate, and all others train."""
+    fold = corpus.folds()[0]
+    return Part(tuple(sorted((*fold.train, *fold.test))), fold.validation)
+
+
+def train_run(experiment: Experiment, *, seed: int, folder: Path, tell: Tell) -> Scores:
+    """Train a model to keep, and measure it on its validation speakers, who also chose it."""
+    claim(folder, experiment.identity(seed=seed))
+    predictions = train_part(
+        experiment, part_to_keep(experiment.corpus), fold=0, seed=seed, folder=folder, tell=tell
+    )
+    scores = score_predictions(predictions)
+    write_text(
+        folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"
+    )
+    write_bytes(folder / "confusion.png", confusion_png(scores.labels, scores.confusion))
+    return scores
+
+
+def crossval(
+    experiment: Experiment,
+    *,
+    output: Path,
+    seeds: Sequence[int] = (1,),
+    chosen: Sequence[int] | None = None,
+    workers: int | None = None,
+    tell: Tell = silent,
+) -> Scores:
+    """Run the corpus's protocol, or the `chosen` folds of it, and pool what is said of each test speaker.
+
+    Finished folds are found, not trained again; a fold that was interrupted goes on from its last epoch. On a
+    CPU each fold has one thread, and as many run at once as there are processors (or `workers`); so what
+    comes out does not depend on their number.
+
+    Raises:
+        CorpusError: a fold's number that does not exist.
+        RunError: `output` holds something else.
+    """
+    folds = experiment.corpus.folds()
+    numbers = list(range(len(folds))) if chosen is None else list(chosen)
+    for number in numbers:
+        if not 0 <= number < len(folds):
+            raise CorpusError(f"no fold {number}; {experiment.corpus.protocol} has 0 to {len(folds) - 1}")
+    claim(output, experiment.identity())
+    jobs = [
+        Job(number, seed, fold_folder(output, seed, folds[number])) for seed in seeds for number in numbers
+    ]
+    if workers is None:
+        workers = processors() if experiment.device == "cpu" else 1
+    run_jobs(experiment, jobs, workers, tell)
+    found = {job: read_predictions(job.folder / PREDICTIONS_FILE) for job in jobs}
+    rows = [fold_row(job, folds[job.fold], predictions) for job, predictions in found.items()]
+    predictions = [prediction for fold in found.values() for prediction in fold]
+    scores = score_predictions(predictions)
+    write_report(output, predictions, scores, rows)
+    return scores
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fold with one seed, and its folder."""
+
+    fold: int
+    seed: int
+    folder: Path
+
+
+def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, tell: Tell) -> None:
+    """Train what is not trained yet, here or in as many processes as `workers`."""
+    left = [job for job in jobs if not (job.folder / RUN_FILE).exists()]
+    if workers == 1 or len(left) <= 1:
+        threads = torch.get_num_threads()
+        if experiment.device == "cpu":
+            torch.set_num_threads(1)
+        try:
+            for job in left:
+                run_job(experiment, job, tell)
+        finally:
+            torch.set_num_threads(threads)
+        return
+    context = multiprocessing.get_context("spawn")
+    told: Any = context.Queue()
+    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
+    listener.start()
+    with ProcessPoolExecutor(workers, context, start_worker, (experiment, told)) as pool:
+        try:
+            for done in [pool.submit(run_in_worker, job) for job in left]:
+                done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            told.put(None)
+            listener.join()
+
+
+def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
+    """One fold with one seed."""
+    fold = experiment.corpus.folds()[job.fold]
+    name = f"seed {job.seed}, fold {fold.name}"
+    part = Part(fold.train, fold.validation, fold.test)
+    predictions = train_part(
+        experiment, part, fold=job.fold, seed=job.seed, folder=job.folder, tell=within(tell, name)
+    )
+    test = score_predictions(predictions, resamples=1)
+    tell(Epoch(name, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
+
+
+def start_worker(experiment: Experiment, told: Any) -> None:
+    """What a worker process keeps from one fold to the next."""
+    torch.set_num_threads(1)
+    WORKER.update(experiment=experiment, told=told)
+
+
+def run_in_worker(job: Job) -> None:
+    """One fold in a worker process."""
+    run_job(WORKER["experiment"], job, WORKER["told"].put)
+
+
+WORKER: dict[str, Any] = {}
+
+
+def pass_on(told: Any, tell: Tell) -> None:
+    """Hand on what the workers tell, until None comes."""
+    while (epoch := told.get()) is not None:
+        tell(epoch)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fold_folder(output: Path, seed: int, fold: Fold) -> Path:
+    """Where a fold of a cross-validation lies."""
+    return output / f"seed-{seed}" / f"fold-{fold.name}"
+
+
+def fold_row(job: Job, fold: Fold, predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """A fold's line in `metrics.json`."""
+    folder = job.folder
+    run = Run.model_validate_json((folder / RUN_FILE).read_text(encoding="utf-8"))
+    test = score_predictions(predictions, resamples=1)
+    validation = score_predictions(read_predictions(folder / VALIDATION_FILE), resamples=1)
+    return {
+        "fold": job.fold,
+        "seed": job.seed,
+        "test": list(fold.test),
+        "validation": list(fold.validation),
+        "n": test.n,
+        "ua": test.ua,
+        "wa": test.wa,
+        "validation_ua": validation.ua,
+        "temperature": run.temperature,
+        "seconds": run.seconds,
+        "stages": {
+            done.parent.name: {"epochs": int(done.read_text()), "best": best_epoch(done.parent / "curve.csv")}
+            for done in sorted(folder.glob("*/done"))
+        },
+    }
+
+
+def best_epoch(curve: Path) -> int:
+    """The epoch, from 1, whose weights were kept: the greatest validation UA, then the smallest loss."""
+    rows = [line.split(",") for line in curve.read_text(encoding="utf-8").splitlines()[1:]]
+    best = max(rows, key=lambda row: float(row[3]) - 1e-4 * float(row[2]))
+    return int(float(best[0])) + 1
+
+
+def write_report(
+    output: Path, predictions: Sequence[Prediction], scores: Scores, rows: Sequence[dict[str, Any]]
+) -> None:
+    """`predictions.csv`, `metrics.json` and `confusion.png` of a whole cross-validation."""
+    write_predictions(output / PREDICTIONS_FILE, predictions)
+    seeds = sorted({p.seed for p in predictions})
+    metrics = {
+        "pooled": scores.as_dict(),
+        "over_folds": vars(spread(predictions, "fold")),
+        "over_seeds": vars(spread(predictions, "seed")) if len(seeds) > 1 else None,
+        "folds": list(rows),
+    }
+    write_text(output / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
+    write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))

@@ -1,0 +1,119 @@
+"""Run folders: what was trained, on whom, with which settings; written so that an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from emotrace.errors import RunError
+from emotrace.files import write_bytes, write_text
+from emotrace.model.systems import Network, build
+from emotrace.recipe import Recipe
+
+RUN_FILE = "run.json"
+RECIPE_FILE = "recipe.json"
+WEIGHTS_FILE = "weights.safetensors"
+PREDICTIONS_FILE = "predictions.csv"
+METRICS_FILE = "metrics.json"
+
+
+class Run(BaseModel):
+    """A finished training: `train` and `validation` are speakers; `test` is empty where nothing was held out.
+
+    `temperature` divides log-scores before they are normalised; it was fitted on the validation speakers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str
+    corpus: str
+    protocol: str
+    emotions: tuple[str, ...]
+    seed: int
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    temperature: float
+    version: str
+    seconds: float
+
+
+def claim(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Take a folder for a run, or go on with the same run there.
+
+    Raises:
+        RunError: the folder holds a run with other settings, or something else.
+    """
+    path = folder / RECIPE_FILE
+    wanted = json.loads(json.dumps(identity))
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise RunError(f"{path} is damaged; choose another --output or delete {folder}") from None
+        if found != wanted:
+            differing = ", ".join(_differences(found, wanted))
+            raise RunError(
+                f"{folder} holds a run with another {differing}; choose another --output, or delete it"
+            )
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} holds other files, but no {RECIPE_FILE}; choose an empty --output")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+
+def write_run(folder: Path, run: Run, network: Network) -> None:
+    """Keep a trained network; `run.json` comes last, so that its presence means that all is there."""
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_bytes(folder / WEIGHTS_FILE, save(tensors))
+    write_text(folder / RUN_FILE, run.model_dump_json(indent=2) + "\n")
+
+
+def read_run(folder: Path) -> tuple[Run, Recipe, Network]:
+    """A finished run and its network, in evaluation mode.
+
+    Raises:
+        RunError: the folder is not a finished run, or is damaged.
+    """
+    path = folder / RUN_FILE
+    try:
+        run = Run.model_validate_json(path.read_text(encoding="utf-8"))
+        recipe = recipe_of(folder)
+        network = build(recipe, run.system, len(run.emotions))
+        network.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()))
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        raise RunError(
+            f"{folder} has no {name}; give a folder that `emotrace train` has finished, "
+            "or a fold of `emotrace crossval`"
+        ) from None
+    except (OSError, ValidationError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{folder} is damaged ({reason}); train it again") from None
+    return run, recipe, network.eval()
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """The resolved recipe of a run, which a fold shares with its cross-validation two folders above."""
+    for place in (folder, *folder.resolve().parents[:2]):
+        if (place / RECIPE_FILE).exists():
+            settings = json.loads((place / RECIPE_FILE).read_text(encoding="utf-8"))
+            return Recipe.model_validate(settings["recipe"])
+    raise FileNotFoundError(2, "no such file", str(folder / RECIPE_FILE))
+
+
+def _differences(found: Any, wanted: Any, prefix: str = "") -> list[str]:
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        return [prefix]
+    names = []
+    for key in {**found, **wanted}:
+        if found.get(key) != wanted.get(key):
+            names += _differences(found.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
+    return names
