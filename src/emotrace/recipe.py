@@ -72,8 +72,6 @@ class Stage(Section):
     weight_decay: float = Field(0.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
-    mixup: float = Field(0.0, ge=0)  # alpha of the beta distribution; cross-entropy stages only
-    average: float = Field(0.0, ge=0, lt=1)  # decay per step of the averaged weights; 0: none
 
 
 class Augmentation(Section):
@@ -116,6 +114,9 @@ class Recipe(Section):
 def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
     """The default recipe with TOML files laid over it in order.
 
+    `default` is what was measured to be best; `Recipe()` is what the paper says, and where it says nothing
+    what was decided. `paper` names every key that `default` sets, so that it can lie over it too.
+
     Args:
         files: paths; `default`, `paper` and other plain names mean recipes that ship with emotrace.
 
@@ -125,13 +126,11 @@ def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
     >>> load_recipe(["paper"]).front.batch_norm_eps
     0.001
     """
-    layers = [_read(file) for file in (files or ["default"])]
-    settings: dict[str, Any] = {}
-    for layer in layers:
-        settings = laid_over(settings, layer)
-    defaults = Recipe().model_dump()
+    settings = Recipe().model_dump()
+    for file in ("default", *files):
+        settings = laid_over(settings, _read(file))
     try:
-        return Recipe.model_validate(laid_over(defaults, settings))
+        return Recipe.model_validate(settings)
     except ValidationError as error:
         raise RecipeError("; ".join(_sentence(problem) for problem in error.errors())) from None
 
