@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from emotrace.errors import RunError
-from emotrace.files import write_bytes, write_text
+from emotrace.files import files_in, write_bytes, write_text
 from emotrace.model.systems import Network, find_system
 from emotrace.model_folder import (
     CONFIG_FILE,
@@ -174,7 +174,7 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
         RunError: the folder is not a finished run, or `output` holds something else.
     """
     run, recipe, network = read_run(run_folder)
-    if output.exists() and any(file.name not in MODEL_FILES for file in output.iterdir()):
+    if any(file.name not in MODEL_FILES for file in files_in(output)):
         raise RunError(f"{output} holds other files than a model's; choose an empty --output")
     scores = score_predictions(read_predictions(run_folder / PREDICTIONS_FILE))
     on = "test" if run.test else "validation"

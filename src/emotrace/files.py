@@ -6,6 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+UNFINISHED = ".unfinished-"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """What lies in a folder, by name, but for what a killed process left unfinished; none if it is not there.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "whole.txt").touch(), (folder / f"{UNFINISHED}1a2b.txt").touch()
+    (None, None)
+    >>> [path.name for path in files_in(folder)]
+    ['whole.txt']
+    """
+    if not folder.exists():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(UNFINISHED))
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Delete what killed processes left unfinished anywhere below a folder.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / f"{UNFINISHED}1a2b.txt").touch()
+    >>> clear_unfinished(folder)
+    >>> list(folder.iterdir())
+    []
+    """
+    for path in folder.rglob(f"{UNFINISHED}*"):
+        path.unlink(missing_ok=True)
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -23,10 +54,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".unfinished-{secrets.token_hex(6)}{target.suffix}")
+    unfinished = target.with_name(f"{UNFINISHED}{secrets.token_hex(6)}{target.suffix}")
     try:
         yield unfinished
         unfinished.replace(target)
+    except OSError as error:
+        if error.filename not in (None, str(unfinished)):
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

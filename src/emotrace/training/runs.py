@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from emotrace.errors import RunError
-from emotrace.files import write_bytes, write_text
+from emotrace.files import clear_unfinished, files_in, write_bytes, write_text
 from emotrace.model.systems import Network, build
 from emotrace.recipe import Recipe
 
@@ -62,8 +62,9 @@ def claim(folder: Path, identity: Mapping[str, Any]) -> None:
             raise RunError(
                 f"{folder} holds a run with another {differing}; choose another --output, or delete it"
             )
+        clear_unfinished(folder)
         return
-    if folder.exists() and any(folder.iterdir()):
+    if files_in(folder):
         raise RunError(f"{folder} holds other files, but no {RECIPE_FILE}; choose an empty --output")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(wanted, indent=2) + "\n")
