@@ -22,13 +22,15 @@ class Clip:
     """One utterance: its evaluation windows as features over time, and the place of its emotion.
 
     A window is (time, feature): frames of static log-Mel for a front, steps of local features for a back end.
-    `views` holds the same windows more than once where stage 2 is given augmented copies.
+    `views` holds the same windows more than once where stage 2 is given augmented copies. `durations` are
+    those of the windows as they were cut, in samples: the weights by which the runtime averages their scores.
     """
 
     name: str
     speaker: str
     label: int
     views: tuple[tuple[Tensor, ...], ...]
+    durations: tuple[int, ...]
 
     @property
     def windows(self) -> tuple[Tensor, ...]:
@@ -57,12 +59,14 @@ def read_clips(
     clips = []
     for utterance in utterances:
         samples = torch.from_numpy(sound_of(utterance).samples)
-        windows = []
+        windows, durations = [], []
         with torch.inference_mode():
             for start, stop in window_samples(len(samples), longest_frames, longest_frames // 2):
                 static, _ = logmel(samples[None, start:stop], torch.tensor([stop - start]))
                 windows.append(static[0].T.contiguous().clone())
-        clips.append(Clip(utterance.name, utterance.speaker, place[utterance.emotion], (tuple(windows),)))
+                durations.append(stop - start)
+        label = place[utterance.emotion]
+        clips.append(Clip(utterance.name, utterance.speaker, label, (tuple(windows),), tuple(durations)))
     return clips
 
 
@@ -82,7 +86,7 @@ def sound_of(utterance: Utterance) -> Audio:
             f"{utterance.name}: found {len(samples) / SAMPLE_RATE_HZ:.3f} s of sound, expected at least "
             f"{MINIMUM_S} s; leave it out of the corpus"
         )
-    return replace(audio, samples=samples)
+    return replace(audio, samples=samples, silent=not samples.any())
 
 
 def batched(windows: Sequence[Tensor], labels: Sequence[int]) -> Batch:

@@ -118,14 +118,14 @@ def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
     count = 0
     total = squares = torch.zeros(0)
     for clip in clips:
-        covered = 0  # frames of this window that the window before it holds too: the half of a full one
+        covered = 0  # frames of this window that the window before it, always a full one, holds too
         for window in clip.windows:
             image = spectrogram(window.T[None], torch.tensor([len(window)]), front.reach, front.channels)
             fresh = image[0, :, covered:].double()
             total = fresh.sum(1) + (total if count else 0)
             squares = fresh.square().sum(1) + (squares if count else 0)
             count += fresh.shape[1]
-            covered = len(window) // 2
+            covered = len(window) - len(window) // 2
     mean = total / count
     deviation = (squares / count - mean.square()).clamp(min=1e-6).sqrt()
     front.normalise.mean.copy_(mean[:, None])

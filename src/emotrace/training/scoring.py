@@ -40,7 +40,7 @@ def clip_scores(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip], tempera
     """Probabilities of each clip, shape (clip, K): per window normalised, averaged by duration."""
     return np.stack(
         [
-            average_scores(class_scores(np.stack(rows), temperature), [len(w) for w in clip.windows])
+            average_scores(class_scores(np.stack(rows), temperature), clip.durations)
             for rows, clip in zip(logs, clips, strict=True)
         ]
     )
