@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +14,10 @@ from typing import Any
 import lightning as L
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from emotrace.errors import RunError
 from emotrace.files import write_text
 from emotrace.model.ctc import ctc_loss, repeated_target
 from emotrace.recipe import Stage
@@ -27,6 +29,11 @@ from emotrace.training.scoring import clip_scores, log_loss, recall_mean, window
 from emotrace.training.seeds import seed_of
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
+
+CURVE_FILE = "curve.csv"
+BEST_FILE = "best.safetensors"
+LAST_FILE = "last.safetensors"
+DONE_FILE = "done"
 
 
 @dataclass(frozen=True)
@@ -86,12 +93,31 @@ class Listed(Dataset[Any]):
 
 
 class StageModule(L.LightningModule):
-    """What Lightning trains in a stage. Random state follows from the seed and the epoch alone."""
+    """What Lightning trains in a stage. Random state follows from the seed, epoch and batch alone."""
 
     def __init__(self, model: nn.Module, data: StageData, objective: Objective, stage: Stage, seed: int):
         super().__init__()
         self.model, self.data, self.objective, self.stage, self.seed = model, data, objective, stage, seed
         self.weights = class_weights(data.train, data.labels, stage.class_weights)
+        # Of two speakers' UA, which jumps from epoch to epoch, the average of the weights is a steadier judge.
+        self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.average else None
+
+    @property
+    def judged(self) -> nn.Module:
+        """What validation judges and the stage ends with: the averaged weights, where there are any."""
+        return self.model if self.averaged is None else self.averaged
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Let the average follow; at first it follows faster, so that it forgets the initial weights."""
+        if self.averaged is None:
+            return
+        keep = min(self.stage.average, (1 + self.global_step) / (10 + self.global_step))
+        current = self.model.state_dict()
+        for name, value in self.averaged.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(current[name], 1 - keep)
+            else:
+                value.copy_(current[name])
 
     def configure_optimizers(self) -> Any:
         """Keras's optimiser with its decay, step by step."""
@@ -102,9 +128,7 @@ class StageModule(L.LightningModule):
 
     def train_dataloader(self) -> Any:
         """The batches of the current epoch, the same whether or not the run was interrupted."""
-        epoch_seed = seed_of(self.seed, self.current_epoch)
-        torch.manual_seed(epoch_seed)
-        generator = torch.Generator().manual_seed(epoch_seed)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, self.current_epoch))
         batches = epoch_batches(self.data.train, self.stage.batch, generator, self.data.change)
         return DataLoader(Listed(list(batches)), batch_size=None)
 
@@ -112,8 +136,10 @@ class StageModule(L.LightningModule):
         """One turn; validation goes over its clips by itself."""
         return DataLoader(Listed([0]), batch_size=None)
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch."""
+        # Once an epoch is not enough: loaders draw from the global generator too, more often after a restart.
+        torch.manual_seed(seed_of(self.seed, self.current_epoch, index))
         output, steps = self.model(batch.x, batch.lengths)
         loss = self.objective(
             output, steps, batch.labels, self.weights.to(output.device), self.stage.label_smoothing
@@ -126,38 +152,65 @@ class StageModule(L.LightningModule):
         clips = self.data.validation
         truth = [clip.label for clip in clips]
         with torch.autocast(self.device.type, enabled=False):
-            scores = clip_scores(window_log_scores(self.model, clips, self.objective.loss), clips)
+            scores = clip_scores(window_log_scores(self.judged, clips, self.objective.loss), clips)
         self.model.train()
-        ua, loss = recall_mean(scores, truth), log_loss(scores, truth)
-        # UA decides; among equals, which are common with two speakers, the smaller loss.
-        self.log_dict({"val_ua": ua, "val_loss": loss, "val_score": ua - 1e-4 * loss}, batch_size=1)
+        self.log_dict(
+            {"val_ua": recall_mean(scores, truth), "val_loss": log_loss(scores, truth)}, batch_size=1
+        )
 
 
-class Curve(L.Callback):
-    """Keeps a stage's learning curve, writes it as CSV after each epoch, and tells how it goes."""
+class Keeper(L.Callback):
+    """Keeps what a stage has come to: its learning curve as CSV, the best weights, and all to go on from.
+
+    The greatest validation UA is best; among equals, which are common with two speakers, the smallest loss,
+    then the earliest. Lightning's own callbacks for this forget the best where a folder was moved, and train
+    on where a run was killed after it had stopped early.
+    """
 
     COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
-    def __init__(self, path: Path, stage: str, tell: Tell):
-        self.path, self.stage, self.tell = path, stage, tell
+    def __init__(self, folder: Path, patience: int, tell: Tell):
+        self.folder, self.patience, self.tell = folder, patience, tell
         self.rows: list[list[float]] = []
 
+    @property
+    def best(self) -> int:
+        """Place of the best row."""
+        return best_row(self.rows)
+
+    @property
+    def spent(self) -> bool:
+        """Whether no epoch has been better for as long as patience lasts."""
+        return len(self.rows) > self.patience + self.best if self.rows else False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once where the run was killed after its last epoch."""
+        trainer.should_stop = self.spent
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add a row."""
+        """Write first what can be written again, and last what says that the epoch is over."""
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
         self.rows.append([trainer.current_epoch, *(metrics[key] for key in self.COLUMNS[1:])])
-        lines = [",".join(self.COLUMNS), *(",".join(f"{value:.6g}" for value in row) for row in self.rows)]
-        write_text(self.path, "\n".join(lines) + "\n")
+        if not all(map(math.isfinite, self.rows[-1])):
+            raise RunError(
+                f"{self.folder}: the loss is not a number after epoch {len(self.rows)}; choose another "
+                "--output, and a recipe with a lower learning_rate for this stage"
+            )
+        lines = [",".join(self.COLUMNS), *(",".join(f"{value:.9g}" for value in row) for row in self.rows)]
+        write_text(self.folder / CURVE_FILE, "\n".join(lines) + "\n")
+        if self.best == len(self.rows) - 1:
+            trainer.save_checkpoint(self.folder / BEST_FILE, weights_only=True)
+        trainer.should_stop = self.spent
+        trainer.save_checkpoint(self.folder / LAST_FILE)
         epoch, train_loss, _, ua = self.rows[-1]
-        best = max(row[3] for row in self.rows)
         self.tell(
             Epoch(
-                stage=self.stage,
+                stage=self.folder.name,
                 number=int(epoch) + 1,
                 of=trainer.max_epochs or 0,
                 loss=train_loss,
                 ua=ua,
-                best=best,
+                best=self.rows[self.best][3],
             )
         )
 
@@ -168,6 +221,15 @@ class Curve(L.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after these rows."""
         self.rows = state_dict["rows"]
+
+
+def best_row(curve: Sequence[Sequence[float]]) -> int:
+    """Place of the row of a learning curve whose weights are kept.
+
+    >>> best_row([[0, 1.4, 1.3, 0.5], [1, 1.2, 1.1, 0.75], [2, 1.1, 1.0, 0.75], [3, 0.9, 1.0, 0.75]])
+    2
+    """
+    return max(range(len(curve)), key=lambda place: (curve[place][3], -curve[place][2]))
 
 
 def run_stage(
@@ -188,28 +250,19 @@ def run_stage(
     stage goes on from there, and ends with the same weights as if it had not been interrupted.
     """
     io = SafetensorsIO()
-    last, best = folder / "last.safetensors", folder / "best.safetensors"
-    done = folder / "done"
-    if not done.exists():
+    last, best, done = folder / LAST_FILE, folder / BEST_FILE, folder / DONE_FILE
+    if not (done.exists() and best.exists()):
         quiet()
-        keep_best = ModelCheckpoint(
-            folder, "best", monitor="val_score", mode="max", save_weights_only=True,
-            enable_version_counter=False, save_on_train_epoch_end=True,
-        )  # fmt: skip
-        keep_last = ModelCheckpoint(
-            folder, "last", enable_version_counter=False, save_on_train_epoch_end=True
-        )
-        keep_best.FILE_EXTENSION = keep_last.FILE_EXTENSION = ".safetensors"
-        curve = Curve(folder / "curve.csv", folder.name, tell)
-        stop = EarlyStopping("val_score", mode="max", patience=stage.patience, check_on_train_epoch_end=True)
+        keeper = Keeper(folder, stage.patience, tell)
         trainer = L.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu",
             devices=1,
             max_epochs=stage.epochs,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             plugins=[io],
-            callbacks=[stop, curve, keep_best, keep_last],
+            callbacks=[keeper],
             logger=False,
+            enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -220,10 +273,13 @@ def run_stage(
             trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
         except SystemExit:  # what Lightning makes of an interruption
             raise KeyboardInterrupt from None
-        write_text(done, f"{trainer.current_epoch}\n")
+        write_text(done, f"{len(keeper.rows)}\n")
         last.unlink(missing_ok=True)
     weights = io.load_checkpoint(best)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): value for name, value in weights.items()})
+    prefix = "averaged." if stage.average else "model."
+    model.load_state_dict(
+        {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    )
     model.eval()
 
 
