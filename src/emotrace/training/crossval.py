@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import torch
 
@@ -29,6 +27,8 @@ from emotrace.training.predictions import Prediction, read_predictions, write_pr
 from emotrace.training.progress import Epoch, Tell, silent, within
 from emotrace.training.runs import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, Run, claim, write_run
 from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
+from emotrace.training.stage import CURVE_FILE, DONE_FILE, best_row
+from emotrace.training.workers import in_processes
 
 VALIDATION_FILE = "validation.csv"
 
@@ -150,10 +150,9 @@ def part_to_keep(corpus: OpenCorpus) -> Part:
 
 def train_run(experiment: Experiment, *, seed: int, folder: Path, tell: Tell) -> Scores:
     """Train a model to keep, and measure it on its validation speakers, who also chose it."""
+    part = part_to_keep(experiment.corpus)
     claim(folder, experiment.identity(seed=seed))
-    predictions = train_part(
-        experiment, part_to_keep(experiment.corpus), fold=0, seed=seed, folder=folder, tell=tell
-    )
+    predictions = train_part(experiment, part, fold=0, seed=seed, folder=folder, tell=tell)
     scores = score_predictions(predictions)
     write_text(
         folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"
@@ -223,20 +222,7 @@ def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, tell: Te
         finally:
             torch.set_num_threads(threads)
         return
-    context = multiprocessing.get_context("spawn")
-    told: Any = context.Queue()
-    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
-    listener.start()
-    with ProcessPoolExecutor(workers, context, start_worker, (experiment, told)) as pool:
-        try:
-            for done in [pool.submit(run_in_worker, job) for job in left]:
-                done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        finally:
-            told.put(None)
-            listener.join()
+    in_processes(partial(run_job, experiment), left, workers, tell)
 
 
 def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
@@ -251,34 +237,14 @@ def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
     tell(Epoch(name, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
 
 
-def start_worker(experiment: Experiment, told: Any) -> None:
-    """What a worker process keeps from one fold to the next."""
-    torch.set_num_threads(1)
-    WORKER.update(experiment=experiment, told=told)
-
-
-def run_in_worker(job: Job) -> None:
-    """One fold in a worker process."""
-    run_job(WORKER["experiment"], job, WORKER["told"].put)
-
-
-WORKER: dict[str, Any] = {}
-
-
-def pass_on(told: Any, tell: Tell) -> None:
-    """Hand on what the workers tell, until None comes."""
-    while (epoch := told.get()) is not None:
-        tell(epoch)
-
-
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fold_folder(output: Path, seed: int, fold: Fold) -> Path:
-    """Where a fold of a cross-validation lies."""
-    return output / f"seed-{seed}" / f"fold-{fold.name}"
+    """Where a fold of a cross-validation lies; a speaker's name may hold what no folder's may."""
+    return output / f"seed-{seed}" / f"fold-{quote(fold.name, safe='')}"
 
 
 def fold_row(job: Job, fold: Fold, predictions: Sequence[Prediction]) -> dict[str, Any]:
@@ -299,17 +265,16 @@ def fold_row(job: Job, fold: Fold, predictions: Sequence[Prediction]) -> dict[st
         "temperature": run.temperature,
         "seconds": run.seconds,
         "stages": {
-            done.parent.name: {"epochs": int(done.read_text()), "best": best_epoch(done.parent / "curve.csv")}
-            for done in sorted(folder.glob("*/done"))
+            done.parent.name: {"epochs": int(done.read_text()), "best": best_epoch(done.parent / CURVE_FILE)}
+            for done in sorted(folder.glob(f"*/{DONE_FILE}"))
         },
     }
 
 
 def best_epoch(curve: Path) -> int:
-    """The epoch, from 1, whose weights were kept: the greatest validation UA, then the smallest loss."""
-    rows = [line.split(",") for line in curve.read_text(encoding="utf-8").splitlines()[1:]]
-    best = max(rows, key=lambda row: float(row[3]) - 1e-4 * float(row[2]))
-    return int(float(best[0])) + 1
+    """The epoch, from 1, whose weights were kept."""
+    lines = curve.read_text(encoding="utf-8").splitlines()[1:]
+    return 1 + best_row([[float(value) for value in line.split(",")] for line in lines])
 
 
 def write_report(

@@ -1,0 +1,97 @@
+"""Several trainings at once, each in a process of its own, and none that outlives the one that started it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+
+from emotrace.errors import RunError
+from emotrace.training.progress import Tell
+
+J = TypeVar("J")
+WORKER: dict[str, Any] = {}  # what a worker process keeps from one job to the next
+
+
+def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, tell: Tell) -> None:
+    """Call `work` on each job in as many processes as `workers`, each with one thread.
+
+    Both must be such as can be sent to another process. However this ends, so do the processes, whatever they
+    are at; so the work must be such as can be taken up again where it was killed.
+
+    Raises:
+        RunError: a process was killed from outside.
+        Exception: whatever `work` raised.
+    """
+    context = multiprocessing.get_context("spawn")
+    told: Any = context.Queue()
+    told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
+    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
+    listener.start()
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, told))
+    try:
+        with born_deaf():
+            running = [pool.submit(call_in_worker, job) for job in jobs]
+        for done in as_completed(running):
+            done.result()
+    except BaseException as error:
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.kill()
+        pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise RunError(
+                "a worker process was killed, for want of memory perhaps; call this again, and each fold "
+                "goes on from its last epoch"
+            ) from None
+        raise
+    pool.shutdown()  # only then has everything been told
+    told.put(None)
+    listener.join()
+
+
+@contextmanager
+def born_deaf() -> Iterator[None]:
+    """Keep interrupts from the processes that start in this block: their parent hears them, and ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def pass_on(told: Any, tell: Tell) -> None:
+    """Hand on what the workers tell, until None comes."""
+    while (epoch := told.get()) is not None:
+        tell(epoch)
+
+
+def start_worker(work: Callable[[Any, Tell], None], told: Any) -> None:
+    """Make a fresh process a worker."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    WORKER.update(work=work, tell=told.put)
+
+
+def end_with_parent() -> None:
+    """End this process as soon as its parent has ended: two runs must not write to one folder."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def call_in_worker(job: Any) -> None:
+    """One job, in a worker process."""
+    WORKER["work"](job, WORKER["tell"])
