@@ -39,6 +39,7 @@ app = App(
     result_action="return_value",
     print_error=False,
     exit_on_error=False,
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -175,6 +176,12 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
         # Whoever read has gone; the interpreter must not try to flush once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = PIPE_CLOSED
+    except OSError as error:  # a full disk, a folder that may not be written
+        _say(f"emotrace: {error.filename or 'writing failed'}: {error.strerror or error}")
+        code = WRONG_CALL
+    except KeyboardInterrupt:
+        _say("emotrace: interrupted")
+        code = INTERRUPTED
     sys.exit(code)
 
 

@@ -219,7 +219,7 @@ def prepare(name: str, root: Path | None, system: str, recipe: tuple[str, ...], 
 
     import emotrace
     from emotrace.corpora import open_corpus
-    from emotrace.model.systems import find_system
+    from emotrace.model.systems import build, find_system
     from emotrace.recipe import load_recipe
     from emotrace.training.crossval import Experiment
 
@@ -228,7 +228,9 @@ def prepare(name: str, root: Path | None, system: str, recipe: tuple[str, ...], 
     if device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("--device cuda was asked for, and torch finds no such device; leave it out")
     where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    return Experiment(open_corpus(name, root), system, settings, str(emotrace.__version__), where)
+    opened = open_corpus(name, root)
+    build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
+    return Experiment(opened, system, settings, str(emotrace.__version__), where)
 
 
 def need_training() -> None:
