@@ -72,6 +72,7 @@ class Stage(Section):
     weight_decay: float = Field(0.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
+    average: float = Field(0.0, ge=0, lt=1)  # what the moving average of the weights keeps at a step; 0: none
 
 
 class Augmentation(Section):
