@@ -15,7 +15,11 @@ ADADELTA_RHO = 0.95
 
 
 def optimiser(parameters: Iterable[nn.Parameter], stage: Stage) -> torch.optim.Optimizer:
-    """Adam or Adadelta as Keras has them: epsilon 1e-7, rho .95 (PyTorch's differ)."""
+    """Adam or Adadelta as Keras has them: epsilon 1e-7, rho .95 (PyTorch's differ).
+
+    One difference stays: Keras's Adam adds epsilon before it corrects the bias of the squares, PyTorch's
+    after, which tells where gradients are as small as 1e-6.
+    """
     if stage.optimiser == "adadelta":
         return torch.optim.Adadelta(
             parameters, stage.learning_rate, ADADELTA_RHO, EPSILON, weight_decay=stage.weight_decay

@@ -99,7 +99,7 @@ class StageModule(L.LightningModule):
         super().__init__()
         self.model, self.data, self.objective, self.stage, self.seed = model, data, objective, stage, seed
         self.weights = class_weights(data.train, data.labels, stage.class_weights)
-        # Of two speakers' UA, which jumps from epoch to epoch, the average of the weights is a steadier judge.
+        # Two speakers' UA jumps from epoch to epoch; that of averaged weights far less.
         self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.average else None
 
     @property
