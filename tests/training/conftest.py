@@ -39,6 +39,7 @@ epochs = 5
 batch = 4
 optimiser = "adam"
 learning_rate = 3e-3
+average = 0.5
 """
 
 

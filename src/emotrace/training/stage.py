@@ -268,7 +268,7 @@ def run_stage(
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
         )
-        module = StageModule(model, data, objective, stage, seed)
+        module = StageModule(model.train(), data, objective, stage, seed)
         try:
             trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
         except SystemExit:  # what Lightning makes of an interruption
