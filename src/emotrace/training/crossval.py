@@ -21,16 +21,24 @@ from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe
 from emotrace.training.clips import Clip, read_clips
 from emotrace.training.confusion import confusion_png
-from emotrace.training.evaluation import Scores, score_predictions, spread
+from emotrace.training.curves import read_curve
+from emotrace.training.evaluation import Scores, score_predictions
 from emotrace.training.fold import FromStatic, Trainer
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.progress import Epoch, Tell, silent, within
-from emotrace.training.runs import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, Run, claim, write_run
+from emotrace.training.report import fold_row, write_report
+from emotrace.training.runs import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    VALIDATION_FILE,
+    Run,
+    claim,
+    write_run,
+)
 from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
-from emotrace.training.stage import CURVE_FILE, DONE_FILE, best_row
+from emotrace.training.stage import CURVE_FILE
 from emotrace.training.workers import in_processes
-
-VALIDATION_FILE = "validation.csv"
 
 
 @dataclass(frozen=True)
@@ -193,10 +201,18 @@ def crossval(
         workers = processors() if experiment.device == "cpu" else 1
     run_jobs(experiment, jobs, workers, tell)
     found = {job: read_predictions(job.folder / PREDICTIONS_FILE) for job in jobs}
-    rows = [fold_row(job, folds[job.fold], predictions) for job, predictions in found.items()]
+    rows = [
+        fold_row(job.folder, job.fold, job.seed, folds[job.fold], predictions)
+        for job, predictions in found.items()
+    ]
     predictions = [prediction for fold in found.values() for prediction in fold]
     scores = score_predictions(predictions)
-    write_report(output, predictions, scores, rows)
+    curves = [
+        read_curve(path, folds[job.fold].name, job.seed)
+        for job in jobs
+        for path in sorted(job.folder.glob(f"*/{CURVE_FILE}"), reverse=True)
+    ]
+    write_report(output, predictions, scores, rows, curves)
     return scores
 
 
@@ -245,49 +261,3 @@ def processors() -> int:
 def fold_folder(output: Path, seed: int, fold: Fold) -> Path:
     """Where a fold of a cross-validation lies; a speaker's name may hold what no folder's may."""
     return output / f"seed-{seed}" / f"fold-{quote(fold.name, safe='')}"
-
-
-def fold_row(job: Job, fold: Fold, predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """A fold's line in `metrics.json`."""
-    folder = job.folder
-    run = Run.model_validate_json((folder / RUN_FILE).read_text(encoding="utf-8"))
-    test = score_predictions(predictions, resamples=1)
-    validation = score_predictions(read_predictions(folder / VALIDATION_FILE), resamples=1)
-    return {
-        "fold": job.fold,
-        "seed": job.seed,
-        "test": list(fold.test),
-        "validation": list(fold.validation),
-        "n": test.n,
-        "ua": test.ua,
-        "wa": test.wa,
-        "validation_ua": validation.ua,
-        "temperature": run.temperature,
-        "seconds": run.seconds,
-        "stages": {
-            done.parent.name: {"epochs": int(done.read_text()), "best": best_epoch(done.parent / CURVE_FILE)}
-            for done in sorted(folder.glob(f"*/{DONE_FILE}"))
-        },
-    }
-
-
-def best_epoch(curve: Path) -> int:
-    """The epoch, from 1, whose weights were kept."""
-    lines = curve.read_text(encoding="utf-8").splitlines()[1:]
-    return 1 + best_row([[float(value) for value in line.split(",")] for line in lines])
-
-
-def write_report(
-    output: Path, predictions: Sequence[Prediction], scores: Scores, rows: Sequence[dict[str, Any]]
-) -> None:
-    """`predictions.csv`, `metrics.json` and `confusion.png` of a whole cross-validation."""
-    write_predictions(output / PREDICTIONS_FILE, predictions)
-    seeds = sorted({p.seed for p in predictions})
-    metrics = {
-        "pooled": scores.as_dict(),
-        "over_folds": vars(spread(predictions, "fold")),
-        "over_seeds": vars(spread(predictions, "seed")) if len(seeds) > 1 else None,
-        "folds": list(rows),
-    }
-    write_text(output / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
-    write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))

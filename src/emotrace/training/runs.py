@@ -21,6 +21,7 @@ RECIPE_FILE = "recipe.json"
 WEIGHTS_FILE = "weights.safetensors"
 PREDICTIONS_FILE = "predictions.csv"
 METRICS_FILE = "metrics.json"
+VALIDATION_FILE = "validation.csv"
 
 
 class Run(BaseModel):
