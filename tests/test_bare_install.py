@@ -85,16 +85,16 @@ def test_info_answers(bare: Path, tiny_model: Path) -> None:
     assert all(label in told for label in labels)
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
-        pytest.param(verb, marks=pytest.mark.xfail(strict=True, reason="the verb is yet to come"))
-        for verb in ("train", "crossval", "demo")
-    ],
-)
+def test_corpus_answers(bare: Path) -> None:
+    told = json.loads(call(bare / "emotrace", "corpus", "synthetic", "--json").stdout)
+    assert told["utterances"] == sum(told["by_speaker"].values()) > 0
+
+
+@pytest.mark.parametrize("verb", ["train", "crossval", "demo"])
 def test_a_verb_of_the_trainer_says_what_to_install(bare: Path, tmp_path: Path, verb: str) -> None:
     options = () if verb == "demo" else ("--corpus", "synthetic", "--output", tmp_path / "run")
     assert_asks_for("train", call(bare / "emotrace", verb, *options, code=2))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_picture_says_what_to_install(bare: Path, tiny_model: Path, speech: Path, tmp_path: Path) -> None:

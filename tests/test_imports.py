@@ -27,8 +27,11 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stderr.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("call", ["--help", "--version", "predict --help", "trace --help", "info --help"])
-def test_the_verbs_of_the_runtime_bring_no_trainer(call: str) -> None:
+VERBS = ("predict", "trace", "info", "corpus", "train", "crossval", "evaluate", "export", "demo")
+
+
+@pytest.mark.parametrize("call", ["--help", "--version", *(f"{verb} --help" for verb in VERBS)])
+def test_help_brings_no_trainer(call: str) -> None:
     code = f"""
 from emotrace.cli import main
 try:

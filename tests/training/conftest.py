@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from emotrace.corpora import open_corpus
+from emotrace.export import export_run
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.crossval import Experiment, train_run
 from emotrace.training.progress import silent
@@ -110,4 +111,12 @@ def finished_run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactor
     torch.set_num_threads(1)
     train_run(experiment, seed=1, folder=folder, tell=silent)
     torch.set_num_threads(threads)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_model(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of that run."""
+    folder = tmp_path_factory.mktemp("finished") / "model"
+    export_run(finished_run, folder)
     return folder

@@ -1,0 +1,175 @@
+"""A model folder says what the network says, in any batch and at any length."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+import torch
+
+from emotrace.errors import ModelError, RunError
+from emotrace.export import Provenance, export_model, export_run
+from emotrace.model.systems import SYSTEMS, Network, build
+from emotrace.model_folder import Figure
+from emotrace.recipe import Recipe
+from emotrace.recogniser import load
+
+LABELS = ("anger", "happiness", "sadness")
+LENGTHS = (2_800, 2_801, 9_999, 40_001, 80_240)
+FLOOR = -10.0  # posteriors below e^-10 are noise
+
+Exported = tuple[Network, Path]
+Floats = npt.NDArray[np.float32]
+
+
+def lively(network: Network) -> Network:
+    """Random weights, and statistics as training leaves them, so that outputs differ from one another."""
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name.endswith(("running_mean", "normalise.mean")):
+                value.copy_(torch.randn(value.shape, generator=random))
+            elif name.endswith(("running_var", "normalise.scale")):
+                value.copy_(0.3 + torch.rand(value.shape, generator=random))
+            elif name.endswith("output.weight"):
+                value.mul_(5)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Exported]:
+    """A system with random weights, and its model folder; each is exported once."""
+    made: dict[tuple[str, bool], Exported] = {}
+
+    def export(system: str, masked: bool = True) -> Exported:
+        if (system, masked) not in made:
+            torch.manual_seed(1)
+            recipe = tiny_recipe.model_copy(update={"masked": masked})
+            network = lively(build(recipe, system, len(LABELS)))
+            folder = tmp_path_factory.mktemp("models") / system
+            provenance = Provenance(
+                name=f"a-{system}", system=system, recipe=recipe, emotions=LABELS, corpus="a corpus",
+                protocol="a protocol", version="7", temperature=2.5,
+                figures={"test UA": Figure(value=0.75, interval=(0.5, 1.0))}, limits="Of no use.",
+            )  # fmt: skip
+            export_model(network, provenance, folder)
+            made[system, masked] = network, folder
+        return made[system, masked]
+
+    return export
+
+
+def sounds(lengths: tuple[int, ...]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Noise that swells, padded with what must not matter."""
+    batch = np.random.default_rng(0).uniform(-0.5, 0.5, (len(lengths), max(lengths)))
+    batch *= np.linspace(0.05, 1, max(lengths))
+    return batch.astype(np.float32), np.array(lengths, dtype=np.int64)
+
+
+def run_onnx(folder: Path, waveform: Floats, lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.generic]]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(folder / "model.onnx", options, ["CPUExecutionProvider"])
+    found: list[npt.NDArray[np.generic]] = session.run(None, {"waveform": waveform, "lengths": lengths})
+    return found
+
+
+def rows_of(outputs: list[npt.NDArray[np.generic]]) -> list[Floats]:
+    """What is said of each utterance, without what lies beyond its length."""
+    if len(outputs) == 1:
+        return list(outputs[0])
+    return [row[:steps] for row, steps in zip(outputs[0], outputs[1], strict=True)]
+
+
+def assert_same(found: Floats, wanted: Floats) -> None:
+    assert found.shape == wanted.shape
+    assert np.abs(np.maximum(found, FLOOR) - np.maximum(wanted, FLOOR)).max() < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_graph_says_what_torch_says_alone_and_in_company(
+    exported: Callable[..., Exported], system: str
+) -> None:
+    network, folder = exported(system)
+    waveform, lengths = sounds(LENGTHS)
+    with torch.inference_mode():
+        outputs = network(torch.from_numpy(waveform), torch.from_numpy(lengths))
+    ctc = SYSTEMS[system].loss == "ctc"
+    wanted = rows_of([output.numpy() for output in (outputs if ctc else outputs[:1])])
+    together = rows_of(run_onnx(folder, waveform, lengths))
+    for place, length in enumerate(LENGTHS):
+        assert_same(together[place], wanted[place])
+        (alone,) = rows_of(run_onnx(folder, waveform[place : place + 1, :length], lengths[place : place + 1]))
+        assert_same(alone, wanted[place])
+    assert max(np.ptp(row.reshape(-1, row.shape[-1]), axis=-1).max() for row in wanted) > 0.1  # not all alike
+
+
+@pytest.mark.slow
+def test_the_keras_reading_has_a_graph_too(exported: Callable[..., Exported]) -> None:
+    network, folder = exported("pcnse-sadrn-ctc", masked=False)
+    waveform, lengths = sounds((40_001, 80_240))
+    with torch.inference_mode():
+        wanted, steps = network(torch.from_numpy(waveform), torch.from_numpy(lengths))
+    assert steps.tolist() == [243, 243]
+    for found, row in zip(rows_of(run_onnx(folder, waveform, lengths)), wanted.numpy(), strict=True):
+        assert_same(found, row)
+
+
+def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> None:
+    network, folder = exported("pcnse-sadrn-ctc")
+    assert {path.name for path in folder.iterdir()} == {
+        "model.onnx", "config.json", "README.md", "model.safetensors",
+    }  # fmt: skip
+    config = json.loads((folder / "config.json").read_text())
+    assert config["id2label"] == {"0": "anger", "1": "happiness", "2": "sadness"}
+    assert config["sampling_rate"] == 16_000
+    assert (config["window_samples"], config["hop_samples"]) == (80_240, 40_000)
+    assert (config["frame_first_s"], config["frame_step_s"]) == (network.first_step_s, network.step_s)
+    assert config["calibration"] == {"temperature": 2.5}
+    assert config["recipe"]["back"]["dilations"] == [1, 2]
+    assert set(config["sha256"]) == {"model.onnx", "README.md", "model.safetensors"}
+    metadata = onnxruntime.InferenceSession(folder / "model.onnx").get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["labels"]) == list(LABELS)
+    assert metadata["sampling_rate"] == "16000"
+
+
+def test_the_card_has_front_matter_and_what_was_measured(exported: Callable[..., Exported]) -> None:
+    text = (exported("pcnse-sadrn-ctc")[1] / "README.md").read_text()
+    opening, front, body = text.split("---\n", 2)
+    assert opening == ""
+    fields = dict(line.split(": ", 1) for line in front.splitlines())
+    assert fields["pipeline_tag"] == "audio-classification"
+    assert fields["library_name"] == "emotrace"
+    assert "anger, happiness, sadness in speech, and where in time they show" in body
+    assert "| test UA | 0.750 | 0.500 to 1.000 |" in body
+    assert "a protocol" in body
+    assert text.endswith("Of no use.\n")
+
+
+def test_a_model_folder_runs_and_an_altered_one_does_not(
+    exported: Callable[..., Exported], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for path in exported("pcnse-sadrn-ctc")[1].iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    waveform, _ = sounds((30_000,))
+    result = load(folder)((waveform[0], 16_000))
+    assert result.scores is not None
+    assert sum(result.scores.values()) == pytest.approx(1)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(bytes(weights))
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
+        load(folder)
+
+
+def test_only_a_model_or_nothing_may_lie_where_a_model_is_written(finished_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match="holds other files"):
+        export_run(finished_run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -1,0 +1,127 @@
+"""Training measures with the very scores that the exported model will give."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from emotrace.corpora import Utterance, open_corpus
+from emotrace.model.systems import build
+from emotrace.recipe import Augmentation, Recipe
+from emotrace.recogniser import load
+from emotrace.training.clips import Clip, read_clips
+from emotrace.training.fold import FromStatic, local_clips
+from emotrace.training.runs import read_run
+from emotrace.training.scoring import clip_scores, fit_temperature, log_loss, recall_mean, window_log_scores
+
+LABELS = ("anger", "sadness")
+
+
+def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utterance], windows: int) -> None:
+    facts, recipe, network = read_run(run)
+    clips = read_clips(utterances, facts.emotions, recipe.features.bands, recipe.longest_frames)
+    assert max(len(clip.windows) for clip in clips) == windows
+    logs = window_log_scores(FromStatic(network, recipe.augmentation), clips, "ctc")
+    ours = clip_scores(logs, clips, facts.temperature)
+    recogniser = load(model, threads=1)
+    for row, utterance in zip(ours, utterances, strict=True):
+        result = recogniser(utterance.audio)
+        assert result.scores is not None
+        theirs = [result.scores[emotion] for emotion in facts.emotions]
+        assert np.abs(row - theirs).max() < 1e-4, utterance.name
+        assert result.label == facts.emotions[int(row.argmax())], utterance.name
+
+
+def test_made_speech_scores_alike_in_training_and_in_the_runtime(
+    finished_run: Path, finished_model: Path
+) -> None:
+    made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS]
+    pieces = [u.audio[0] for u in made[::5] if isinstance(u.audio, tuple)]
+    long = tuple(
+        Utterance(f"{seconds}", (np.concatenate(pieces)[: 16_000 * seconds], 16_000), "anger", "A", "x")
+        for seconds in (6, 9, 13)
+    )
+    assert_training_agrees(finished_run, finished_model, [*made[::7], *long], windows=5)
+
+
+@pytest.mark.slow
+def test_real_speech_scores_alike_in_training_and_in_the_runtime(
+    finished_run: Path, finished_model: Path, data: Path, tmp_path: Path
+) -> None:
+    real = [u for u in open_corpus("emodb", data / "emodb").utterances if u.emotion in LABELS][::9]
+    pieces = [soundfile.read(u.audio, dtype="float32")[0] for u in real]
+    soundfile.write(tmp_path / "long.wav", np.concatenate(pieces)[: 16_000 * 11], 16_000)
+    long = replace(real[0], name="long.wav", audio=tmp_path / "long.wav")
+    assert len(real) > 20
+    assert_training_agrees(finished_run, finished_model, [*real, long], windows=4)
+
+
+def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> None:
+    facts, recipe, network = read_run(finished_run)
+    made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS][::10]
+    clips = read_clips(made, facts.emotions, recipe.features.bands, recipe.longest_frames)
+    local = local_clips(network, clips)
+    assert {window.shape[1] for clip in local for window in clip.windows} == {network.front.features_out}
+    assert [clip.durations for clip in local] == [clip.durations for clip in clips]
+
+    class Back(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.back = network.back
+
+        def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.back(x, lengths), lengths
+
+    whole = window_log_scores(FromStatic(network, Augmentation()), clips, "ctc")
+    halves = window_log_scores(Back(), local, "ctc")
+    for ours, theirs in zip(whole, halves, strict=True):
+        assert np.allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("system", ["pcn", "sadrn-ctc"])
+def test_scores_do_not_depend_on_which_clips_are_scored_together(tiny_recipe: Recipe, system: str) -> None:
+    torch.manual_seed(0)
+    network = build(tiny_recipe, system, 2)
+    random = torch.Generator().manual_seed(0)
+    clips = [
+        Clip(str(i), "a", 0, ((torch.randn(20 + 30 * i, 18, generator=random),),), (1,)) for i in range(6)
+    ]
+    model, loss = FromStatic(network, Augmentation()), "ctc" if "ctc" in system else "cross-entropy"
+    together = window_log_scores(model, clips, loss)
+    for clip, rows in zip(clips, together, strict=True):
+        ((alone,),) = window_log_scores(model, [clip], loss)
+        assert np.allclose(alone, rows[0], atol=1e-4)
+
+
+def clips_with(labels: Sequence[int]) -> list[Clip]:
+    return [Clip(str(i), "a", label, ((torch.zeros(1, 1),),), (1,)) for i, label in enumerate(labels)]
+
+
+def test_windows_count_by_their_duration() -> None:
+    clip = Clip("a", "a", 0, ((torch.zeros(9, 1), torch.zeros(9, 1)),), (300, 100))
+    logs = [[np.log([0.8, 0.2]), np.log([0.4, 0.6])]]
+    assert clip_scores(logs, [clip]) == pytest.approx(np.array([[0.7, 0.3]]))
+
+
+def test_the_fitted_temperature_makes_the_truth_likeliest() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 400)
+    evidence = random.normal(2 * labels - 1, 1.0)  # log-odds are twice that
+    logs = [[3.0 * np.array([-e, e])] for e in evidence]  # three times too sure
+    clips = clips_with(labels.tolist())
+    fitted = fit_temperature(logs, clips)
+    assert fitted == pytest.approx(3.0, rel=0.15)
+    losses = [
+        log_loss(clip_scores(logs, clips, t), labels.tolist()) for t in (fitted / 1.1, fitted, fitted * 1.1)
+    ]
+    assert losses[1] == min(losses)
+
+
+def test_ua_counts_each_emotion_that_occurs_alike() -> None:
+    scores = np.eye(3)[[0, 0, 0, 0, 1, 2]]
+    assert recall_mean(scores, [0, 0, 0, 1, 1, 1]) == pytest.approx((1 + 1 / 3) / 2)
+    assert recall_mean(scores[:3], [0, 0, 0]) == 1.0
