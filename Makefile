@@ -6,12 +6,13 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint bench format clean
 
 help:
 	@echo 'make demo    the main job on the built-in synthetic corpus'
 	@echo 'make test    lint, doctests and tests'
 	@echo 'make lint    ruff, mypy and import-linter alone'
+	@echo 'make bench   speed beside peers; rewrites bench/results.md'
 	@echo 'make format  put imports and layout right'
 	@echo 'make clean   remove .venv and what the tools cached'
 
@@ -27,6 +28,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python bench/run.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
