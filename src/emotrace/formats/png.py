@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emotrace.audio import Audio
 from emotrace.audio_checks import Samples
+from emotrace.decoding import DENSITY_S, averaged_around
 from emotrace.errors import MissingExtraError
 from emotrace.result import Result
 from emotrace.timeline import Timeline
@@ -158,11 +159,15 @@ def _draw_posteriors(
     labels: Sequence[str],
     colours: dict[str, str],
 ) -> None:
-    panel.fill_between(times_s, posteriors[:, -1], color="#e6e6e6", linewidth=0)
+    """Scores of short clips where nothing is ever blank, else how many labels a second there are of each."""
+    values, unit = posteriors[:, :-1], "score"
+    if posteriors[:, -1].any() and len(times_s) > 1:
+        step_s = float(times_s[1] - times_s[0])
+        values, unit = averaged_around(values, max(1, round(DENSITY_S / step_s))) / step_s, "labels per s"
     for index, label in enumerate(labels):
-        panel.plot(times_s, posteriors[:, index], color=colours[label], linewidth=1.3)
-    panel.set_ylim(0, 1.02)
-    panel.set_ylabel("posterior\n(grey: blank)", fontsize=8)
+        panel.plot(times_s, values[:, index], color=colours[label], linewidth=1.3)
+    panel.set_ylim(bottom=0)
+    panel.set_ylabel(unit, fontsize=8)
 
 
 def _draw_spans(panel: "Axes", rows: Sequence[tuple[str, Timeline]], colours: dict[str, str]) -> None:

@@ -212,7 +212,8 @@ def crossval(
         for job in jobs
         for path in sorted(job.folder.glob(f"*/{CURVE_FILE}"), reverse=True)
     ]
-    write_report(output, predictions, scores, rows, curves)
+    title = f"{experiment.corpus.protocol}: {experiment.system}"
+    write_report(output, title, predictions, scores, rows, curves)
     return scores
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from emotrace.corpora import Fold
 from emotrace.files import write_bytes, write_text
-from emotrace.training.confusion import confusion_png
+from emotrace.training.confusion import confusion_png, confusion_text
 from emotrace.training.curves import Curve, curves_csv, curves_png, read_curve
 from emotrace.training.evaluation import Scores, score_predictions, spread
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
@@ -47,12 +47,13 @@ def fold_row(
 
 def write_report(
     output: Path,
+    title: str,
     predictions: Sequence[Prediction],
     scores: Scores,
     rows: Sequence[dict[str, Any]],
     curves: Sequence[Curve],
 ) -> None:
-    """Predictions, metrics, confusion matrix and learning curves of a whole cross-validation."""
+    """Predictions, metrics, confusion matrix and learning curves of a whole cross-validation, and a page."""
     write_predictions(output / PREDICTIONS_FILE, predictions)
     seeds = sorted({p.seed for p in predictions})
     metrics = {
@@ -65,3 +66,66 @@ def write_report(
     write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))
     write_text(output / "curves.csv", curves_csv(curves))
     write_bytes(output / "curves.png", curves_png(curves))
+    write_text(output / "report.md", page(title, scores, metrics, seeds))
+
+
+def page(title: str, scores: Scores, metrics: dict[str, Any], seeds: Sequence[int]) -> str:
+    """The figures of a cross-validation as Markdown."""
+
+    def spread_of(kind: str, name: str) -> str:
+        values = metrics[kind]
+        deviation = "" if values[f"{name}_sd"] is None else f" ± {values[f'{name}_sd']:.3f}"
+        return f"{values[f'{name}_mean']:.3f}{deviation}"
+
+    over = ["over_folds", *(["over_seeds"] if metrics["over_seeds"] else [])]
+    head = ["measure", "pooled", "95 % interval", *(f"mean ± SD {name.replace('_', ' ')}" for name in over)]
+    figures = [
+        ["WA (accuracy)", f"{scores.wa:.3f}", str(scores.wa_interval), *(spread_of(o, "wa") for o in over)],
+        ["UA (UAR)", f"{scores.ua:.3f}", str(scores.ua_interval), *(spread_of(o, "ua") for o in over)],
+        ["macro-F1", f"{scores.macro_f1:.3f}", "", *("" for _ in over)],
+    ]
+    folds = [
+        [
+            row["seed"],
+            ", ".join(row["test"]),
+            ", ".join(row["validation"]),
+            row["n"],
+            f"{row['ua']:.3f}",
+            f"{row['wa']:.3f}",
+            f"{row['validation_ua']:.3f}",
+            ", ".join(f"{name} {s['best']} of {s['epochs']}" for name, s in row["stages"].items()),
+            f"{row['seconds']:.0f}",
+        ]
+        for row in metrics["folds"]
+    ]
+    columns = ["seed", "test", "validation", "n", "UA", "WA", "validation UA", "epoch kept", "seconds"]
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            f"{scores.n} predictions for {scores.speakers} speakers, each by a model that never heard them; "
+            f"seeds {', '.join(map(str, seeds))}. Intervals resample speakers.",
+            "",
+            *table(head, figures),
+            "",
+            "```",
+            confusion_text(scores.labels, scores.confusion),
+            "```",
+            "",
+            "Validation speakers chose the epoch, so their UA flatters; each is the test of another fold.",
+            "",
+            *table(columns, folds),
+            "",
+        ]
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """The lines of a Markdown table.
+
+    >>> table(["a", "b"], [[1, 2]])
+    ['| a | b |', '|---|---|', '| 1 | 2 |']
+    """
+    lines = [head, *rows]
+    written = ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+    return [written[0], "|" + "---|" * len(head), *written[1:]]
