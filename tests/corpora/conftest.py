@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from corpora import replicas
+
+from emotrace.corpora import CORPORA
 
 Tree = Callable[[Path], Path]
 
@@ -43,10 +46,30 @@ def manifest(root: Path) -> Path:
     return root
 
 
+def crema_d(root: Path) -> Path:
+    return replicas.crema_d(root, actors=7, sentences=2)
+
+
+def iemocap(root: Path) -> Path:
+    return replicas.iemocap(root, replicas.iemocap_few())
+
+
+def fau_aibo(root: Path) -> Path:
+    return replicas.fau_aibo(root, replicas.fau_aibo_few(), {"Ohm": list(range(1, 8)), "Mont": [1, 2, 3]})
+
+
 @pytest.fixture(scope="session")
 def trees() -> dict[str, Tree]:
     """What lays a tiny corpus out under a folder, by the corpus's name."""
-    return {"emodb": emodb, "ravdess": ravdess, "manifest": manifest, "synthetic": lambda root: root}
+    return {
+        "emodb": emodb,
+        "ravdess": ravdess,
+        "crema-d": crema_d,
+        **{name: iemocap for name in CORPORA if name.startswith("iemocap")},
+        "fau-aibo": fau_aibo,
+        "manifest": manifest,
+        "synthetic": lambda root: root,
+    }
 
 
 @pytest.fixture(scope="session")

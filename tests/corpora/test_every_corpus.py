@@ -10,9 +10,20 @@ from emotrace.corpora import CORPORA, EMOTIONS, open_corpus, split
 PROTOCOLS = {
     "emodb": "emodb-7-loso5",
     "ravdess": "ravdess-8-6fold-7actors",
+    "crema-d": "crema-d-6-5fold-7actors",
+    "iemocap": "iemocap-impro-4-noexc-loso5",
+    "iemocap-exc": "iemocap-impro-4-exc-loso5",
+    "iemocap-script": "iemocap-script-4-noexc-loso5",
+    "iemocap-all": "iemocap-all-4-noexc-loso5",
+    "iemocap-all-exc": "iemocap-all-4-exc-loso5",
+    "iemocap-all-six": "iemocap-all-6-ownexc-loso5",
+    "fau-aibo": "fau-aibo-5-train-ohm2-validate-ohm5-test-mont3",
     "manifest": "manifest-2-loso5",
     "synthetic": "synthetic-4-loso8",
 }
+
+# Whom a protocol tests that does not test everyone.
+TESTED = {"fau-aibo": ("Mont_01", "Mont_02", "Mont_03")}
 
 
 @pytest.fixture(scope="module", params=list(CORPORA))
@@ -72,9 +83,9 @@ def test_sex_is_told_alike(opened):
     assert {utterance.sex for utterance in opened.utterances} <= {"male", "female", None}
 
 
-def test_every_speaker_is_tested_exactly_once(opened):
+def test_every_speaker_whom_the_protocol_tests_is_tested_exactly_once(opened):
     tested = [speaker for fold in opened.folds() for speaker in fold.test]
-    assert sorted(tested) == list(opened.speakers)
+    assert tuple(sorted(tested)) == TESTED.get(opened.corpus.name, opened.speakers)
 
 
 def test_no_speaker_is_in_two_parts_of_a_fold(opened):

@@ -127,3 +127,18 @@ def test_three_speakers_are_too_few_and_the_error_says_why(write):
     )
     with pytest.raises(CorpusError, match=r"3 speakers \(x, y, z\).*disjoint speakers"):
         opened.folds()
+
+
+def test_missing_files_are_left_out_where_that_is_allowed(write, caplog):
+    path = write("file,emotion,speaker\na.wav,anger,x\nc.wav,anger,x\n")
+    (utterance,) = open_corpus("manifest", path, allow_missing=True).utterances
+    assert utterance.name == "a.wav"
+    assert "lists 1 file that is not there: c.wav (row 3)" in caplog.text
+    with pytest.raises(CorpusError, match="holds no utterance"):
+        open_corpus("manifest", write("file,emotion,speaker\nc.wav,anger,x\n"), allow_missing=True)
+
+
+def test_an_option_that_a_corpus_does_not_have_is_refused(write):
+    path = write("file,emotion,speaker\na.wav,anger,x\n")
+    with pytest.raises(CorpusError, match="manifest has no option mood; it has allow_missing"):
+        open_corpus("manifest", path, mood="any")

@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from emotrace.corpora import emodb, open_corpus
+from emotrace.corpora import CORPORA, emodb, open_corpus
 from emotrace.corpora.report import format_text, report, survey
 
 KEYS = ["corpus", "utterances", "duration_s", "by_emotion", "by_speaker", "by_session", "published"]
 
 
-@pytest.mark.parametrize("name", ["emodb", "ravdess", "manifest", "synthetic"])
+@pytest.mark.parametrize("name", list(CORPORA))
 class TestEveryCorpus:
     def test_the_report_has_the_keys_that_programs_rely_on(self, name, trees, tmp_path):
         result = report(name, trees[name](tmp_path))

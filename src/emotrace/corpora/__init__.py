@@ -4,8 +4,11 @@ from pathlib import Path
 
 from emotrace.corpora import listing
 from emotrace.corpora.corpus import Corpus, OpenCorpus, Published
+from emotrace.corpora.crema_d import CREMA_D
 from emotrace.corpora.emodb import EMODB
+from emotrace.corpora.fau_aibo import FAU_AIBO
 from emotrace.corpora.folds import Fold, Split, leave_one_speaker_out, speaker_groups, speakers_of, split
+from emotrace.corpora.iemocap import IEMOCAP
 from emotrace.corpora.manifest import MANIFEST
 from emotrace.corpora.ravdess import RAVDESS
 from emotrace.corpora.synthetic import SYNTHETIC
@@ -30,22 +33,34 @@ __all__ = [
     "split",
 ]
 
-CORPORA = {corpus.name: corpus for corpus in (EMODB, RAVDESS, MANIFEST, SYNTHETIC)}
+CORPORA = {
+    corpus.name: corpus for corpus in (EMODB, RAVDESS, CREMA_D, *IEMOCAP, FAU_AIBO, MANIFEST, SYNTHETIC)
+}
 
 
-def open_corpus(name: str, root: str | Path | None = None) -> OpenCorpus:
+def open_corpus(name: str, root: str | Path | None = None, **options: str | bool) -> OpenCorpus:
     """Reads the corpus `name` that lies under `root`.
 
-    Raises CorpusError for an unknown name, and for a root that is not given, not there, not a folder, or not
-    this corpus; where another known corpus lies there, or this one lies one level away, the error says so.
+    `options` are those that the corpus names; where it goes by label files, `allow_missing` leaves out the
+    audio they list that is not there, instead of stopping.
+
+    Raises CorpusError for an unknown name or option, and for a root that is not given, not there, not a
+    folder, or not this corpus; where another known corpus lies there, or this one lies one level away, the
+    error says so.
 
     >>> open_corpus("emo-db", "somewhere")
     Traceback (most recent call last):
-    emotrace.errors.CorpusError: no corpus is called emo-db; known are: emodb, ravdess, manifest, synthetic
+    emotrace.errors.CorpusError: no corpus is called emo-db; known are: emodb, ravdess, ...
+    >>> open_corpus("emodb", "somewhere", allow_missing=True)
+    Traceback (most recent call last):
+    emotrace.errors.CorpusError: emodb has no option allow_missing; it has none
     """
     if name not in CORPORA:
         raise CorpusError(f"no corpus is called {name}; known are: {', '.join(CORPORA)}")
     corpus = CORPORA[name]
+    for option in options:
+        if option not in corpus.options:
+            raise CorpusError(f"{name} has no option {option}; it has {', '.join(corpus.options) or 'none'}")
     if not corpus.needs_root:
         return OpenCorpus(corpus, tuple(corpus.read(Path())))
     if root is None:
@@ -53,7 +68,7 @@ def open_corpus(name: str, root: str | Path | None = None) -> OpenCorpus:
     root = Path(root)
     try:
         _check_root(corpus, root)
-        utterances = corpus.read(root)
+        utterances = corpus.read(root, **options)
     except OSError as error:
         raise CorpusError(f"{error.filename or root} cannot be read ({error.strerror})") from error
     if not utterances:

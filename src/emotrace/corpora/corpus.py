@@ -1,7 +1,7 @@
 """What there is to know about a corpus, and a corpus once it is read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emotrace.corpora.folds import Fold, speakers_of
@@ -14,6 +14,21 @@ class Published:
 
     by_emotion: Mapping[str, int]
     speakers: int
+    by_session: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of_sessions(cls, by_session: Mapping[str, Mapping[str, int]], speakers: int) -> "Published":
+        """What was published session by session, with the sums.
+
+        >>> Published.of_sessions({"1": {"anger": 62}, "2": {"anger": 22}}, speakers=4).by_emotion
+        {'anger': 84}
+        """
+        emotions = emotions_in_order(emotion for counts in by_session.values() for emotion in counts)
+        return cls(
+            {emotion: sum(counts.get(emotion, 0) for counts in by_session.values()) for emotion in emotions},
+            speakers,
+            by_session,
+        )
 
 
 @dataclass(frozen=True)
@@ -22,8 +37,9 @@ class Corpus:
 
     `emotions` maps its own codes to English nouns, and is empty where the user names them. `layout` says in
     words what lies under its root, and `recognise` whether it does. `read` gives its utterances, ordered by
-    name; a corpus that needs no root disregards it. `folds` shares its speakers out, and `protocol` says how,
-    in full and for these utterances: corpus, number of emotions, kind and number of folds.
+    name; a corpus that needs no root disregards it. `options` are the keywords beside the root that `read`
+    leaves to the user. `folds` shares its speakers out, and `protocol` says how, in full and for these
+    utterances: corpus, number of emotions, kind and number of folds.
     """
 
     name: str
@@ -33,9 +49,10 @@ class Corpus:
     emotions: Mapping[str, str]
     layout: str
     recognise: Callable[[Path], bool]
-    read: Callable[[Path], list[Utterance]]
+    read: Callable[..., list[Utterance]]
     folds: Callable[[Sequence[Utterance]], list[Fold]]
     protocol: Callable[[Sequence[Utterance]], str]
+    options: tuple[str, ...] = ()
     published: Published | None = None
     needs_root: bool = True
 

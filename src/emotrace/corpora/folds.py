@@ -88,6 +88,26 @@ def speaker_groups(speakers: Sequence[str], n: int, validation: int = 2) -> list
     ]
 
 
+def leave_out(speakers: Sequence[str], most: int = 10) -> list[Fold]:
+    """For a corpus without a protocol of its own: one speaker a fold, or `most` groups where there are more.
+
+    Raises CorpusError where there are too few.
+
+    >>> len(leave_out(["a", "b", "c", "d"])), len(leave_out([str(i) for i in range(23)]))
+    (4, 10)
+    """
+    return speaker_groups(speakers, most) if len(speakers) > most else leave_one_speaker_out(speakers)
+
+
+def leave_out_scheme(speakers: Sequence[str], most: int = 10) -> str:
+    """What `leave_out` does, as the end of a protocol's name.
+
+    >>> leave_out_scheme(["a", "b", "c", "d"]), leave_out_scheme([str(i) for i in range(23)])
+    ('loso4', '10fold-23speakers')
+    """
+    return f"{most}fold-{len(speakers)}speakers" if len(speakers) > most else f"loso{len(speakers)}"
+
+
 def split(utterances: Iterable[Utterance], fold: Fold) -> Split:
     """Shares the utterances out as `fold` says: each lands in exactly one part.
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from emotrace.corpora import listing
 from emotrace.corpora.corpus import Corpus, protocol_name
-from emotrace.corpora.folds import Fold, leave_one_speaker_out, speaker_groups, speakers_of
+from emotrace.corpora.folds import Fold, leave_out, leave_out_scheme, speakers_of
 from emotrace.corpora.utterance import EMOTIONS, Utterance
 from emotrace.errors import CorpusError
 
@@ -17,8 +17,6 @@ FILE_NAME = "manifest.csv"
 REQUIRED = ("file", "emotion", "speaker")
 OPTIONAL = ("session", "start", "end")
 COLUMNS = "file,emotion,speaker[,session][,start][,end]"
-
-FOLDS = 10  # with more speakers than this, neighbours share a fold
 
 
 def parse_times(start: str, end: str) -> tuple[float, float | None]:
@@ -70,7 +68,7 @@ def _recognise(root: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".csv"
 
 
-def _read(root: Path) -> list[Utterance]:
+def _read(root: Path, allow_missing: bool = False) -> list[Utterance]:
     path = _csv_of(root)
     utterances: list[Utterance] = []
     row_of: dict[str, int] = {}
@@ -84,15 +82,14 @@ def _read(root: Path) -> list[Utterance]:
             first = row_of[utterance.name]
             raise CorpusError(f"{path}, row {row}: {utterance.name} is in row {first} already; remove either")
         row_of[utterance.name] = row
-        utterances.append(utterance)
-        if not (path.parent / fields["file"]).is_file():
+        if (path.parent / fields["file"]).is_file():
+            utterances.append(utterance)
+        else:
             missing.append(f"{fields['file']} (row {row})")
-    if missing:
-        count = "1 file that is" if len(missing) == 1 else f"{len(missing)} files that are"
-        raise CorpusError(
-            f"{path} lists {count} not there: {listing.some(missing)}; paths count from {path.parent}"
-        )
-    if not utterances:
+    listing.settle_missing(
+        path, missing, allow=allow_missing, way_out=f"paths count from {path.parent}", corpus=NAME
+    )
+    if not row_of:
         raise CorpusError(f"{path} has no row below its header; expected one for each utterance")
     return sorted(utterances, key=lambda utterance: utterance.name)
 
@@ -156,13 +153,11 @@ def _utterance(folder: Path, fields: dict[str, str]) -> Utterance:
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    speakers = speakers_of(utterances)
-    return speaker_groups(speakers, FOLDS) if len(speakers) > FOLDS else leave_one_speaker_out(speakers)
+    return leave_out(speakers_of(utterances))
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    n = len(speakers_of(utterances))
-    return protocol_name(NAME, utterances, f"{FOLDS}fold-{n}speakers" if n > FOLDS else f"loso{n}")
+    return protocol_name(NAME, utterances, leave_out_scheme(speakers_of(utterances)))
 
 
 MANIFEST = Corpus(
@@ -176,4 +171,5 @@ MANIFEST = Corpus(
     read=_read,
     folds=_folds,
     protocol=_protocol,
+    options=("allow_missing",),
 )

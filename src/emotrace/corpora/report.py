@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,12 @@ class Survey:
                 speaker: sum(utterance.speaker == speaker for utterance in utterances)
                 for speaker in self.opened.speakers
             },
-            "by_session": {
-                session: _by_emotion(utterance for utterance in utterances if utterance.session == session)
-                for session in sorted({utterance.session for utterance in utterances if utterance.session})
-            },
+            "by_session": _by_session(utterances),
             "published": published and _held_against(utterances, published),
         }
 
 
-def report(name: str, root: str | Path | None = None) -> dict[str, Any]:
+def report(name: str, root: str | Path | None = None, **options: str | bool) -> dict[str, Any]:
     """Counts of the corpus `name` under `root` by emotion, speaker and session, beside the published ones.
 
     Files that cannot be used are counted as their labels say, add nothing to the duration, and are named in
@@ -53,7 +50,7 @@ def report(name: str, root: str | Path | None = None) -> dict[str, Any]:
     >>> report("synthetic")["by_emotion"]
     {'anger': 48, 'happiness': 48, 'sadness': 48, 'neutral': 48}
     """
-    result = survey(open_corpus(name, root))
+    result = survey(open_corpus(name, root, **options))
     for utterance, reason in result.unusable.items():
         logger.warning("%s: %s cannot be used: %s", name, utterance, reason)
     return result.as_dict()
@@ -109,8 +106,16 @@ def _by_emotion(utterances: Iterable[Utterance]) -> dict[str, int]:
     return {emotion: counts[emotion] for emotion in emotions_in_order(counts)}
 
 
+def _by_session(utterances: Sequence[Utterance]) -> dict[str, dict[str, int]]:
+    return {
+        session: _by_emotion(utterance for utterance in utterances if utterance.session == session)
+        for session in sorted({utterance.session for utterance in utterances if utterance.session})
+    }
+
+
 def _held_against(utterances: Iterable[Utterance], published: Published) -> dict[str, Any]:
     utterances = tuple(utterances)
+    by_session = _by_session(utterances)
     found = {**_by_emotion(utterances), "speakers": len(speakers_of(utterances))}
     expected = {**published.by_emotion, "speakers": published.speakers}
     differences = [
@@ -118,6 +123,13 @@ def _held_against(utterances: Iterable[Utterance], published: Published) -> dict
         for what in (*emotions_in_order({*found, *expected} - {"speakers"}), "speakers")
         if found.get(what, 0) != expected.get(what, 0)
     ]
+    for session in sorted({*published.by_session, *by_session} if published.by_session else ()):
+        here, there = by_session.get(session, {}), published.by_session.get(session, {})
+        differences += [
+            f"session {session}, {emotion}: {here.get(emotion, 0)} here, {there.get(emotion, 0)} published"
+            for emotion in emotions_in_order({*here, *there})
+            if here.get(emotion, 0) != there.get(emotion, 0)
+        ]
     return {"matches": not differences, "differences": differences}
 
 
