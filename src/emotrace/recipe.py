@@ -63,7 +63,8 @@ class Stage(Section):
     """One stage of training."""
 
     epochs: int = Field(ge=1)
-    patience: int = Field(20, ge=1)  # epochs without a better validation UA
+    patience: int = Field(20, ge=1)  # epochs without a better one
+    select: Literal["ua", "loss"] = "ua"  # which validation figure makes an epoch the better one
     batch: int = Field(32, ge=1)
     optimiser: Literal["adam", "adadelta"] = "adam"
     learning_rate: float = Field(gt=0)

@@ -37,7 +37,7 @@ from emotrace.training.runs import (
     write_run,
 )
 from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
-from emotrace.training.stage import CURVE_FILE
+from emotrace.training.stage import DONE_FILE
 from emotrace.training.workers import in_processes
 
 
@@ -208,9 +208,9 @@ def crossval(
     predictions = [prediction for fold in found.values() for prediction in fold]
     scores = score_predictions(predictions)
     curves = [
-        read_curve(path, folds[job.fold].name, job.seed)
+        read_curve(path.parent, folds[job.fold].name, job.seed)
         for job in jobs
-        for path in sorted(job.folder.glob(f"*/{CURVE_FILE}"), reverse=True)
+        for path in sorted(job.folder.glob(f"*/{DONE_FILE}"), reverse=True)
     ]
     title = f"{experiment.corpus.protocol}: {experiment.system}"
     write_report(output, title, predictions, scores, rows, curves)

@@ -10,37 +10,34 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from emotrace.training.stage import best_row
+from emotrace.training.stage import CURVE_FILE, DONE_FILE
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One stage of one fold with one seed; `rows` are as in its `curve.csv`, one an epoch."""
+    """One stage of one fold with one seed; `rows` are those of its `curve.csv`, `best` the one kept."""
 
     fold: str
     seed: int
     stage: str
     rows: tuple[tuple[float, ...], ...]
-
-    @property
-    def best(self) -> int:
-        """The epoch, from 0, whose weights were kept."""
-        return best_row(self.rows)
+    best: int
 
 
-def read_curve(path: Path, fold: str = "", seed: int = 0) -> Curve:
-    """The learning curve of a stage, by its `curve.csv`."""
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+def read_curve(folder: Path, fold: str = "", seed: int = 0) -> Curve:
+    """The learning curve of a finished stage, by its folder."""
+    lines = (folder / CURVE_FILE).read_text(encoding="utf-8").splitlines()[1:]
     rows = tuple(tuple(float(cell) for cell in line.split(",")) for line in lines)
-    return Curve(fold, seed, path.parent.name, rows)
+    _, kept = (folder / DONE_FILE).read_text(encoding="utf-8").split()
+    return Curve(fold, seed, folder.name, rows, int(kept) - 1)
 
 
 def curves_csv(curves: Sequence[Curve]) -> str:
     """All curves as one table.
 
-    >>> print(curves_csv([Curve("03", 1, "back", ((0, 1.5, 1.25, 0.5),))]), end="")
+    >>> print(curves_csv([Curve("03", 1, "back", ((0, 1.5, 1.25, 0.5),), best=0)]), end="")
     fold,seed,stage,epoch,train_loss,val_loss,val_ua
     03,1,back,0,1.5,1.25,0.5
     """

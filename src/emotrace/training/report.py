@@ -14,7 +14,7 @@ from emotrace.training.curves import Curve, curves_csv, curves_png, read_curve
 from emotrace.training.evaluation import Scores, score_predictions, spread
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.runs import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, VALIDATION_FILE, Run
-from emotrace.training.stage import CURVE_FILE, DONE_FILE
+from emotrace.training.stage import DONE_FILE
 
 
 def fold_row(
@@ -36,11 +36,8 @@ def fold_row(
         "temperature": run.temperature,
         "seconds": run.seconds,
         "stages": {
-            done.parent.name: {
-                "epochs": int(done.read_text()),
-                "best": read_curve(done.parent / CURVE_FILE).best + 1,
-            }
-            for done in sorted(folder.glob(f"*/{DONE_FILE}"))
+            curve.stage: {"epochs": len(curve.rows), "best": curve.best + 1}
+            for curve in (read_curve(done.parent) for done in sorted(folder.glob(f"*/{DONE_FILE}")))
         },
     }
 

@@ -162,26 +162,25 @@ class StageModule(L.LightningModule):
 class Keeper(L.Callback):
     """Keeps what a stage has come to: its learning curve as CSV, the best weights, and all to go on from.
 
-    The greatest validation UA is best; among equals, which are common with two speakers, the smallest loss,
-    then the earliest. Lightning's own callbacks for this forget the best where a folder was moved, and train
-    on where a run was killed after it had stopped early.
+    What is best is for `best_row` to say. Lightning's own callbacks for this forget the best where a folder
+    was moved, and train on where a run was killed after it had stopped early.
     """
 
     COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
-    def __init__(self, folder: Path, patience: int, tell: Tell):
-        self.folder, self.patience, self.tell = folder, patience, tell
+    def __init__(self, folder: Path, stage: Stage, tell: Tell):
+        self.folder, self.stage, self.tell = folder, stage, tell
         self.rows: list[list[float]] = []
 
     @property
     def best(self) -> int:
         """Place of the best row."""
-        return best_row(self.rows)
+        return best_row(self.rows, self.stage.select)
 
     @property
     def spent(self) -> bool:
         """Whether no epoch has been better for as long as patience lasts."""
-        return len(self.rows) > self.patience + self.best if self.rows else False
+        return len(self.rows) > self.stage.patience + self.best if self.rows else False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once where the run was killed after its last epoch."""
@@ -223,12 +222,18 @@ class Keeper(L.Callback):
         self.rows = state_dict["rows"]
 
 
-def best_row(curve: Sequence[Sequence[float]]) -> int:
+def best_row(curve: Sequence[Sequence[float]], select: str) -> int:
     """Place of the row of a learning curve whose weights are kept.
 
-    >>> best_row([[0, 1.4, 1.3, 0.5], [1, 1.2, 1.1, 0.75], [2, 1.1, 1.0, 0.75], [3, 0.9, 1.0, 0.75]])
-    2
+    "ua": the greatest validation UA; among equals, which are common with two speakers, the smallest loss.
+    "loss": the smallest validation loss. Either way the earliest of equals.
+
+    >>> curve = [[0, 1.4, 1.3, 0.5], [1, 1.2, 1.1, 0.75], [2, 1.1, 1.0, 0.75], [3, 0.9, 0.8, 0.6]]
+    >>> best_row(curve, "ua"), best_row(curve, "loss")
+    (2, 3)
     """
+    if select == "loss":
+        return min(range(len(curve)), key=lambda place: curve[place][2])
     return max(range(len(curve)), key=lambda place: (curve[place][3], -curve[place][2]))
 
 
@@ -253,7 +258,7 @@ def run_stage(
     last, best, done = folder / LAST_FILE, folder / BEST_FILE, folder / DONE_FILE
     if not (done.exists() and best.exists()):
         quiet()
-        keeper = Keeper(folder, stage.patience, tell)
+        keeper = Keeper(folder, stage, tell)
         trainer = L.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu",
             devices=1,
@@ -273,7 +278,7 @@ def run_stage(
             trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
         except SystemExit:  # what Lightning makes of an interruption
             raise KeyboardInterrupt from None
-        write_text(done, f"{len(keeper.rows)}\n")
+        write_text(done, f"{len(keeper.rows)} {keeper.best + 1}\n")  # epochs there were, and the one kept
         last.unlink(missing_ok=True)
     weights = io.load_checkpoint(best)["state_dict"]
     prefix = "averaged." if stage.average else "model."
