@@ -58,6 +58,46 @@ def fau_aibo(root: Path) -> Path:
     return replicas.fau_aibo(root, replicas.fau_aibo_few(), {"Ohm": list(range(1, 8)), "Mont": [1, 2, 3]})
 
 
+AUDFORMAT_HEADER = """\
+name: little
+description: "Five speakers, two emotions."
+source: made in code
+usage: unrestricted
+languages: [deu]
+schemes:
+  emotion: {dtype: str, labels: [anger, calm]}
+  speaker:
+    dtype: str
+    labels: {a: {gender: female}, b: {gender: male}, c: {}, d: {}, e: {}}
+  confidence: {dtype: float}
+tables:
+  said:
+    type: segmented
+    columns:
+      emotion: {scheme_id: emotion}
+      sure: {scheme_id: confidence}
+  files:
+    type: filewise
+    columns:
+      speaker: {scheme_id: speaker}
+"""
+
+
+def audformat(root: Path) -> Path:
+    said, files = ["file,start,end,emotion,sure"], ["file,speaker"]
+    for speaker in "abcde":
+        write_sound(root / "audio" / f"{speaker}.wav", seconds=1.0)
+        files.append(f"audio/{speaker}.wav,{speaker}")
+        said += [
+            f"audio/{speaker}.wav,0 days 00:00:00,0 days 00:00:00.500000,anger,0.9",
+            f"audio/{speaker}.wav,0 days 00:00:00.500000,,calm,0.8",
+        ]
+    (root / "db.yaml").write_text(AUDFORMAT_HEADER, encoding="utf-8")
+    (root / "db.said.csv").write_text("\n".join(said) + "\n", encoding="utf-8")
+    (root / "db.files.csv").write_text("\n".join(files) + "\n", encoding="utf-8")
+    return root
+
+
 @pytest.fixture(scope="session")
 def trees() -> dict[str, Tree]:
     """What lays a tiny corpus out under a folder, by the corpus's name."""
@@ -68,6 +108,7 @@ def trees() -> dict[str, Tree]:
         **{name: iemocap for name in CORPORA if name.startswith("iemocap")},
         "fau-aibo": fau_aibo,
         "manifest": manifest,
+        "audformat": audformat,
         "synthetic": lambda root: root,
     }
 

@@ -19,6 +19,7 @@ PROTOCOLS = {
     "iemocap-all-six": "iemocap-all-6-ownexc-loso5",
     "fau-aibo": "fau-aibo-5-train-ohm2-validate-ohm5-test-mont3",
     "manifest": "manifest-2-loso5",
+    "audformat": "audformat-2-loso5",
     "synthetic": "synthetic-4-loso8",
 }
 

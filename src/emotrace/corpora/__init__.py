@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from emotrace.corpora import listing
+from emotrace.corpora.audformat import AUDFORMAT
 from emotrace.corpora.corpus import Corpus, OpenCorpus, Published
 from emotrace.corpora.crema_d import CREMA_D
 from emotrace.corpora.emodb import EMODB
@@ -34,7 +35,8 @@ __all__ = [
 ]
 
 CORPORA = {
-    corpus.name: corpus for corpus in (EMODB, RAVDESS, CREMA_D, *IEMOCAP, FAU_AIBO, MANIFEST, SYNTHETIC)
+    corpus.name: corpus
+    for corpus in (EMODB, RAVDESS, CREMA_D, *IEMOCAP, FAU_AIBO, MANIFEST, AUDFORMAT, SYNTHETIC)
 }
 
 
