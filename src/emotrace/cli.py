@@ -43,8 +43,8 @@ app = App(
 )
 
 
+app.command("emotrace.cli_corpora:corpus", name="corpus", help="Check a corpus as it lies on disk.")
 for _verb, _does in {
-    "corpus": "Check a corpus as it lies on disk.",
     "train": "Train a model on a corpus.",
     "crossval": "Run a corpus's protocol, speakers apart.",
     "evaluate": "Measure a model on a corpus.",

@@ -1,4 +1,4 @@
-"""The command line's verbs for corpora, training, measuring and export; torch is imported when one runs."""
+"""The command line's verbs for training, measuring and export; torch is imported when one of them runs."""
 
 from __future__ import annotations
 
@@ -10,40 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 
+from emotrace.cli_corpora import AS_IT_LIES, Reading, Root, say
 from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
 
 if TYPE_CHECKING:
     from emotrace.training.crossval import Experiment
 
 Name = Annotated[str, Parameter(name="--corpus")]
-Root = Annotated[Path | None, Parameter(name="--root")]
 Recipes = Annotated[tuple[str, ...], Parameter(name="--recipe", negative=())]
 Device = Literal["auto", "cpu", "cuda"]
 SYSTEM = "pcnse-sadrn-ctc"
 TRAINING_NEEDS = ("torch", "lightning", "audmetric", "matplotlib", "onnx", "onnxscript", "safetensors")
-
-
-def corpus(name: str, /, *, root: Root = None, as_json: Annotated[bool, Parameter("--json")] = False) -> int:
-    """Check a corpus as it lies on disk: counts by emotion, speaker and session, beside the published ones.
-
-    Parameters
-    ----------
-    name
-        emodb, ravdess, manifest or synthetic.
-    root
-        Folder of the corpus; for manifest, its CSV file or the folder that holds manifest.csv.
-    as_json
-        Write JSON.
-    """
-    from emotrace.corpora import open_corpus
-    from emotrace.corpora.report import format_text, survey
-
-    found = survey(open_corpus(name, root))
-    counts = found.as_dict()
-    sys.stdout.write((json.dumps(counts, indent=2) if as_json else format_text(counts)) + "\n")
-    for utterance, reason in found.unusable.items():
-        say(f"emotrace: {utterance} cannot be used: {reason}")
-    return 1 if found.unusable else 0
 
 
 def train(
@@ -51,6 +28,7 @@ def train(
     name: Name,
     output: Path,
     root: Root = None,
+    reading: Reading = AS_IT_LIES,
     system: str = SYSTEM,
     recipe: Recipes = (),
     seed: NonNegativeInt = 1,
@@ -63,7 +41,7 @@ def train(
     Parameters
     ----------
     name
-        emodb, ravdess, manifest or synthetic.
+        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
     output
         The run folder.
     root
@@ -82,7 +60,7 @@ def train(
     from emotrace.training.crossval import train_run
     from emotrace.training.progress import shown
 
-    experiment = prepare(name, root, system, recipe, device)
+    experiment = prepare(name, root, system, recipe, device, reading)
     with shown() as tell:
         scores = train_run(experiment, seed=seed, folder=output, tell=tell)
     export_run(output, output / "model")
@@ -96,6 +74,7 @@ def crossval(
     name: Name,
     output: Path,
     root: Root = None,
+    reading: Reading = AS_IT_LIES,
     system: str = SYSTEM,
     recipe: Recipes = (),
     folds: str | None = None,
@@ -108,7 +87,7 @@ def crossval(
     Parameters
     ----------
     name
-        emodb, ravdess, manifest or synthetic.
+        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
     output
         Folder of the cross-validation.
     root
@@ -131,7 +110,7 @@ def crossval(
     from emotrace.training import crossval as protocol
     from emotrace.training.progress import shown
 
-    experiment = prepare(name, root, system, recipe, device)
+    experiment = prepare(name, root, system, recipe, device, reading)
     with shown() as tell:
         scores = protocol.crossval(
             experiment,
@@ -149,6 +128,7 @@ def evaluate(
     model: Path,
     name: Name,
     root: Root = None,
+    reading: Reading = AS_IT_LIES,
     as_json: Annotated[bool, Parameter("--json")] = False,
 ) -> int:
     """Measure a model on a corpus: WA, UA, macro-F1, intervals, confusion matrix.
@@ -158,7 +138,7 @@ def evaluate(
     model
         Folder of the model.
     name
-        emodb, ravdess, manifest or synthetic.
+        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
     root
         Folder of the corpus.
     as_json
@@ -169,7 +149,7 @@ def evaluate(
     from emotrace.recogniser import load
     from emotrace.training.measure import measure
 
-    measured = measure(load(model), open_corpus(name, root))
+    measured = measure(load(model), open_corpus(name, root, **reading.options()))
     for line in measured.remarks:
         say(f"emotrace: {line}")
     scores = measured.scores
@@ -213,7 +193,14 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
     return 0
 
 
-def prepare(name: str, root: Path | None, system: str, recipe: tuple[str, ...], device: Device) -> Experiment:
+def prepare(
+    name: str,
+    root: Path | None,
+    system: str,
+    recipe: tuple[str, ...],
+    device: Device,
+    reading: Reading = AS_IT_LIES,
+) -> Experiment:
     """What `train` and `crossval` have in common, checked before anything runs."""
     import torch
 
@@ -228,7 +215,7 @@ def prepare(name: str, root: Path | None, system: str, recipe: tuple[str, ...], 
     if device == "cuda" and not torch.cuda.is_available():
         raise RecipeError("--device cuda was asked for, and torch finds no such device; leave it out")
     where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    opened = open_corpus(name, root)
+    opened = open_corpus(name, root, **reading.options())
     build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
     return Experiment(opened, system, settings, str(emotrace.__version__), where)
 
@@ -255,9 +242,3 @@ def numbers(text: str, option: str) -> list[int]:
     if not found or min(found) < 0 or len(set(found)) < len(found):
         raise EmotraceError(f"{option} is {text!r}; expected different whole numbers, as in 0,1")
     return found
-
-
-def say(line: str) -> None:
-    """Tell how it goes, on standard error."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
