@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from corpora import replicas
 
-from emotrace.corpora import open_corpus
+from emotrace.corpora import CORPORA, OpenCorpus, open_corpus, synthetic
 from emotrace.corpora.to_audformat import to_audformat
 from emotrace.errors import CorpusError, MissingExtraError
 
@@ -223,8 +223,7 @@ def test_the_package_reads_what_is_written(trees, tmp_path):
 
 
 def test_made_speech_is_written_as_sound(tmp_path):
-    opened = open_corpus("synthetic")
-    few = replace(opened, utterances=opened.utterances[:3])
+    few = OpenCorpus(CORPORA["synthetic"], tuple(synthetic.utterances(speakers=1, each=1)))
     to_audformat(few, tmp_path / "database")
     samples, rate = soundfile.read(tmp_path / "database" / f"{few.utterances[0].name}.wav", dtype="float32")
     assert rate == 16000

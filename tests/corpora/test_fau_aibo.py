@@ -92,10 +92,11 @@ def test_missing_audio_is_named_and_counted_and_stops_the_reading(few, caplog):
     assert "Ohm_01_001_00" in caplog.text
 
 
-def test_lines_with_windows_ends_and_without_confidence_are_read(few):
+def test_lines_with_a_byte_order_mark_windows_ends_and_no_confidence_are_read(few):
     before = open_corpus("fau-aibo", few).utterances
     lines = (few / LABELS).read_text().splitlines()
-    (few / LABELS).write_bytes("\r\n".join(line.rsplit(" ", 1)[0] for line in lines).encode() + b"\r\n\r\n")
+    text = "\ufeff" + "\r\n".join(line.rsplit(" ", 1)[0] for line in lines) + "\r\n\r\n"
+    (few / LABELS).write_bytes(text.encode())
     assert open_corpus("fau-aibo", few).utterances == before
 
 

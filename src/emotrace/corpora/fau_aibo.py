@@ -59,7 +59,7 @@ def _read(root: Path, allow_missing: bool = False) -> list[Utterance]:
     found: dict[str, Utterance] = {}
     missing: list[str] = []
     odd: list[str] = []
-    lines = (root / LABELS).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = (root / LABELS).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
