@@ -11,6 +11,7 @@ from emotrace.decoding import (
     best_path,
     class_log_likelihoods,
     class_scores,
+    log_scores,
     majority_vote,
     sequence_log_likelihood,
     trace,
@@ -137,6 +138,25 @@ def test_labels_that_do_not_exist_are_refused() -> None:
 
 def test_an_all_blank_utterance_has_no_majority() -> None:
     assert majority_vote(np.log([[0.1, 0.9], [0.4, 0.6]])) is None
+
+
+def test_scores_by_vote_go_by_the_majority_and_by_likelihood_where_all_is_blank() -> None:
+    batch = np.stack([posteriors(seed, 12, 4) for seed in range(30)])
+    batch[::3, :, -1] += 1  # blank leads in every frame
+    x, lengths = np.log(batch), np.arange(30) % 12 + 1
+    found = log_scores(x, lengths, "vote")
+    fallen_back = 0
+    for row, p, length in zip(found, x, lengths, strict=True):
+        winner = majority_vote(p[:length])
+        if winner is None:
+            np.testing.assert_allclose(row, class_log_likelihoods(p[:length]))
+            fallen_back += 1
+        else:
+            assert row.argmax() == winner
+            assert np.exp(row).sum() == sum(run.stop - run.start for run in best_path(p[:length])) + 3 / 2
+        np.testing.assert_array_equal(row, log_scores(p[:length], decoding="vote"))
+    assert 10 <= fallen_back < 30
+    np.testing.assert_array_equal(log_scores(x, lengths), class_log_likelihoods(x, lengths))
 
 
 def test_a_high_temperature_levels_the_scores_and_keeps_their_order() -> None:

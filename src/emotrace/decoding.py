@@ -15,12 +15,12 @@ import numpy.typing as npt
 from emotrace.timeline import Span, Timeline
 
 Floats = npt.NDArray[np.float64]
+Decoding = Literal["likelihood", "vote"]
 
-# Stands for -inf where finite numbers are needed to rank paths that are all impossible.
 DENSITY_S = 0.5  # over which the density of labels is averaged
 SPARSE = 0.1  # of the greatest density: where less, no emotion shows
 _LEAST = 1e-300
-_LEAST_LOG = -1e6
+_LEAST_LOG = -1e6  # stands for -inf where finite numbers are needed to rank paths that are all impossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,29 @@ def majority_vote(log_posteriors: npt.ArrayLike) -> int | None:
     x = np.asarray(log_posteriors, dtype=np.float64)
     votes = np.bincount(x.argmax(axis=-1), minlength=x.shape[-1])[:-1]
     return int(votes.argmax()) if votes.any() else None
+
+
+def log_scores(
+    log_posteriors: npt.ArrayLike, lengths: npt.ArrayLike | None = None, decoding: Decoding = "likelihood"
+) -> Floats:
+    """Log-scores of the K emotions, shape (..., K), not normalised.
+
+    "likelihood": `class_log_likelihoods`. "vote": log(frames of the best path that each emotion wins + 1/2),
+    whose greatest is that of `majority_vote`, or where every frame is blank the likelihoods.
+
+    >>> p = np.log([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
+    >>> np.exp(log_scores(p, decoding="vote"))
+    array([1.5, 2.5])
+    """
+    if decoding == "likelihood":
+        return class_log_likelihoods(log_posteriors, lengths)
+    x = np.asarray(log_posteriors, dtype=np.float64)
+    frames, emotions = x.shape[-2], x.shape[-1] - 1
+    real = np.arange(frames) < (frames if lengths is None else np.asarray(lengths)[..., None])
+    votes = ((x.argmax(axis=-1)[..., None] == np.arange(emotions)) & real[..., None]).sum(axis=-2)
+    voted = votes.any(axis=-1, keepdims=True)
+    logs: Floats = np.where(voted, np.log(votes + 0.5), class_log_likelihoods(x, lengths))
+    return logs
 
 
 def align(log_posteriors: npt.ArrayLike, label: int) -> Run:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from emotrace.decoding import Decoding
 from emotrace.errors import ModelError
 from emotrace.files import write_text
 from emotrace.windows import (
@@ -92,6 +93,7 @@ class ModelConfig(_Strict):
     minimum_samples: int = Field(default=samples_in(16), ge=1)
     frame_first_s: float | None = Field(default=None, ge=0)
     frame_step_s: float | None = Field(default=None, gt=0)
+    decoding: Decoding = "likelihood"  # how posteriors become scores (CTC systems)
     calibration: Calibration = Calibration()
     recipe: dict[str, Any] = {}
     corpus: str = ""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from emotrace.audio import Audio, Source, read_audio
 from emotrace.audio_checks import Samples
-from emotrace.decoding import Floats, average_scores, class_log_likelihoods, class_scores, trace
+from emotrace.decoding import Floats, average_scores, class_scores, log_scores, trace
 from emotrace.errors import ModelError
 from emotrace.model_folder import ModelConfig, load_model_folder
 from emotrace.result import Result
@@ -137,7 +137,8 @@ class Recogniser:
         scores, durations, posteriors = [], [], []
         for start, stop in self._windows(samples):
             log_posteriors = self._posteriors_of(samples[start:stop])
-            scores.append(class_scores(class_log_likelihoods(log_posteriors), config.calibration.temperature))
+            logs = log_scores(log_posteriors, None, config.decoding)
+            scores.append(class_scores(logs, config.calibration.temperature))
             durations.append(stop - start)
             first_frame = round(start / config.sampling_rate / config.frame_step_s)
             posteriors.append((first_frame, np.exp(log_posteriors)))
