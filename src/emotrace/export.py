@@ -84,18 +84,20 @@ def export_model(network: Network, provenance: Provenance, folder: Path) -> Mode
 
 def config_of(network: Network, provenance: Provenance) -> ModelConfig:
     """What `config.json` says, but for the hashes."""
-    recipe = provenance.recipe
-    ctc = find_system(provenance.system).loss == "ctc"
+    recipe, system = provenance.recipe, find_system(provenance.system)
+    ctc, longest, frame = system.loss == "ctc", system.longest_frames(recipe), network.spectrum.frame_samples
     return ModelConfig(
         name=provenance.name,
         version=provenance.version,
         system=provenance.system,
         output="log_posteriors" if ctc else "log_scores",
         **labels_both_ways(provenance.emotions),
-        window_samples=samples_in(recipe.longest_frames),
-        hop_samples=recipe.longest_frames // 2 * FRAME_HOP_SAMPLES,
+        window_samples=samples_in(longest, frame),
+        hop_samples=longest // 2 * FRAME_HOP_SAMPLES,
+        frame_samples=frame,
         frame_first_s=network.first_step_s if ctc else None,
         frame_step_s=network.step_s if ctc else None,
+        decoding=system.decoding(recipe) if ctc else "likelihood",
         calibration=Calibration(temperature=provenance.temperature),
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,

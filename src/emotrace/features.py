@@ -1,4 +1,7 @@
-"""Waveform → 3-D log-Mel spectrogram: static, delta and delta-delta (Zhao et al. 2021, section 3.2)."""
+"""Waveform → 3-D log-Mel spectrogram: static, delta and delta-delta (Zhao et al. 2021, section 3.2).
+
+Beside it, the linear log-spectrogram that two systems of Table 5 start from.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from emotrace.windows import FRAME_HOP_SAMPLES, FRAME_SAMPLES
 SAMPLE_RATE_HZ = 16_000
 DFT_SAMPLES = 512
 PRE_EMPHASIS = 0.97
+LINEAR_FRAME_SAMPLES = 640
+LINEAR_DFT_SAMPLES = 800
+LINEAR_BINS = 200
 FLOOR = 1e-10  # of a band's power, before the logarithm
 
 
@@ -45,68 +51,103 @@ def mel_filters(bands: int) -> Tensor:
     return torch.minimum((hz - left) / (centre - left), (right - hz) / (right - centre)).clamp(min=0)
 
 
-def windowed_dft() -> Tensor:
-    """Pre-emphasis, Hamming window and DFT of one frame as one matrix.
+def windowed_dft(
+    frame: int = FRAME_SAMPLES,
+    size: int = DFT_SAMPLES,
+    bins: int = DFT_SAMPLES // 2 + 1,
+    pre_emphasis: float = PRE_EMPHASIS,
+) -> Tensor:
+    """Pre-emphasis, Hamming window and the first bins of the DFT of one frame as one matrix.
 
-    A frame is samples -1 … 399, the first one because pre-emphasis subtracts 0.97 times the sample before.
+    A frame of 400 is samples -1 … 399, the first one because pre-emphasis subtracts 0.97 times the sample
+    before; it is padded with zeros to the DFT's size.
 
-    Shape: (2 x 257, 401), float64; cosine rows, then sine rows.
+    Shape: (2 x bins, frame + 1), float64; cosine rows, then sine rows.
 
     >>> windowed_dft().shape
     torch.Size([514, 401])
     """
-    n = torch.arange(FRAME_SAMPLES, dtype=torch.float64)
-    window = 0.54 - 0.46 * torch.cos(2 * math.pi * n / (FRAME_SAMPLES - 1))
-    bins = torch.arange(DFT_SAMPLES // 2 + 1, dtype=torch.float64)[:, None]
-    phase = 2 * math.pi * bins * n / DFT_SAMPLES
+    n = torch.arange(frame, dtype=torch.float64)
+    window = 0.54 - 0.46 * torch.cos(2 * math.pi * n / (frame - 1))
+    phase = 2 * math.pi * torch.arange(bins, dtype=torch.float64)[:, None] * n / size
     rows = window * torch.cat([torch.cos(phase), torch.sin(phase)])
-    return F.pad(rows, (1, 0)) - PRE_EMPHASIS * F.pad(rows, (0, 1))
+    return F.pad(rows, (1, 0)) - pre_emphasis * F.pad(rows, (0, 1))
 
 
-class LogMel(nn.Module):
-    """Static log-Mel spectrogram: frames of 25 ms every 10 ms, HTK triangles, natural logarithm of power.
+class LogPower(nn.Module):
+    """Natural logarithm of the power in each band of frames that start every 10 ms.
 
     A frame of 401 samples is two blocks of one hop and the half of a third, so that cutting the waveform into
-    blocks and three products with the parts of `windowed_dft` give all frames without copying them out.
+    blocks and three products with the parts of `dft` give all frames without copying them out.
 
     Shape: (batch, sample) at 16 kHz and (batch,) true lengths in samples → (batch, band, frame) and
     (batch,) true lengths in frames. What stands beyond a true length has no meaning.
+
+    Args:
+        dft: as `windowed_dft` gives it
+        filters: (band, bin), or None: each bin is a band
+    """
+
+    dft: Tensor
+    filters: Tensor | None
+
+    def __init__(self, dft: Tensor, filters: Tensor | None = None):
+        super().__init__()
+        self.frame_samples = dft.shape[1] - 1
+        self.bands = len(dft) // 2 if filters is None else len(filters)
+        hops = F.pad(dft, (0, -(self.frame_samples + 1) % FRAME_HOP_SAMPLES)).T
+        self.register_buffer("dft", hops.unflatten(0, (-1, FRAME_HOP_SAMPLES)).float(), persistent=False)
+        self.register_buffer("filters", None if filters is None else filters.T.float(), persistent=False)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-power of each band and frame, and the true lengths in frames."""
+        frames = (waveform.shape[1] - self.frame_samples) // FRAME_HOP_SAMPLES + 1
+        parts = len(self.dft)
+        padded = F.pad(waveform, (1, parts * FRAME_HOP_SAMPLES - self.frame_samples))
+        samples = (frames + parts - 1) * FRAME_HOP_SAMPLES
+        blocks = padded[:, :samples].unflatten(1, (-1, FRAME_HOP_SAMPLES))
+        spectrum = sum(blocks[:, part : part + frames] @ self.dft[part] for part in range(parts))
+        real, imaginary = spectrum.chunk(2, dim=2)
+        power = real.square() + imaginary.square()
+        if self.filters is not None:
+            power = power @ self.filters
+        return power.clamp(min=FLOOR).log().transpose(1, 2), whole_frames(lengths, self.frame_samples)
+
+
+class LogMel(LogPower):
+    """Static log-Mel spectrogram: frames of 25 ms every 10 ms, HTK triangles.
 
     >>> static, frames = LogMel(bands=40)(torch.randn(1, 80_240), torch.tensor([80_240]))
     >>> static.shape, frames.tolist()
     (torch.Size([1, 40, 500]), [500])
     """
 
-    dft: Tensor
-    mel: Tensor
-
     def __init__(self, bands: int):
-        super().__init__()
-        self.bands = bands
-        hops = F.pad(windowed_dft(), (0, -(FRAME_SAMPLES + 1) % FRAME_HOP_SAMPLES)).T
-        self.register_buffer("dft", hops.unflatten(0, (-1, FRAME_HOP_SAMPLES)).float(), persistent=False)
-        self.register_buffer("mel", mel_filters(bands).T.float(), persistent=False)
-
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-Mel spectrogram and its true lengths in frames."""
-        frames = (waveform.shape[1] - FRAME_SAMPLES) // FRAME_HOP_SAMPLES + 1
-        parts = len(self.dft)
-        padded = F.pad(waveform, (1, parts * FRAME_HOP_SAMPLES - FRAME_SAMPLES))
-        samples = (frames + parts - 1) * FRAME_HOP_SAMPLES
-        blocks = padded[:, :samples].unflatten(1, (-1, FRAME_HOP_SAMPLES))
-        spectrum = sum(blocks[:, part : part + frames] @ self.dft[part] for part in range(parts))
-        real, imaginary = spectrum.chunk(2, dim=2)
-        power = (real.square() + imaginary.square()) @ self.mel
-        return power.clamp(min=FLOOR).log().transpose(1, 2), whole_frames(lengths)
+        super().__init__(windowed_dft(), mel_filters(bands))
 
 
-def whole_frames(samples: Tensor) -> Tensor:
+class LogSpectrogram(LogPower):
+    """Linear log-spectrogram from 0 to 4 kHz, one bin every 20 Hz: Satt et al. (2017).
+
+    Frames of 40 ms (640 samples) every 10 ms, Hamming, no pre-emphasis; a DFT of 800 points, whose first 200
+    bins are 0 … 3980 Hz.
+
+    >>> static, frames = LogSpectrogram()(torch.randn(1, 48_000), torch.tensor([48_000]))
+    >>> static.shape, frames.tolist()
+    (torch.Size([1, 200, 297]), [297])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(windowed_dft(LINEAR_FRAME_SAMPLES, LINEAR_DFT_SAMPLES, LINEAR_BINS, 0.0))
+
+
+def whole_frames(samples: Tensor, frame: int = FRAME_SAMPLES) -> Tensor:
     """Number of whole frames in a number of samples.
 
     >>> whole_frames(torch.tensor([400, 559, 560, 80_240])).tolist()
     [1, 1, 2, 500]
     """
-    return (samples - FRAME_SAMPLES) // FRAME_HOP_SAMPLES + 1
+    return (samples - frame) // FRAME_HOP_SAMPLES + 1
 
 
 def deltas(x: Tensor, reach: int = 3, frames: Tensor | None = None) -> Tensor:

@@ -41,7 +41,7 @@ class Front(Section):
 
 
 class Back(Section):
-    """The dilated residual network and its attention (sections 3.4, 3.5, Table 4)."""
+    """The dilated residual network, or the BLSTM, and its attention (sections 3.4, 3.5, Table 4)."""
 
     width: int = Field(128, ge=8)
     stacks: int = Field(2, ge=1)
@@ -50,6 +50,7 @@ class Back(Section):
     dropout: float = Field(0.05, ge=0, lt=1)
     heads: int = Field(1, ge=1)
     residual: bool = False
+    layers: int = Field(2, ge=1)  # of the BLSTM that stands for the DRN in the SABLSTM systems
 
 
 class Head(Section):
@@ -72,7 +73,7 @@ class Stage(Section):
     schedule: Literal["keras", "cosine"] = "keras"  # cosine: to zero over `epochs`, after the decay
     weight_decay: float = Field(0.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced", "fau-aec"] = "none"  # fau-aec: Table 3
     average: float = Field(0.0, ge=0, lt=1)  # what the moving average of the weights keeps at a step; 0: none
 
 
@@ -108,9 +109,19 @@ class Recipe(Section):
     weights: Literal["torch", "glorot"] = "torch"  # how layers are initialised
     longest_frames: int = Field(500, ge=16)
     ctc_target: Literal["single", "repeated"] = "single"
+    decoding: Literal["likelihood", "vote"] = "likelihood"  # of CTC: of each label, or Han et al.'s best path
+    baseline_width: float = Field(1.0, gt=0, le=1)  # times the layers of the literature's baselines
     end_to_end: bool = False  # train front and back together; else the back end on cached features
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given
     precision: Literal["float32", "bfloat16"] = "float32"  # of the products while training
+
+    def baseline(self, width: int) -> int:
+        """The width of a layer of a baseline from the literature.
+
+        >>> Recipe(baseline_width=0.25).baseline(128)
+        32
+        """
+        return max(1, round(width * self.baseline_width))
 
 
 def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:

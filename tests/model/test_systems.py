@@ -25,6 +25,7 @@ def small(
         back=Back(**{"width": 16, "stacks": 1, "dilations": (1, 2, 4), "dropout": 0.0, **back}),
         masked=masked,
         longest_frames=60,
+        baseline_width=1 / 8,
     )
 
 
@@ -52,6 +53,8 @@ def test_each_system_scores_an_utterance_or_each_of_its_steps(name: str) -> None
     frames = [36, 16, 26, 17, 17]
     if SYSTEMS[name].front is None:
         assert steps.tolist() == frames
+    elif SYSTEMS[name].front == "cnn":  # frames of 40 ms: one or two fewer; eight make a step
+        assert steps.tolist() == [4, 1, 3, 1, 2]
     else:
         assert steps.tolist() == [frame // 2 - 7 for frame in frames]
     assert output.shape == ((5, max(steps), 5) if SYSTEMS[name].loss == "ctc" else (5, 4))
@@ -66,6 +69,8 @@ def test_each_system_scores_an_utterance_or_each_of_its_steps(name: str) -> None
         ("pcnse-sadrn-ctc", small(causal=False, heads=4, residual=True)),
         ("pcn-sadrn", small(causal=False)),
         ("pcnse-sadrn-ctc", small(normalisation="utterance")),
+        ("pcnse-sablstm", small(layers=1)),
+        ("cnn-gru", small(normalisation="utterance")),
     ],
 )
 def test_padding_and_batch_mates_never_change_an_utterance(name: str, recipe: Recipe) -> None:
@@ -84,23 +89,26 @@ def test_padding_and_batch_mates_never_change_an_utterance(name: str, recipe: Re
 def test_the_keras_reading_takes_five_seconds_for_all(name: str) -> None:
     recipe = small(masked=False).model_copy(update={"longest_frames": 500})
     network = settled(recipe, name)
-    waveform, frames = noise(1, 4000), 23
+    waveform = noise(1, 4000)
+    longest = {"cnn-blstm": 297, "cnn-gru": 1000}.get(name, 500)
+    wanted = {"cnn": longest // 8, None: longest}.get(SYSTEMS[name].front, 243)
     with torch.inference_mode():
         output, steps = network(waveform, torch.tensor([4000]))
-        image = network.front.image(*network.logmel(waveform, torch.tensor([4000])))
-        silence = torch.zeros(1, 3, 500 - frames, 40)  # the mean of the normalised spectrogram
-        local, _ = network.front.extract(torch.cat([image, silence], dim=2), torch.tensor([500]))
-        expected = network.back(local, torch.tensor([500 if SYSTEMS[name].front is None else 243]))
-    assert steps.tolist() == [500 if SYSTEMS[name].front is None else 243]
-    assert network.front.steps_out(frames) == steps.item()
+        image = network.front.image(*network.spectrum(waveform, torch.tensor([4000])))
+        _, channels, frames, bands = image.shape
+        silence = torch.zeros(1, channels, longest - frames, bands)  # the mean of the normalised spectrogram
+        local, _ = network.front.extract(torch.cat([image, silence], dim=2), torch.tensor([longest]))
+        expected = network.back(local, torch.tensor([wanted]))
+    assert steps.tolist() == [wanted]
+    assert network.front.steps_out(frames) == wanted
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "masked"), [*product(("pcnse", "sadrn-ctc"), (True, False))])
+@pytest.mark.parametrize(("name", "masked"), [*product(("pcnse", "cnn-gru", "sadrn-ctc"), (True, False))])
 def test_a_front_knows_how_many_steps_come_out(name: str, masked: bool) -> None:
     network = settled(small(masked=masked), name)
     for frames in (16, 17, 59, 60):
-        static = torch.zeros(1, 40, frames)
+        static = torch.zeros(1, network.spectrum.bands, frames)
         local, steps = network.front(static, torch.tensor([frames]))
         assert network.front.steps_out(frames) == steps.item() == local.shape[1]
 
@@ -119,9 +127,9 @@ def test_each_system_learns_eight_utterances_by_heart(name: str) -> None:
     truth = torch.tensor([0, 1, 2, 3, 3, 2, 1, 0])
     hz = 400 * torch.arange(1, 9)[:, None]
     tones = (2 * math.pi * hz * torch.arange(6000) / 16_000).sin() * torch.linspace(0, 0.3, 6000)
-    static, frames = network.logmel(tones + 0.3 * noise(8, 6000), lengths)
+    static, frames = network.spectrum(tones + 0.3 * noise(8, 6000), lengths)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-    for _ in range(150):
+    for _ in range(250):
         output, steps = network.from_static(static, frames)
         if ctc:
             loss = ctc_loss(output, steps, truth[:, None].tolist())
@@ -148,7 +156,7 @@ def test_a_step_hears_what_lies_around_the_time_it_states(name: str, layout: str
     clicks = waveform.repeat(1 + len(clicked), 1)
     clicks[range(1, len(clicks)), clicked] += 1
     with torch.inference_mode():
-        static, frames = network.logmel(clicks, torch.tensor([samples] * len(clicks)))
+        static, frames = network.spectrum(clicks, torch.tensor([samples] * len(clicks)))
         local, _ = network.front(static, frames)
     moved = (local[1:] != local[0]).any(2)
     checked = 0
@@ -217,7 +225,7 @@ def test_glorot_weights_are_uniform_and_biases_zero() -> None:
 
 def test_only_systems_with_a_front_and_a_back_end_have_two_stages() -> None:
     one = {name for name in SYSTEMS if SYSTEMS[name].stages == 1}
-    assert one == {"pcn", "pcnse", "sadrn-ctc"}
+    assert one == {"pcn", "pcnse", "sadrn-ctc", "cnn-blstm", "cnn-gru", "blstm-ctc"}
 
 
 def test_an_unknown_system_is_answered_with_those_there_are() -> None:
@@ -228,3 +236,55 @@ def test_an_unknown_system_is_answered_with_those_there_are() -> None:
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"back\.heads 3 does not divide back\.width 16"):
         build(small(heads=3), "pcnse-sadrn-ctc", labels=4)
+
+
+def test_a_width_that_two_directions_cannot_share_is_refused() -> None:
+    build(small(width=17), "pcnse-sadrn", labels=4)
+    with pytest.raises(RecipeError, match=r"back\.width 17 is odd; pcn-sablstm needs"):
+        build(small(width=17), "pcn-sablstm", labels=4)
+
+
+def test_the_baselines_go_by_their_papers_whatever_the_recipe_says_of_ours() -> None:
+    recipe = Recipe(longest_frames=400, ctc_target="single", decoding="likelihood")
+    ours, theirs = find_system("pcnse-sadrn-ctc"), find_system("blstm-ctc")
+    assert (ours.ctc_target(recipe), theirs.ctc_target(recipe)) == ("single", "repeated")
+    assert (ours.decoding(recipe), theirs.decoding(recipe)) == ("likelihood", "vote")
+    longest = {name: system.longest_frames(recipe) for name, system in SYSTEMS.items()}
+    assert {name for name in SYSTEMS if longest[name] != 400} == {"cnn-blstm", "cnn-gru"}
+    assert 640 + (longest["cnn-blstm"] - 1) * 160 == 3 * 16_000
+
+
+@pytest.mark.parametrize(
+    ("name", "local", "widths"),
+    [
+        ("pcnse-sablstm", (1, 243, 832), [("recurrent", 128), ("attention", 128)]),
+        ("cnn-blstm", (1, 37, 800), [("recurrent", 256)]),
+        ("cnn-gru", (1, 125, 800), [("recurrent", 256)]),
+        ("blstm-ctc", (1, 500, 120), [("recurrent", 512), ("dense", 128)]),
+    ],
+)
+def test_recurrent_systems_have_the_sizes_of_their_papers(
+    name: str, local: tuple[int, ...], widths: list[tuple[str, int]]
+) -> None:
+    network, frames = build(Recipe(), name, labels=4).eval(), SYSTEMS[name].longest_frames(Recipe())
+    found: list[tuple[str, int]] = []
+    for part, _ in widths:
+        getattr(network.back, part).register_forward_hook(
+            lambda _, __, y, part=part: found.append((part, y.shape[2]))
+        )
+    static = torch.zeros(1, network.spectrum.bands, frames)
+    with torch.inference_mode():
+        features, steps = network.front(static, torch.tensor([frames]))
+        network.from_local(features, steps)
+    assert features.shape == local
+    assert found == widths
+
+
+def test_systems_with_one_front_begin_with_the_same_one() -> None:
+    for weights in ("torch", "glorot"):
+        fronts = []
+        for name in ("pcnse", "pcnse-sablstm", "pcnse-sadrn-ctc"):
+            torch.manual_seed(7)
+            fronts.append(build(small().model_copy(update={"weights": weights}), name, labels=4).front)
+        for other in fronts[1:]:
+            assert all(map(torch.equal, fronts[0].state_dict().values(), other.state_dict().values()))

@@ -18,6 +18,7 @@ from emotrace.training.progress import silent
 SPEAKERS = ("ann", "bea", "cem", "dov", "eve")
 TINY = """
 views = 2
+baseline_width = 0.125
 [features]
 bands = 18
 [front]

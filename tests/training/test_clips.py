@@ -8,6 +8,7 @@ from torch import Tensor
 
 from emotrace.corpora import Utterance
 from emotrace.errors import AudioError
+from emotrace.features import LogMel
 from emotrace.training.clips import Batch, Clip, epoch_batches, read_clips, sound_of, window_batches
 
 
@@ -93,7 +94,7 @@ def noise(seconds: float) -> tuple[object, int]:
 
 def test_a_long_utterance_is_cut_into_the_windows_of_the_runtime() -> None:
     utterance = Utterance("a", noise(8.0), "anger", "A", "ann")
-    (clip,) = read_clips([utterance], ["rest", "anger"], bands=18, longest_frames=500)
+    (clip,) = read_clips([utterance], ["rest", "anger"], LogMel(bands=18), longest_frames=500)
     assert [len(window) for window in clip.windows] == [500, 500, 298]
     assert clip.durations == (80_240, 80_240, 47_920)
     assert clip.label == 1
@@ -115,4 +116,4 @@ def test_a_part_that_is_too_short_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         AudioError, match=r"x/b\.wav#1\.9: found 0\.100 s of sound, expected at least 0\.175 s"
     ):
-        read_clips([utterance], ["anger"], bands=18, longest_frames=500)
+        read_clips([utterance], ["anger"], LogMel(bands=18), longest_frames=500)

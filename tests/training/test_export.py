@@ -137,6 +137,17 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert metadata["sampling_rate"] == "16000"
 
 
+def test_windows_are_those_of_the_system(exported: Callable[..., Exported]) -> None:
+    config = json.loads((exported("cnn-blstm")[1] / "config.json").read_text())
+    assert (config["window_samples"], config["hop_samples"]) == (48_000, 148 * 160)
+    assert (config["frame_samples"], config["frame_hop_samples"]) == (640, 160)
+    assert (config["frame_first_s"], config["decoding"]) == (None, "likelihood")
+    config = json.loads((exported("blstm-ctc")[1] / "config.json").read_text())
+    assert (config["window_samples"], config["frame_samples"]) == (80_240, 400)
+    assert (config["frame_first_s"], config["frame_step_s"]) == (0.0125, 0.01)
+    assert config["decoding"] == "vote"
+
+
 def test_the_card_has_front_matter_and_what_was_measured(exported: Callable[..., Exported]) -> None:
     text = (exported("pcnse-sadrn-ctc")[1] / "README.md").read_text()
     opening, front, body = text.split("---\n", 2)

@@ -62,7 +62,9 @@ def test_a_run_killed_once_before_each_of_its_writes_ends_the_same(
         except Killed:
             deaths += 1
         assert deaths < 100, "a write was repeated with other content"
-    epochs = sum(int((tmp_path / "run" / stage / "done").read_text()) for stage in ("front-pcnse", "back"))
+    epochs = sum(
+        int((tmp_path / "run" / stage / "done").read_text().split()[0]) for stage in ("front-pcnse", "back")
+    )
     assert deaths >= 2 * epochs
     assert outcome(tmp_path / "run") == outcome(finished_run)
     assert not list((tmp_path / "run").rglob(".unfinished*"))
@@ -93,16 +95,17 @@ def test_a_run_killed_after_it_ran_out_of_patience_does_not_train_on(
     stage = tiny_recipe.stage1.model_copy(update={"epochs": 40, "patience": 1, "learning_rate": 0.3})
     impatient = replace(experiment, system="pcn", recipe=tiny_recipe.model_copy(update={"stage1": stage}))
     train_in_process(impatient, tmp_path / "undisturbed")
-    last = int((tmp_path / "undisturbed" / "whole" / "done").read_text())
+    last = int((tmp_path / "undisturbed" / "front-pcn" / "done").read_text().split()[0])
     assert last < 40
     with pytest.raises(Killed):
         train_run(
-            impatient, seed=1, folder=tmp_path / "killed", tell=lambda epoch: stop_after(epoch, "whole", last)
-        )
+            impatient, seed=1, folder=tmp_path / "killed",
+            tell=lambda epoch: stop_after(epoch, "front-pcn", last),
+        )  # fmt: skip
     told: list[Epoch] = []
     train_run(impatient, seed=1, folder=tmp_path / "killed", tell=told.append)
     assert told == []
-    for name in ("weights.safetensors", "whole/curve.csv", "whole/done"):
+    for name in ("weights.safetensors", "front-pcn/curve.csv", "front-pcn/done"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
 

@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from emotrace.corpora import Utterance, open_corpus
+from emotrace.features import LogMel
 from emotrace.model.systems import build
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.recogniser import load
@@ -23,7 +24,7 @@ LABELS = ("anger", "sadness")
 
 def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utterance], windows: int) -> None:
     facts, recipe, network = read_run(run)
-    clips = read_clips(utterances, facts.emotions, recipe.features.bands, recipe.longest_frames)
+    clips = read_clips(utterances, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames)
     assert max(len(clip.windows) for clip in clips) == windows
     logs = window_log_scores(FromStatic(network, recipe.augmentation), clips, "ctc")
     ours = clip_scores(logs, clips, facts.temperature)
@@ -63,7 +64,7 @@ def test_real_speech_scores_alike_in_training_and_in_the_runtime(
 def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> None:
     facts, recipe, network = read_run(finished_run)
     made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS][::10]
-    clips = read_clips(made, facts.emotions, recipe.features.bands, recipe.longest_frames)
+    clips = read_clips(made, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames)
     local = local_clips(network, clips)
     assert {window.shape[1] for clip in local for window in clip.windows} == {network.front.features_out}
     assert [clip.durations for clip in local] == [clip.durations for clip in clips]

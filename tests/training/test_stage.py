@@ -129,7 +129,7 @@ def test_a_stage_ends_with_its_best_epoch(tmp_path: Path) -> None:
     with (tmp_path / "long" / "curve.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["val_ua"]) for row in rows] == [pytest.approx(epoch.ua) for epoch in told]
-    assert (tmp_path / "long" / "done").read_text() == "4\n"
+    assert (tmp_path / "long" / "done").read_text() == "4 1\n"
 
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_so(tmp_path: Path) -> None:

@@ -8,6 +8,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from emotrace.model.pcnse import FrameBatchNorm
+
+
+class StepDense(nn.Module):
+    """A dense layer at every step, with batch normalisation over real steps and ReLU: Han et al. (2018).
+
+    Shape: (batch, step, feature), (batch,) true lengths → (batch, step, width).
+
+    >>> StepDense(512, 128)(torch.randn(2, 9, 512), torch.tensor([9, 4])).shape
+    torch.Size([2, 9, 128])
+    """
+
+    def __init__(self, features: int, width: int, momentum: float = 0.1, eps: float = 1e-5):
+        super().__init__()
+        self.dense = nn.Linear(features, width)
+        self.norm = FrameBatchNorm(width, momentum, eps)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """What the layer gives at each step."""
+        maps = self.dense(x).transpose(1, 2)[..., None]
+        return self.norm(maps, lengths)[..., 0].transpose(1, 2).relu()
+
 
 class CTCHead(nn.Module):
     """Log-posteriors of each emotion and, last, of the blank (the paper's Null), at every step.

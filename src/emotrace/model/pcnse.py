@@ -11,6 +11,7 @@ inception      each same-padded branch has a 3x3/1 pool; Conv_4, Conv_5 and Conv
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -119,8 +120,10 @@ def spread_rows(rows: Tensor, chosen: Tensor, total: int) -> Tensor:
 class ConvBlock(nn.Module):
     """Convolution → batch normalisation → ReLU → squeeze-and-excitation → max-pool.
 
-    Same-padded: frames stay as they are; valid: `kernel` - 1 fewer. The input must be zero beyond each true
-    length where the convolution is same-padded; the output is zero beyond its own.
+    Same-padded: frames stay as they are, and an even kernel sees one position more behind than before; valid:
+    `kernel` - 1 fewer. A kernel of two numbers has so many frames and bands, and is same-padded. The input
+    must be zero beyond each true length where the convolution is same-padded; the output is zero beyond its
+    own.
 
     Shape: (batch, channel, frame, band), (batch,) → the same kind of pair.
     """
@@ -129,7 +132,7 @@ class ConvBlock(nn.Module):
         self,
         channels: int,
         width: int,
-        kernel: int,
+        kernel: int | tuple[int, int],
         *,
         same: bool,
         pool: Pool | None,
@@ -139,14 +142,19 @@ class ConvBlock(nn.Module):
         eps: float,
     ):
         super().__init__()
-        self.shrink = 0 if same else kernel - 1
+        frames, bands = (kernel, kernel) if isinstance(kernel, int) else kernel
+        self.shrink = 0 if same else frames - 1
+        self.tilt = 1 - frames % 2 if same else 0
+        self.after = (0, 1 - bands % 2, 0, 1 - frames % 2) if same else (0, 0, 0, 0)
         self.pool = pool
-        self.conv = nn.Conv2d(channels, width, kernel, padding=kernel // 2 if same else 0)
+        before = ((frames - 1) // 2, (bands - 1) // 2)
+        self.conv = nn.Conv2d(channels, width, (frames, bands), padding=before if same else 0)
         self.norm = FrameBatchNorm(width, momentum, eps) if batch_norm else None
         self.squeeze = SqueezeExcitation(width, reduction) if reduction else None
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Feature maps, and their true lengths."""
+        x = F.pad(x, self.after) if any(self.after) else x
         x, lengths = self.conv(x), lengths - self.shrink
         if self.norm is not None:
             x = self.norm(x, lengths)
@@ -167,11 +175,28 @@ class ConvBlock(nn.Module):
     def reach(self) -> tuple[int, int]:
         """How many later positions one output position sees, and how many lie between two of them.
 
-        A same-padded convolution sees as many earlier ones as later ones, which moves no centre.
+        A same-padded convolution sees as many earlier ones as later ones, which moves no centre, or with an
+        even kernel one later one more.
         """
         if self.pool is None:
-            return self.shrink, 1
-        return self.shrink + self.pool.size - 1, self.pool.stride
+            return self.shrink + self.tilt, 1
+        return self.shrink + self.tilt + self.pool.size - 1, self.pool.stride
+
+
+def positions_through(blocks: Iterable[Any], positions: int) -> int:
+    """Positions that come out of blocks one after the other."""
+    for block in blocks:
+        positions = block.positions_out(positions)
+    return positions
+
+
+def centre_of_first(blocks: Iterable[Any]) -> float:
+    """Centre of output position 0 of blocks one after the other, in input positions."""
+    reach, stride = 0, 1
+    for block in blocks:
+        more, apart = block.reach()
+        reach, stride = reach + more * stride, stride * apart
+    return reach / 2
 
 
 class ParallelConv(nn.Module):
@@ -239,9 +264,7 @@ class ParallelConv(nn.Module):
         >>> [ParallelConv(name, 40, 8, None).positions_out(500) for name in LAYOUTS]
         [243, 243, 243]
         """
-        for block in (self.branches[0], *self.trunk):
-            positions = block.positions_out(positions)
-        return positions
+        return positions_through((self.branches[0], *self.trunk), positions)
 
     def centre_of_first_step(self) -> float:
         """Centre of step 0, in frames; step i lies 2i frames later, since each layout pools by 2 once.
@@ -251,8 +274,4 @@ class ParallelConv(nn.Module):
         >>> [ParallelConv(name, 40, 8, None).centre_of_first_step() for name in LAYOUTS]
         [7.5, 7.0, 7.0]
         """
-        reach, stride = 0, 1
-        for block in (self.branches[0], *self.trunk):
-            more, apart = block.reach()
-            reach, stride = reach + more * stride, stride * apart
-        return reach / 2
+        return centre_of_first((self.branches[0], *self.trunk))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -14,8 +16,8 @@ class Bidirectional(nn.Module):
     """Stacked bidirectional LSTM or GRU layers (Hochreiter and Schmidhuber 1997; Cho et al. 2014).
 
     The backward direction starts at each utterance's own last step: the utterance is reversed within its
-    length, read forwards, and reversed again. So the numbers are those of a packed sequence, and yet the
-    graph has any batch and any length, which packing has not.
+    length, read forwards, and reversed again, which gives the numbers of a packed sequence. In ONNX, which
+    knows true lengths, a layer is one node (the exporter would unroll it, and cannot take packing).
 
     Shape: (batch, step, feature), (batch,) true lengths → (batch, step, 2 x units), the forward direction
     first; zero beyond the true lengths.
@@ -35,6 +37,9 @@ class Bidirectional(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """What either direction has come to at each step."""
         for ahead, back in zip(self.ahead, self.back, strict=True):
+            if torch.onnx.is_in_onnx_export():
+                x = onnx_layer(x, lengths, ahead, back)
+                continue
             later, _ = back(reversed_within(x, lengths))
             x = torch.cat([ahead(x)[0], reversed_within(later, lengths)], dim=2)
         return x * real(lengths, x.shape[1])[..., None].to(x.dtype)
@@ -53,6 +58,34 @@ def reversed_within(x: Tensor, lengths: Tensor) -> Tensor:
     source = torch.where(real(lengths, steps), lengths[:, None] - 1 - place, place)
     rows = source + steps * torch.arange(batch, device=x.device)[:, None]
     return x.reshape(batch * steps, features).index_select(0, rows.flatten()).view(batch, steps, features)
+
+
+def onnx_layer(x: Tensor, lengths: Tensor, ahead: Any, back: Any) -> Tensor:
+    """The node of ONNX that does what a layer does; it has its gates in another order.
+
+    Shape: (batch, step, feature), (batch,) → (batch, step, 2 x units).
+    """
+    kind, order = ("LSTM", (0, 3, 1, 2)) if ahead.mode == "LSTM" else ("GRU", (1, 0, 2))
+    batch, steps, units = x.shape[0], x.shape[1], ahead.hidden_size
+
+    def both(name: str) -> Tensor:
+        weights = [getattr(layer, f"{name}_l0") for layer in (ahead, back)]
+        return torch.stack(
+            [torch.cat([w[gate * units : (gate + 1) * units] for gate in order]) for w in weights]
+        )
+
+    biases = torch.cat([both("bias_ih"), both("bias_hh")], dim=1)
+    attributes: dict[str, Any] = {"direction": "bidirectional", "hidden_size": units}
+    if kind == "GRU":
+        attributes["linear_before_reset"] = 1
+    found = torch.onnx.ops.symbolic(
+        kind,
+        (x.transpose(0, 1), both("weight_ih"), both("weight_hh"), biases, lengths.int()),
+        attributes,
+        dtype=x.dtype,
+        shape=(steps, 2, batch, units),
+    )
+    return found.permute(2, 0, 1, 3).reshape(batch, steps, 2 * units)
 
 
 def last_states(x: Tensor, lengths: Tensor) -> Tensor:

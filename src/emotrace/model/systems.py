@@ -10,39 +10,80 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotrace.errors import RecipeError
-from emotrace.features import SAMPLE_RATE_HZ, LogMel, spectrogram
+from emotrace.features import SAMPLE_RATE_HZ, LogMel, LogPower, LogSpectrogram, spectrogram
 from emotrace.model.attention import SelfAttention
-from emotrace.model.ctc import CTCHead
+from emotrace.model.cnn import WIDTHS, SpectrogramConv
+from emotrace.model.ctc import CTCHead, StepDense
 from emotrace.model.drn import DilatedResidual
-from emotrace.model.lengths import masked_max, masked_mean, real
+from emotrace.model.normalisation import Normalisation
 from emotrace.model.pcnse import ParallelConv
+from emotrace.model.pooled import PooledHead
+from emotrace.model.recurrent import Bidirectional
+from emotrace.model.weights import glorot
 from emotrace.recipe import Recipe
-from emotrace.windows import FRAME_HOP_SAMPLES, FRAME_SAMPLES
+from emotrace.windows import FRAME_HOP_SAMPLES
+
+
+@dataclass(frozen=True)
+class Literature:
+    """What a baseline from the literature fixes, where the paper's own systems go by the recipe.
+
+    Attributes:
+        units: of its recurrent layer, per direction
+        dense: of the layer before the output; None: there is none
+        longest_frames: of a window; None: the recipe's
+    """
+
+    units: int
+    dense: int | None = None
+    longest_frames: int | None = None
 
 
 @dataclass(frozen=True)
 class System:
-    """What distinguishes a system: its front, its back end, what follows it, and its loss."""
+    """What distinguishes a system: its front, its back end, what follows it, and its loss.
 
-    front: Literal["pcn", "pcnse", None]
-    back: Literal["drn", None]
-    gather: Literal["attention", "max", "mean"]
+    The front "cnn" starts from a linear log-spectrogram, all others (None: no layer at all) from log-Mel.
+    """
+
+    front: Literal["pcn", "pcnse", "cnn", None]
+    back: Literal["drn", "blstm", "bgru", None]
+    gather: Literal["attention", "max", "mean", "last", None]
     loss: Literal["cross-entropy", "ctc"]
+    literature: Literature | None = None
 
     @property
     def stages(self) -> int:
         """2 where a back end is trained on the features of a front trained before it."""
-        return 2 if self.front and self.back else 1
+        return 2 if self.front and self.back and self.literature is None else 1
+
+    def longest_frames(self, recipe: Recipe) -> int:
+        """Frames of the longest window."""
+        own = None if self.literature is None else self.literature.longest_frames
+        return recipe.longest_frames if own is None else own
+
+    def ctc_target(self, recipe: Recipe) -> str:
+        """The CTC target: Han et al.'s for their own system."""
+        return recipe.ctc_target if self.literature is None else "repeated"
+
+    def decoding(self, recipe: Recipe) -> Literal["likelihood", "vote"]:
+        """How posteriors become scores, Han et al.'s way for their own system."""
+        return recipe.decoding if self.literature is None else "vote"
 
 
 SYSTEMS = {
     "pcn": System("pcn", None, "mean", "cross-entropy"),
     "pcnse": System("pcnse", None, "mean", "cross-entropy"),
+    "pcn-sablstm": System("pcn", "blstm", "attention", "cross-entropy"),
+    "pcnse-sablstm": System("pcnse", "blstm", "attention", "cross-entropy"),
     "pcn-sadrn": System("pcn", "drn", "attention", "cross-entropy"),
     "pcnse-drn-gmp": System("pcnse", "drn", "max", "cross-entropy"),
     "pcnse-drn-gap": System("pcnse", "drn", "mean", "cross-entropy"),
     "pcnse-sadrn": System("pcnse", "drn", "attention", "cross-entropy"),
     "pcnse-sadrn-ctc": System("pcnse", "drn", "attention", "ctc"),
+    "cnn-blstm": System("cnn", "blstm", "last", "cross-entropy", Literature(128, longest_frames=297)),
+    "cnn-gru": System("cnn", "bgru", "mean", "cross-entropy", Literature(128, 64, longest_frames=1000)),
+    "blstm-ctc": System(None, "blstm", None, "ctc", Literature(256, 128)),
     "sadrn-ctc": System(None, "drn", "attention", "ctc"),
 }
 
@@ -58,63 +99,25 @@ def find_system(name: str) -> System:
     return SYSTEMS[name]
 
 
-class Normalisation(nn.Module):
-    """Mean 0 and standard deviation 1 per channel and band; then zero beyond the true lengths.
-
-    With `scope` "corpus" the statistics are buffers, set from the training fold's real frames; with
-    "utterance" each utterance's own are used.
-
-    Shape: (batch, channel, frame, band) in and out; lengths: (batch,).
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, channels: int, bands: int, scope: str):
-        super().__init__()
-        self.scope = scope
-        self.register_buffer("mean", torch.zeros(channels, 1, bands))
-        self.register_buffer("scale", torch.ones(channels, 1, bands))
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Normalised spectrogram."""
-        within = real(lengths, x.shape[2])[:, None, :, None].to(x.dtype)
-        if self.scope == "utterance":
-            count = lengths[:, None, None, None]
-            centred = x - (x * within).sum(2, keepdim=True) / count
-            variance = (centred.square() * within).sum(2, keepdim=True) / count
-            return centred * (variance + 1e-5).rsqrt() * within
-        return (x - self.mean) * self.scale * within
-
-
 class Front(nn.Module):
-    """Static log-Mel → the features of each step: the 3-D spectrogram itself, or what PCN(SE) makes of it.
+    """Static bands → the features of each step: the 3-D spectrogram itself, or what convolutions make of it.
 
     Shape: (batch, band, frame), (batch,) true lengths → (batch, step, feature), (batch,).
     """
 
-    def __init__(self, recipe: Recipe, kind: str | None):
+    def __init__(self, recipe: Recipe, system: System, bands: int):
         super().__init__()
-        features, front = recipe.features, recipe.front
-        self.reach, self.channels = features.delta_reach, features.channels
-        self.pad_to = None if recipe.masked else recipe.longest_frames
-        self.normalise = Normalisation(self.channels, features.bands, features.normalisation)
-        self.pcnse = None
-        self.features_out = features.bands * self.channels
+        features = recipe.features
+        self.reach, self.channels = features.delta_reach, 1 if system.front == "cnn" else features.channels
+        self.pad_to = None if recipe.masked else system.longest_frames(recipe)
+        self.normalise = Normalisation(self.channels, bands, features.normalisation)
+        self.pcnse = convolutions(recipe, system, self.channels, bands)
+        self.features_out = bands * self.channels
         self.frames_per_step, self.first_frame = 1, 0.0
-        if kind is not None:
-            self.pcnse = ParallelConv(
-                layout=front.layout,
-                bands=features.bands,
-                width=front.width,
-                reduction=front.reduction if kind == "pcnse" else None,
-                channels=self.channels,
-                batch_norm=front.batch_norm,
-                momentum=front.batch_norm_momentum,
-                eps=front.batch_norm_eps,
-            )
+        if self.pcnse is not None:
             self.features_out = self.pcnse.features_out
-            self.frames_per_step, self.first_frame = 2, self.pcnse.centre_of_first_step()
+            self.frames_per_step = 8 if system.front == "cnn" else 2
+            self.first_frame = self.pcnse.centre_of_first_step()
 
     def forward(self, static: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Local features and their true lengths."""
@@ -139,25 +142,26 @@ class Front(nn.Module):
         return frames if self.pcnse is None else self.pcnse.positions_out(frames)
 
 
-class PooledHead(nn.Module):
-    """Features of each step → log-scores of the utterance: pool over time, (dense,) dropout, output.
-
-    Shape: (batch, step, feature), (batch,) → (batch, K).
-    """
-
-    def __init__(self, features: int, labels: int, dropout: float, pool: str, dense: int | None = None):
-        super().__init__()
-        self.pool = masked_max if pool == "max" else masked_mean
-        self.dense = nn.Linear(features, dense) if dense else None
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(dense or features, labels)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Logarithms of the softmax."""
-        x = self.pool(x, lengths)
-        if self.dense is not None:
-            x = self.dense(x).relu()
-        return self.output(self.dropout(x)).float().log_softmax(1)
+def convolutions(
+    recipe: Recipe, system: System, channels: int, bands: int
+) -> ParallelConv | SpectrogramConv | None:
+    """The convolutions of a front."""
+    front = recipe.front
+    if system.front is None:
+        return None
+    if system.front == "cnn":
+        widths = tuple(recipe.baseline(width) for width in WIDTHS)
+        return SpectrogramConv(channels, bands, widths, front.batch_norm_momentum, front.batch_norm_eps)
+    return ParallelConv(
+        layout=front.layout,
+        bands=bands,
+        width=front.width,
+        reduction=front.reduction if system.front == "pcnse" else None,
+        channels=channels,
+        batch_norm=front.batch_norm,
+        momentum=front.batch_norm_momentum,
+        eps=front.batch_norm_eps,
+    )
 
 
 class Back(nn.Module):
@@ -168,27 +172,39 @@ class Back(nn.Module):
 
     def __init__(self, recipe: Recipe, system: System, features: int, labels: int):
         super().__init__()
-        back, head = recipe.back, recipe.head
-        self.drn = self.attention = self.pooled = self.ctc = None
+        back, own = recipe.back, system.literature
+        self.drn = self.recurrent = self.attention = self.dense = self.pooled = self.ctc = None
         width = features
         if system.back == "drn":
             self.drn = DilatedResidual(
                 features, back.width, back.stacks, back.dilations, back.dropout, back.causal
             )
             width = back.width
+        elif system.back is not None:
+            units, layers = (recipe.baseline(own.units), 1) if own else (back.width // 2, back.layers)
+            self.recurrent = Bidirectional(system.back.removeprefix("b"), features, units, layers)
+            width = self.recurrent.features_out
         if system.gather == "attention":
             self.attention = SelfAttention(width, back.heads, back.residual)
+        dense = recipe.baseline(own.dense) if own and own.dense else None
         if system.loss == "ctc":
-            self.ctc = CTCHead(width, labels)
+            if dense:
+                front = recipe.front
+                self.dense = StepDense(width, dense, front.batch_norm_momentum, front.batch_norm_eps)
+            self.ctc = CTCHead(dense or width, labels)
         else:
-            dense = None if system.back else head.dense
-            self.pooled = PooledHead(width, labels, head.dropout, system.gather, dense)
+            if system.back is None:
+                dense = recipe.head.dense
+            dropout = 0.0 if own else recipe.head.dropout  # theirs name none
+            pool = "mean" if system.gather is None or system.gather == "attention" else system.gather
+            self.pooled = PooledHead(width, labels, dropout, pool, dense)
 
     def forward(self, local: Tensor, steps: Tensor) -> Tensor:
         """Log-posteriors or log-scores."""
-        context = local if self.drn is None else self.drn(local, steps)
-        if self.attention is not None:
-            context = self.attention(context, steps)
+        context = local
+        for layer in (self.drn, self.recurrent, self.attention, self.dense):
+            if layer is not None:
+                context = layer(context, steps)
         if self.ctc is not None:
             return self.ctc(context)
         assert self.pooled is not None
@@ -204,16 +220,16 @@ class Network(nn.Module):
     (torch.Size([1, 243, 5]), [243])
     """
 
-    def __init__(self, logmel: LogMel, front: Front, back: Back):
+    def __init__(self, spectrum: LogPower, front: Front, back: Back):
         super().__init__()
-        self.logmel, self.front, self.back = logmel, front, back
+        self.spectrum, self.front, self.back = spectrum, front, back
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, sample), (batch,) → what the back end gives, and the true lengths in steps."""
-        return self.from_static(*self.logmel(waveform, lengths))
+        return self.from_static(*self.spectrum(waveform, lengths))
 
     def from_static(self, static: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """The same from a static log-Mel spectrogram (batch, band, frame)."""
+        """The same from a static spectrogram (batch, band, frame)."""
         return self.from_local(*self.front(static, frames))
 
     def from_local(self, local: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,7 +243,8 @@ class Network(nn.Module):
         >>> build(Recipe(), "pcnse-sadrn-ctc", labels=4).first_step_s
         0.0875
         """
-        return (self.front.first_frame * FRAME_HOP_SAMPLES + FRAME_SAMPLES / 2) / SAMPLE_RATE_HZ
+        middle = self.spectrum.frame_samples / 2
+        return (self.front.first_frame * FRAME_HOP_SAMPLES + middle) / SAMPLE_RATE_HZ
 
     @property
     def step_s(self) -> float:
@@ -242,20 +259,21 @@ def build(recipe: Recipe, name: str, labels: int) -> Network:
         RecipeError: there is no such system, or the recipe does not fit it.
     """
     system = find_system(name)
-    if recipe.back.width % recipe.back.heads:
-        raise RecipeError(f"back.heads {recipe.back.heads} does not divide back.width {recipe.back.width}")
-    front = Front(recipe, system.front)
-    back = Back(recipe, system, front.features_out, labels)
-    network = Network(LogMel(recipe.features.bands), front, back)
+    width = recipe.back.width
+    if width % recipe.back.heads:
+        raise RecipeError(f"back.heads {recipe.back.heads} does not divide back.width {width}")
+    if system.back == "blstm" and system.literature is None and width % 2:
+        raise RecipeError(f"back.width {width} is odd; {name} needs as many units in either direction")
+    spectrum = spectrum_of(recipe, system)
+    front = Front(recipe, system, spectrum.bands)
     if recipe.weights == "glorot":
-        glorot(network)
-    return network
+        glorot(front)  # before the back end draws: systems with the same front begin with the same one
+    back = Back(recipe, system, front.features_out, labels)
+    if recipe.weights == "glorot":
+        glorot(back)
+    return Network(spectrum, front, back)
 
 
-def glorot(network: nn.Module) -> None:
-    """Initialise as Keras does: uniform after Glorot, biases zero."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-            nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+def spectrum_of(recipe: Recipe, system: System) -> LogPower:
+    """What turns the waveform into the static bands that the system starts from."""
+    return LogSpectrogram() if system.front == "cnn" else LogMel(recipe.features.bands)

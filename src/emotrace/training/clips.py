@@ -13,7 +13,7 @@ from torch import Tensor
 from emotrace.audio import MINIMUM_S, Audio, read_audio
 from emotrace.corpora import Utterance
 from emotrace.errors import AudioError
-from emotrace.features import SAMPLE_RATE_HZ, LogMel
+from emotrace.features import SAMPLE_RATE_HZ, LogPower
 from emotrace.windows import window_samples
 
 
@@ -21,7 +21,7 @@ from emotrace.windows import window_samples
 class Clip:
     """One utterance: its evaluation windows as features over time, and the place of its emotion.
 
-    A window is (time, feature): frames of static log-Mel for a front, steps of local features for a back end.
+    A window is (time, feature): frames of static bands for a front, steps of local features for a back end.
     `views` holds the same windows more than once where stage 2 is given augmented copies. `durations` are
     those of the windows as they were cut, in samples: the weights by which the runtime averages their scores.
     """
@@ -47,22 +47,23 @@ class Batch(NamedTuple):
 
 
 def read_clips(
-    utterances: Sequence[Utterance], emotions: Sequence[str], bands: int, longest_frames: int
+    utterances: Sequence[Utterance], emotions: Sequence[str], spectrum: LogPower, longest_frames: int
 ) -> list[Clip]:
-    """Static log-Mel windows of each utterance.
+    """Windows of each utterance as static bands, log-Mel for most systems.
 
     Raises:
         AudioError: a file that cannot be used; the message names it.
     """
-    logmel = LogMel(bands)
     place = {emotion: index for index, emotion in enumerate(emotions)}
     clips = []
     for utterance in utterances:
         samples = torch.from_numpy(sound_of(utterance).samples)
         windows, durations = [], []
         with torch.inference_mode():
-            for start, stop in window_samples(len(samples), longest_frames, longest_frames // 2):
-                static, _ = logmel(samples[None, start:stop], torch.tensor([stop - start]))
+            for start, stop in window_samples(
+                len(samples), longest_frames, longest_frames // 2, spectrum.frame_samples
+            ):
+                static, _ = spectrum(samples[None, start:stop], torch.tensor([stop - start]))
                 windows.append(static[0].T.contiguous().clone())
                 durations.append(stop - start)
         label = place[utterance.emotion]

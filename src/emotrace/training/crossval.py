@@ -6,8 +6,8 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,8 +17,9 @@ import torch
 from emotrace.corpora import Fold, OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.files import write_bytes, write_text
-from emotrace.model.systems import find_system
+from emotrace.model.systems import find_system, spectrum_of
 from emotrace.recipe import Recipe
+from emotrace.training.class_weights import refuse_weights_of_other_labels
 from emotrace.training.clips import Clip, read_clips
 from emotrace.training.confusion import confusion_png
 from emotrace.training.curves import read_curve
@@ -50,14 +51,23 @@ class Experiment:
     recipe: Recipe
     version: str
     device: str = "cpu"
+    # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
+    read: dict[tuple[str, int, int], tuple[object, list[Clip]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
-    @cached_property
+    def __post_init__(self) -> None:
+        refuse_weights_of_other_labels(self.recipe, self.corpus.emotions)
+
+    @property
     def clips(self) -> list[Clip]:
-        """The whole corpus as static log-Mel windows, read when it is first needed."""
-        features = self.recipe.features
-        return read_clips(
-            self.corpus.utterances, self.corpus.emotions, features.bands, self.recipe.longest_frames
-        )
+        """The whole corpus as windows of what the system starts from, read when it is first needed."""
+        system, utterances = find_system(self.system), self.corpus.utterances
+        spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
+        key = type(spectrum).__name__, spectrum.bands, longest
+        if key not in self.read or self.read[key][0] is not utterances:
+            self.read[key] = utterances, read_clips(utterances, self.corpus.emotions, spectrum, longest)
+        return self.read[key][1]
 
     def of(self, speakers: Sequence[str]) -> list[Clip]:
         """The clips of some speakers."""
@@ -95,26 +105,34 @@ class Part:
 
 
 def train_part(
-    experiment: Experiment, part: Part, *, fold: int, seed: int, folder: Path, tell: Tell
+    experiment: Experiment,
+    part: Part,
+    *,
+    fold: int,
+    seed: int,
+    folder: Path,
+    tell: Tell,
+    front_folder: Path | None = None,
 ) -> tuple[Prediction, ...]:
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
 
     The folder ends with the weights, `run.json`, `predictions.csv`, and `validation.csv` where speakers were
-    held out for a test.
+    held out for a test. `front_folder` is `Trainer`'s: where systems share their trained front.
     """
     if not (folder / RUN_FILE).exists():
         started = time.monotonic()
         train, validation = experiment.of(part.train), experiment.of(part.validation)
-        trainer = Trainer(experiment.recipe, seed, folder, tell, experiment.device)
+        trainer = Trainer(experiment.recipe, seed, folder, tell, experiment.device, front_folder)
         network = trainer.train(experiment.system, len(experiment.corpus.emotions), train, validation)
         model = FromStatic(network, experiment.recipe.augmentation)
-        loss = find_system(experiment.system).loss
-        logs = window_log_scores(model, validation, loss)
+        system = find_system(experiment.system)
+        scoring = system.loss, system.decoding(experiment.recipe)
+        logs = window_log_scores(model, validation, *scoring)
         temperature = fit_temperature(logs, validation)
 
         def predictions(clips: Sequence[Clip]) -> list[Prediction]:
             emotions = experiment.corpus.emotions
-            scores = clip_scores(window_log_scores(model, clips, loss), clips, temperature)
+            scores = clip_scores(window_log_scores(model, clips, *scoring), clips, temperature)
             return [
                 Prediction(
                     clip.name,

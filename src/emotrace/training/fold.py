@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.features import spectrogram
-from emotrace.model.systems import Back, Network, build, find_system
+from emotrace.model.systems import Network, build, find_system
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
 from emotrace.training.clips import Clip, window_batches
@@ -18,9 +18,11 @@ from emotrace.training.progress import Tell
 from emotrace.training.seeds import seed_of
 from emotrace.training.stage import Change, Objective, StageData, run_stage
 
+FRONT_STAGE = "front-"
+
 
 class FromStatic(nn.Module):
-    """Front and back end on windows of static log-Mel (batch, frame, band), masked while training."""
+    """Front and back end on windows of static bands (batch, frame, band), masked while training."""
 
     def __init__(self, network: Network, settings: Augmentation):
         super().__init__()
@@ -50,58 +52,66 @@ class FromLocal(nn.Module):
 
 @dataclass(frozen=True)
 class Trainer:
-    """What the stages of one training have in common; state is kept in `folder`, progress told to `tell`."""
+    """What the stages of one training have in common; state is kept in `folder`, progress told to `tell`.
+
+    `front_folder` keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several systems
+    with the same recipe, seed and clips may share it, one after the other: the first trains the front, and
+    the others find it, the same to the bit as each would have trained it.
+    """
 
     recipe: Recipe
     seed: int
     folder: Path
     tell: Tell
     device: str = "cpu"
+    front_folder: Path | None = None
 
     def run(
         self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
     ) -> None:
         """One stage; its seed depends on the run's and on its name alone."""
+        front = name.startswith(FRONT_STAGE)
         run_stage(
             model,
             data,
             objective,
             settings,
             seed=seed_of(self.seed, name),
-            folder=self.folder / name,
+            folder=(self.front_folder if front and self.front_folder else self.folder) / name,
             tell=self.tell,
             precision=self.recipe.precision,
             device=self.device,
         )
 
-    def change(self, window: Tensor, generator: torch.Generator) -> Tensor:
-        """An augmented take of a window of static log-Mel."""
-        return augment(window, self.recipe.augmentation, generator, self.recipe.longest_frames)
-
     def train(self, name: str, labels: int, train: Sequence[Clip], validation: Sequence[Clip]) -> Network:
         """A trained network of the system `name`, in evaluation mode.
 
-        Stage 1 trains the front as a classifier with cross-entropy; stage 2 trains the back end on its
-        features, frozen and cached (section 4.3). Systems of one part, and recipes with `end_to_end`, have
-        one stage. Nothing but `train` sets weights and normalisation; nothing but `validation` chooses among
-        epochs.
+        Stage 1 trains the front as a classifier with cross-entropy, which is the system `pcn` or `pcnse`;
+        stage 2 trains the back end on its features, frozen and cached (section 4.3). Systems of one part, and
+        recipes with `end_to_end`, have one stage. Nothing but `train` sets weights and normalisation; nothing
+        but `validation` chooses among epochs.
         """
         torch.use_deterministic_algorithms(True, warn_only=True)
         recipe, system = self.recipe, find_system(name)
-        torch.manual_seed(seed_of(self.seed, name, "weights"))
+
+        def change(window: Tensor, generator: torch.Generator) -> Tensor:
+            return augment(window, recipe.augmentation, generator, system.longest_frames(recipe))
+
+        torch.manual_seed(seed_of(self.seed, system.front or name, "weights"))
         network = build(recipe, name, labels)
-        fit_normalisation(network, train)
-        data = StageData(train, validation, labels, self.change)
-        objective = Objective(system.loss, recipe.ctc_target, network.front.frames_per_step)
+        objective = Objective(
+            system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
+        )
         if system.front is None or system.stages == 1 or recipe.end_to_end:
+            fit_normalisation(network, train)
+            data = StageData(train, validation, labels, change)
+            stage = "whole" if system.back else f"{FRONT_STAGE}{system.front}"
             settings = recipe.stage1 if system.front else recipe.stage2
-            self.run("whole", FromStatic(network, recipe.augmentation), data, objective, settings)
+            self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
             return network.eval()
-        head = Back(recipe, find_system(system.front), network.front.features_out, labels)
-        classifier = FromStatic(Network(network.logmel, network.front, head), recipe.augmentation)
-        self.run(f"front-{system.front}", classifier, data, Objective("cross-entropy"), recipe.stage1)
+        network.front = self.train(system.front, labels, train, validation).front
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
-        takes = [list(train)] + [augmented(train, self.change, generator) for _ in range(recipe.views - 1)]
+        takes = [list(train)] + [augmented(train, change, generator) for _ in range(recipe.views - 1)]
         local = StageData(
             joined([local_clips(network, take) for take in takes]), local_clips(network, validation), labels
         )

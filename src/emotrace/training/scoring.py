@@ -10,17 +10,19 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from emotrace.decoding import average_scores, class_log_likelihoods, class_scores
+from emotrace.decoding import Decoding, average_scores, class_scores, log_scores
 from emotrace.training.clips import Clip, window_batches
 
 Floats = npt.NDArray[np.float64]
 
 
-def window_log_scores(model: nn.Module, clips: Sequence[Clip], loss: str) -> list[list[Floats]]:
+def window_log_scores(
+    model: nn.Module, clips: Sequence[Clip], loss: str, decoding: Decoding = "likelihood"
+) -> list[list[Floats]]:
     """Log-scores (K,), not normalised, of each window of each clip.
 
-    Exact class-sequence likelihoods for a CTC system, log-softmax outputs for a classifier. `model` maps
-    (batch, time, feature), (batch,) to outputs and their lengths, and is left in evaluation mode.
+    For a CTC system what `decoding` makes of its posteriors, log-softmax outputs for a classifier. `model`
+    maps (batch, time, feature), (batch,) to outputs and their lengths, and is left in evaluation mode.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -30,7 +32,7 @@ def window_log_scores(model: nn.Module, clips: Sequence[Clip], loss: str) -> lis
             output, steps = model(batch.x.to(device), batch.lengths.to(device))
             logs = output.float().cpu().numpy()
             if loss == "ctc":
-                logs = class_log_likelihoods(logs, steps.cpu().numpy())
+                logs = log_scores(logs, steps.cpu().numpy(), decoding)
             for (clip, window), row in zip(places, logs, strict=True):
                 found[clip][window] = row.astype(np.float64)
     return found

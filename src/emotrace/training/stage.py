@@ -17,11 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from emotrace.decoding import Decoding
 from emotrace.errors import RunError
 from emotrace.files import write_text
 from emotrace.model.ctc import ctc_loss, repeated_target
 from emotrace.recipe import Stage
 from emotrace.training.checkpoints import SafetensorsIO
+from emotrace.training.class_weights import class_weights
 from emotrace.training.clips import Batch, Clip, epoch_batches
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.progress import Epoch, Tell
@@ -48,11 +50,15 @@ class StageData:
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of a stage: "cross-entropy", or "ctc" with its target and the 10-ms frames of a step."""
+    """The loss of a stage: "cross-entropy", or "ctc" with its target and the 10-ms frames of a step.
+
+    `decoding` is how validation turns the posteriors of CTC into scores.
+    """
 
     loss: str
     ctc_target: str = "single"
     frames_per_step: int = 1
+    decoding: Decoding = "likelihood"
 
     def __call__(
         self, output: Tensor, steps: Tensor, labels: Tensor, weights: Tensor, smoothing: float
@@ -69,14 +75,6 @@ class Objective:
         if self.ctc_target == "repeated":
             return repeated_target(label, steps * self.frames_per_step)
         return [label]
-
-
-def class_weights(clips: Sequence[Clip], labels: int, kind: str) -> Tensor:
-    """(K,): all 1, or N / (K n_c) where `kind` is "balanced"."""
-    if kind == "none":
-        return torch.ones(labels)
-    counts = torch.bincount(torch.tensor([clip.label for clip in clips]), minlength=labels)
-    return len(clips) / (labels * counts.clamp(min=1)).float()
 
 
 class Listed(Dataset[Any]):
@@ -152,7 +150,8 @@ class StageModule(L.LightningModule):
         clips = self.data.validation
         truth = [clip.label for clip in clips]
         with torch.autocast(self.device.type, enabled=False):
-            scores = clip_scores(window_log_scores(self.judged, clips, self.objective.loss), clips)
+            logs = window_log_scores(self.judged, clips, self.objective.loss, self.objective.decoding)
+            scores = clip_scores(logs, clips)
         self.model.train()
         self.log_dict(
             {"val_ua": recall_mean(scores, truth), "val_loss": log_loss(scores, truth)}, batch_size=1

@@ -1,0 +1,41 @@
+"""How much an utterance of each class counts in the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from emotrace.errors import RecipeError
+from emotrace.recipe import Recipe
+from emotrace.training.clips import Clip
+
+# Table 3 of Zhao et al. (2021), in the order of the corpus's labels.
+FAU_AEC = {"anger": 1.1, "emphatic": 0.5, "neutral": 0.2, "positive": 1.5, "rest": 1.4}
+
+
+def class_weights(clips: Sequence[Clip], labels: int, kind: str) -> Tensor:
+    """(K,): all 1; N / (K n_c) where `kind` is "balanced"; Table 3 where it is "fau-aec"."""
+    if kind == "none":
+        return torch.ones(labels)
+    if kind == "fau-aec":
+        return torch.tensor(list(FAU_AEC.values()))
+    counts = torch.bincount(torch.tensor([clip.label for clip in clips]), minlength=labels)
+    return len(clips) / (labels * counts.clamp(min=1)).float()
+
+
+def refuse_weights_of_other_labels(recipe: Recipe, emotions: Sequence[str]) -> None:
+    """Refuse the weights of Table 3 for a corpus with other labels.
+
+    Raises:
+        RecipeError: a stage asks for them, and the labels are not those of FAU-AEC.
+
+    >>> refuse_weights_of_other_labels(Recipe(), ["anger", "sadness"])
+    """
+    for name, stage in (("stage1", recipe.stage1), ("stage2", recipe.stage2)):
+        if stage.class_weights == "fau-aec" and list(emotions) != list(FAU_AEC):
+            raise RecipeError(
+                f"{name}.class_weights fau-aec is for {', '.join(FAU_AEC)}; found {', '.join(emotions)}; "
+                "use balanced, or none"
+            )

@@ -1,0 +1,31 @@
+"""Which class counts how much, and for which corpus."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from emotrace.errors import RecipeError
+from emotrace.recipe import Recipe, Stage
+from emotrace.training.class_weights import FAU_AEC, class_weights, refuse_weights_of_other_labels
+from emotrace.training.crossval import Experiment
+
+# Table 2 of the paper: training chunks of each class.
+OHM = Counter(anger=881, emphatic=2093, neutral=5590, positive=674, rest=721)
+FAU_RECIPE = Recipe(stage1=Stage(epochs=1, learning_rate=1e-3, class_weights="fau-aec"))
+
+
+def test_the_weights_of_table_3_are_about_n_over_10_n_c() -> None:
+    assert class_weights([], 5, "fau-aec").tolist() == pytest.approx([1.1, 0.5, 0.2, 1.5, 1.4])
+    for emotion, weight in FAU_AEC.items():
+        exact = OHM.total() / (10 * OHM[emotion])
+        assert math.isclose(weight, exact, abs_tol=0.0501)
+
+
+def test_the_weights_of_table_3_are_for_its_corpus_alone(experiment: Experiment) -> None:
+    refuse_weights_of_other_labels(FAU_RECIPE, list(FAU_AEC))
+    with pytest.raises(RecipeError, match=r"stage1\.class_weights fau-aec is for anger, emphatic, .*; found"):
+        replace(experiment, recipe=FAU_RECIPE)
+    with pytest.raises(RecipeError, match="found rest, anger"):
+        refuse_weights_of_other_labels(FAU_RECIPE, ["rest", "anger", "emphatic", "neutral", "positive"])
