@@ -6,7 +6,16 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from emotrace.features import LogMel, deltas, hold_last, mel_filters, spectrogram, whole_frames, windowed_dft
+from emotrace.features import (
+    LogMel,
+    LogSpectrogram,
+    deltas,
+    hold_last,
+    mel_filters,
+    spectrogram,
+    whole_frames,
+    windowed_dft,
+)
 
 librosa = pytest.importorskip("librosa")
 soundfile = pytest.importorskip("soundfile")
@@ -85,6 +94,24 @@ def test_five_seconds_of_frames_are_80240_samples() -> None:
     for samples, frames in ((80_240, 500), (80_239, 499), (80_399, 500), (80_400, 501)):
         assert static_of(np.zeros(samples)).shape == (1, 40, frames)
         assert whole_frames(torch.tensor([samples])).item() == frames
+
+
+def test_the_linear_spectrogram_is_the_log_power_of_numpys_fft_up_to_4_khz() -> None:
+    samples = np.random.default_rng(8).normal(size=4001)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 640)[::160] * np.hamming(640)
+    power = np.abs(np.fft.rfft(frames, 800)[:, :200]) ** 2
+    static, count = LogSpectrogram()(
+        torch.as_tensor(samples, dtype=torch.float32)[None], torch.tensor([4001])
+    )
+    assert count.item() == len(frames) == static.shape[2] == 22
+    np.testing.assert_allclose(static[0].T.exp().numpy(), power, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("hz", [200, 1000, 3980])
+def test_a_tone_is_loudest_in_the_bin_of_its_frequency(hz: int) -> None:
+    tone = torch.sin(2 * math.pi * hz * torch.arange(4000) / 16_000)[None]
+    static, _ = LogSpectrogram()(tone, torch.tensor([4000]))
+    assert (static[0].argmax(0) == hz // 20).all()
 
 
 def test_frames_are_those_of_the_true_length_whatever_the_batch_holds() -> None:

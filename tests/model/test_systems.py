@@ -223,6 +223,18 @@ def test_glorot_weights_are_uniform_and_biases_zero() -> None:
             assert module.bias is None or not module.bias.any()
 
 
+def test_glorot_recurrent_weights_are_those_keras_begins_with() -> None:
+    network = build(Recipe(weights="glorot"), "pcnse-sablstm", labels=4)
+    for layer in network.back.recurrent.ahead:
+        bound = math.sqrt(6 / sum(layer.weight_ih_l0.shape))
+        assert bound * 0.99 < layer.weight_ih_l0.abs().max() <= bound
+        torch.testing.assert_close(
+            layer.weight_hh_l0.T @ layer.weight_hh_l0, torch.eye(64), rtol=0, atol=1e-5
+        )
+        forget = torch.cat([torch.zeros(64), torch.ones(64), torch.zeros(128)])
+        assert torch.equal(layer.bias_ih_l0 + layer.bias_hh_l0, forget)
+
+
 def test_only_systems_with_a_front_and_a_back_end_have_two_stages() -> None:
     one = {name for name in SYSTEMS if SYSTEMS[name].stages == 1}
     assert one == {"pcn", "pcnse", "sadrn-ctc", "cnn-blstm", "cnn-gru", "blstm-ctc"}
