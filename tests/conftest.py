@@ -1,6 +1,7 @@
 """What tests share: real speech where there is some, and tiny models that need no training."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from emotrace.model_folder import ModelConfig, labels_both_ways, network_metadata, write_config
 
 LABELS = ("anger", "sadness")
+
+# A shell that starts tests in the background has them ignore interrupts, and so would what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
