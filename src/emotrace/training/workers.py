@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -33,8 +34,8 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
     """
     context = multiprocessing.get_context("spawn")
     told: Any = context.Queue()
-    told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
-    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
+    over = threading.Event()
+    listener = threading.Thread(target=pass_on, args=(told, tell, over), daemon=True)
     listener.start()
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, told))
@@ -54,7 +55,7 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
             ) from None
         raise
     pool.shutdown()  # only then has everything been told
-    told.put(None)
+    over.set()
     listener.join()
 
 
@@ -71,10 +72,17 @@ def born_deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def pass_on(told: Any, tell: Tell) -> None:
-    """Hand on what the workers tell, until None comes."""
-    while (epoch := told.get()) is not None:
-        tell(epoch)
+def pass_on(told: Any, tell: Tell, over: threading.Event) -> None:
+    """Hand on what the workers tell, until all is over and nothing is left.
+
+    To say so by the queue itself would start a thread of its own here, which at exit races the interpreter.
+    """
+    while True:
+        try:
+            tell(told.get(timeout=0.1))
+        except queue.Empty:
+            if over.is_set():
+                return
 
 
 def start_worker(work: Callable[[Any, Tell], None], told: Any) -> None:
