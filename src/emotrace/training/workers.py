@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +33,8 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
     """
     context = multiprocessing.get_context("spawn")
     told: Any = context.Queue()
-    over = threading.Event()
-    listener = threading.Thread(target=pass_on, args=(told, tell, over), daemon=True)
+    told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
+    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
     listener.start()
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, told))
@@ -55,7 +54,7 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
             ) from None
         raise
     pool.shutdown()  # only then has everything been told
-    over.set()
+    told.put(None)
     listener.join()
 
 
@@ -72,17 +71,10 @@ def born_deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def pass_on(told: Any, tell: Tell, over: threading.Event) -> None:
-    """Hand on what the workers tell, until all is over and nothing is left.
-
-    To say so by the queue itself would start a thread of its own here, which at exit races the interpreter.
-    """
-    while True:
-        try:
-            tell(told.get(timeout=0.1))
-        except queue.Empty:
-            if over.is_set():
-                return
+def pass_on(told: Any, tell: Tell) -> None:
+    """Hand on what the workers tell, until None comes."""
+    while (epoch := told.get()) is not None:
+        tell(epoch)
 
 
 def start_worker(work: Callable[[Any, Tell], None], told: Any) -> None:
