@@ -33,7 +33,6 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
     """
     context = multiprocessing.get_context("spawn")
     told: Any = context.Queue()
-    told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
     listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
     listener.start()
     others = set(multiprocessing.active_children())
@@ -44,6 +43,7 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
         for done in as_completed(running):
             done.result()
     except BaseException as error:
+        told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
         for worker in set(multiprocessing.active_children()) - others:
             worker.kill()
         pool.shutdown(cancel_futures=True)
@@ -56,6 +56,8 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
     pool.shutdown()  # only then has everything been told
     told.put(None)
     listener.join()
+    told.close()
+    told.join_thread()  # or it would race the interpreter's exit
 
 
 @contextmanager
