@@ -78,13 +78,13 @@ def test_two_systems_alike_do_not_differ() -> None:
     same = run(0.7, 1)
     assert mcnemar(same, same).p == 1
     difference = ua_difference(same, same)
-    assert (difference.ua, difference.interval.low, difference.interval.high) == (0, 0, 0)
+    assert (difference.value, difference.interval.low, difference.interval.high) == (0, 0, 0)
 
 
 def test_the_ua_difference_is_that_of_a_plain_loop_over_speakers() -> None:
     first, second = run(0.8, 1), run(0.5, 2)
     found = ua_difference(first, second)
-    assert found.ua == pytest.approx(ua(first) - ua(second))
+    assert found.value == pytest.approx(ua(first) - ua(second))
 
     draw, differences = random.Random(7), []
     for _ in range(2000):

@@ -1,15 +1,19 @@
 """Whether one system is better than another: the paper's z-test, McNemar's, and a bootstrap over speakers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from statsmodels.stats.contingency_tables import mcnemar as mcnemar_of_table
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportions_ztest
 
 from emotrace.errors import RunError
 from emotrace.training.evaluation import (
     RESAMPLES,
     Interval,
+    accuracy,
     confusion_by_speaker,
     interval,
     mean_recall,
@@ -37,10 +41,11 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Difference:
-    """UA of the first system less that of the second, and its 95 % interval over speakers."""
+    """UA or WA of the first system less that of the second, its 95 % interval over speakers, two-sided p."""
 
-    ua: float
+    value: float
     interval: Interval
+    p: float
 
 
 def z_test(first: float, second: float, n_first: int, n_second: int | None = None) -> ZTest:
@@ -101,15 +106,39 @@ def ua_difference(
 ) -> Difference:
     """How much greater the UA of `first` is, with a 95 % interval that draws the same speakers for both.
 
+    `p` is twice the share of resamples in which the difference is nothing or has the other sign, one more of
+    each counted so that it is never 0.
+
     Raises:
         RunError: the two did not label the same utterances, disagree about the truth, or have one speaker.
 
     >>> labels = {"anger": 1.0, "rest": 0.0}
     >>> right = [Prediction(f"{i}.wav", str(i), 0, 1, "anger", "anger", labels) for i in range(6)]
     >>> wrong = [Prediction(f"{i}.wav", str(i), 0, 1, "anger", "rest", labels) for i in range(6)]
-    >>> ua_difference(right, wrong)
-    Difference(ua=1.0, interval=Interval(low=1.0, high=1.0))
+    >>> ua_difference(right, wrong, resamples=999)
+    Difference(value=1.0, interval=Interval(low=1.0, high=1.0), p=0.002)
     """
+    return _difference(mean_recall, first, second, resamples, seed)
+
+
+def wa_difference(
+    first: Sequence[Prediction], second: Sequence[Prediction], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Difference:
+    """The same of WA.
+
+    Raises:
+        RunError: as `ua_difference` does.
+    """
+    return _difference(accuracy, first, second, resamples, seed)
+
+
+def _difference(
+    measure: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+    first: Sequence[Prediction],
+    second: Sequence[Prediction],
+    resamples: int,
+    seed: int,
+) -> Difference:
     pairs = paired(first, second)
     truth = [a.truth for a, _ in pairs]
     speakers = [a.speaker for a, _ in pairs]
@@ -119,10 +148,25 @@ def ua_difference(
     by_first = confusion_by_speaker(truth, [a.predicted for a, _ in pairs], speakers, labels)
     by_second = confusion_by_speaker(truth, [b.predicted for _, b in pairs], speakers, labels)
     drawn_first, drawn_second = (resample_speakers(m, resamples, seed) for m in (by_first, by_second))
+    drawn = measure(drawn_first) - measure(drawn_second)
+    rarer = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
     return Difference(
-        ua=float(mean_recall(by_first.sum(axis=0)) - mean_recall(by_second.sum(axis=0))),
-        interval=interval(mean_recall(drawn_first) - mean_recall(drawn_second)),
+        value=float(measure(by_first.sum(axis=0)) - measure(by_second.sum(axis=0))),
+        interval=interval(drawn),
+        p=min(1.0, 2 * (1 + int(rarer)) / (1 + resamples)),
     )
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Probabilities corrected for how many there are, as Holm (1979) does: as they would be of one test.
+
+    The smallest is multiplied by their number, the next by one less, and so on; none falls below the one
+    before, nor exceeds 1.
+
+    >>> holm([0.03, 0.01, 0.6])
+    [0.06, 0.03, 0.6]
+    """
+    return [float(p) for p in multipletests(ps, method="holm")[1]] if ps else []
 
 
 def paired(
