@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,20 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from emotrace.errors import RunError
 from emotrace.features import SAMPLE_RATE_HZ
 from emotrace.files import write_text
 from emotrace.model.systems import Network
 from emotrace.training.progress import Epoch, Tell
-from emotrace.training.stage import DONE_FILE
 from emotrace.windows import window_samples
 
-SECONDS_FILE = "seconds"
+SECONDS_FILE = "seconds.json"
 REPEATS = 3
 
 
 @dataclass
 class Stopwatch:
-    """Passes on what a training tells, and keeps beside each stage how many seconds its epochs took.
+    """Passes on what a training tells, and keeps in its folder how many seconds the epochs of a stage took.
 
     What comes between stages, such as computing local features, counts for the stage that follows. An epoch
     that was killed is trained again, and counts once.
@@ -38,30 +39,30 @@ class Stopwatch:
     def __call__(self, epoch: Epoch) -> None:
         """One epoch has ended."""
         if not epoch.text:
-            now_s = time.monotonic()
-            path = self.folder / epoch.stage / SECONDS_FILE
-            before_s = float(path.read_text(encoding="utf-8")) if path.exists() else 0.0
-            write_text(path, f"{before_s + now_s - self.last_s:.3f}\n")
+            now_s, seconds = time.monotonic(), stage_seconds(self.folder)
+            seconds[epoch.stage] = round(seconds.get(epoch.stage, 0.0) + now_s - self.last_s, 3)
+            write_text(self.folder / SECONDS_FILE, json.dumps(seconds) + "\n")
             self.last_s = now_s
         self.tell(epoch)
 
 
-def training_seconds(folder: Path) -> float | None:
-    """Seconds of all stages of a trained fold; None where they were not kept.
+def stage_seconds(folder: Path) -> dict[str, float]:
+    """Seconds of each stage trained in a folder, by its name; none where they were not kept.
 
     >>> import tempfile
-    >>> fold = Path(tempfile.mkdtemp())
-    >>> for stage, seconds in (("front-pcnse", "2.5"), ("back", "1.25")):
-    ...     write_text(fold / stage / SECONDS_FILE, seconds), write_text(fold / stage / DONE_FILE, "2 1")
-    (None, None)
-    (None, None)
-    >>> training_seconds(fold)
-    3.75
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Stopwatch(folder, print, last_s=time.monotonic() - 60)(Epoch("fold 03", "back", 1, 40, loss=1.25))
+    fold 03, back: epoch 1 of 40, loss 1.250...
+    >>> round(stage_seconds(folder)["back"])
+    60
     """
-    kept = [done.with_name(SECONDS_FILE) for done in folder.glob(f"*/{DONE_FILE}")]
-    if not kept or not all(path.exists() for path in kept):
-        return None
-    return sum(float(path.read_text(encoding="utf-8")) for path in kept)
+    try:
+        told = json.loads((folder / SECONDS_FILE).read_text(encoding="utf-8"))
+        return {str(stage): float(seconds) for stage, seconds in told.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError):
+        raise RunError(f"{folder / SECONDS_FILE} is damaged; delete it: its times are lost") from None
 
 
 def seconds_per_second(
