@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
-
-import torch
 
 from emotrace.corpora import Fold, OpenCorpus
 from emotrace.errors import CorpusError
@@ -38,8 +37,11 @@ from emotrace.training.runs import (
     write_run,
 )
 from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
+from emotrace.training.speed import one_thread
 from emotrace.training.stage import DONE_FILE
 from emotrace.training.workers import in_processes
+
+J = TypeVar("J")
 
 
 @dataclass(frozen=True)
@@ -247,17 +249,20 @@ class Job:
 def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, tell: Tell) -> None:
     """Train what is not trained yet, here or in as many processes as `workers`."""
     left = [job for job in jobs if not (job.folder / RUN_FILE).exists()]
-    if workers == 1 or len(left) <= 1:
-        threads = torch.get_num_threads()
-        if experiment.device == "cpu":
-            torch.set_num_threads(1)
-        try:
-            for job in left:
-                run_job(experiment, job, tell)
-        finally:
-            torch.set_num_threads(threads)
+    work_on(partial(run_job, experiment), left, workers, experiment.device, tell)
+
+
+def work_on(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell) -> None:
+    """Call `work` on each job, here one after the other or in as many processes as `workers`.
+
+    On a CPU each has one thread, so what comes out does not depend on their number.
+    """
+    if workers > 1 and len(jobs) > 1:
+        in_processes(work, jobs, workers, tell)
         return
-    in_processes(partial(run_job, experiment), left, workers, tell)
+    with one_thread() if device == "cpu" else nullcontext():
+        for job in jobs:
+            work(job, tell)
 
 
 def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
