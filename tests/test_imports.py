@@ -27,7 +27,19 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stderr.splitlines()[-1].split())
 
 
-VERBS = ("predict", "trace", "info", "corpus", "train", "crossval", "evaluate", "export", "demo")
+VERBS = (
+    "predict",
+    "trace",
+    "info",
+    "corpus",
+    "train",
+    "crossval",
+    "evaluate",
+    "export",
+    "demo",
+    "table",
+    "compare",
+)
 
 
 @pytest.mark.parametrize("call", ["--help", "--version", *(f"{verb} --help" for verb in VERBS)])

@@ -27,10 +27,20 @@ def confusion_text(labels: Sequence[str], counts: Counts) -> str:
         [label, *map(str, row), f"{recall:.1%}".replace("%", " %") if recall is not None else "–"]
         for label, row, recall in zip(labels, counts, recalls(counts), strict=True)
     ]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return aligned([header, *rows])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Cells in columns: the first to the left, the others to the right.
+
+    >>> print(aligned([["", "UA"], ["anger", "0.5"]]))
+            UA
+    anger  0.5
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in [header, *rows]
+        for row in rows
     )
 
 

@@ -1,0 +1,110 @@
+"""The command line's verbs that set systems or runs side by side; torch is imported when one runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from emotrace.cli_corpora import AS_IT_LIES, Reading, Root
+from emotrace.cli_training import Device, Name, Recipes, need_training, numbers, prepare
+from emotrace.errors import EmotraceError
+
+
+def table(
+    *,
+    name: Name,
+    systems: str,
+    output: Path,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+    recipe: Recipes = (),
+    folds: str | None = None,
+    seeds: str = "1",
+    device: Device = "auto",
+) -> int:
+    """Run several systems through a corpus's protocol, and set them beside the paper's Table 5.
+
+    What is finished is kept when it is called again. Systems with the same front share its training.
+
+    Parameters
+    ----------
+    name
+        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
+    systems
+        Rows of the paper's Table 5, as in pcnse,pcnse-sadrn-ctc; or all.
+    output
+        Folder of the table; each system's cross-validation is a folder in it.
+    root
+        Folder of the corpus.
+    recipe
+        TOML files of settings, or names of those that ship, laid over one another in order.
+    folds
+        Only these, as in 0,1; by default all.
+    seeds
+        One run of the protocol for each, as in 1,2,3.
+    device
+        Where to train.
+    """
+    need_training()
+    from emotrace.model.systems import SYSTEMS, build
+    from emotrace.training.progress import shown
+    from emotrace.training.table import make_plan, train_table
+    from emotrace.training.table_report import write_table
+    from emotrace.training.table_rows import measure_table
+
+    wanted = list(SYSTEMS) if systems == "all" else systems.split(",")
+    experiment = prepare(name, root, wanted[0], recipe, device, reading)
+    plan = make_plan(
+        experiment,
+        wanted,
+        output,
+        seeds=numbers(seeds, "--seeds"),
+        chosen=None if folds is None else numbers(folds, "--folds"),
+    )
+    for system in plan.systems:  # a recipe that does not fit must not claim a folder
+        build(experiment.recipe, system, len(experiment.corpus.emotions))
+    with shown() as tell:
+        train_table(plan, tell=tell)
+    recipes = ["default", *(Path(file).stem for file in recipe if file != "default")]
+    sys.stdout.write(write_table(output, measure_table(plan, recipes)))
+    return 0
+
+
+def compare(
+    runs: Annotated[list[Path], Parameter(name="RUN", negative=())],
+    /,
+    *,
+    name: Annotated[str | None, Parameter(name="--corpus")] = None,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+    as_json: Annotated[bool, Parameter("--json")] = False,
+) -> int:
+    """Set runs on the same utterances side by side: figures, differences to the first, by emotion, by sex.
+
+    Parameters
+    ----------
+    runs
+        Folders that `emotrace crossval` wrote, two or more.
+    name
+        The corpus of the runs, to tell women's voices from men's where it says who is which.
+    root
+        Folder of the corpus.
+    as_json
+        Write JSON.
+    """
+    need_training()
+    from emotrace.corpora import open_corpus
+    from emotrace.training.compare import compare as side_by_side
+    from emotrace.training.compare import compared_text
+
+    if name is None and root is not None:
+        raise EmotraceError("--root is the folder of a corpus; name the corpus too, with --corpus NAME")
+    opened = None if name is None else open_corpus(name, root, **reading.options())
+    compared = side_by_side(runs, opened)
+    told = json.dumps([run.as_dict() for run in compared], indent=2) if as_json else compared_text(compared)
+    sys.stdout.write(told + "\n")
+    return 0

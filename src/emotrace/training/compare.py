@@ -1,0 +1,178 @@
+"""Finished runs on the same utterances side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotrace.corpora import OpenCorpus
+from emotrace.errors import EmotraceError, RunError
+from emotrace.training.comparison import Comparison, against
+from emotrace.training.confusion import aligned, recalls
+from emotrace.training.evaluation import Scores, score_predictions
+from emotrace.training.predictions import Prediction, read_predictions
+from emotrace.training.runs import PREDICTIONS_FILE, RECIPE_FILE
+from emotrace.training.statistics import Difference, paired
+
+UNKNOWN_SEX = "not stated"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run beside others: `by_sex` where the corpus says who is which, `comparison` with the first run.
+
+    `by_emotion` is the share of each emotion's utterances that were recognised; None where there are none.
+    """
+
+    run: str
+    system: str
+    scores: Scores
+    by_emotion: Mapping[str, float | None]
+    by_sex: Mapping[str, Scores]
+    comparison: Comparison | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `emotrace compare --json` prints of a run."""
+        scores = self.scores.as_dict()
+        names = ("n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval")
+        c = self.comparison
+        return {
+            "run": self.run,
+            "system": self.system,
+            **{name: scores[name] for name in names},
+            "by_emotion": dict(self.by_emotion),
+            "by_sex": {
+                sex: {name: getattr(of, name) for name in ("n", "ua", "wa")}
+                for sex, of in self.by_sex.items()
+            },
+            "against_first": c
+            and {
+                "ua": _as_dict(c.ua, c.ua_holm),
+                "wa": _as_dict(c.wa, c.wa_holm),
+                "mcnemar": {
+                    "only_first": c.mcnemar.only_first,
+                    "only_this": c.mcnemar.only_second,
+                    "p": c.mcnemar.p,
+                    "p_holm": c.mcnemar_holm,
+                },
+            },
+        }
+
+
+def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[Compared]:
+    """Measure runs on the same utterances, and each but the first against the first.
+
+    Args:
+        folders: of cross-validations, or of anything else with a `predictions.csv`
+        corpus: the one they ran on, which may know who is a woman and who a man
+
+    Raises:
+        EmotraceError: there are fewer than two.
+        RunError: one is no run, or two do not cover the same utterances with the same truth; or the corpus
+            lacks an utterance.
+    """
+    if len(folders) < 2:
+        raise EmotraceError(f"found {len(folders)} run; expected two or more to compare")
+    said = [read_predictions(folder / PREDICTIONS_FILE) for folder in folders]
+    for folder, predictions in zip(folders[1:], said[1:], strict=True):
+        try:
+            paired(said[0], predictions)
+        except RunError as error:
+            raise RunError(f"{folders[0]} and {folder} cannot be compared: {error}") from None
+    compared: list[Comparison | None] = [None, *against(said[0], said[1:])]
+    labels = said[0][0].labels
+    sexes = {} if corpus is None else sexes_of(said[0], corpus)
+    found = []
+    for folder, predictions, comparison in zip(folders, said, compared, strict=True):
+        scores = score_predictions(predictions)
+        recall = dict(zip(scores.labels, recalls(scores.confusion), strict=True))
+        by_sex = {
+            sex: score_predictions([p for p in predictions if sexes[p.file] == sex], resamples=1)
+            for sex in sorted(set(sexes.values()))
+        }
+        by_emotion = {label: recall[label] for label in labels}
+        found.append(Compared(str(folder), _system(folder), scores, by_emotion, by_sex, comparison))
+    return found
+
+
+def sexes_of(predictions: Sequence[Prediction], corpus: OpenCorpus) -> dict[str, str]:
+    """The speaker's sex by utterance; empty where the corpus knows nobody's.
+
+    Raises:
+        RunError: the corpus lacks an utterance.
+    """
+    known = {utterance.name: utterance.sex for utterance in corpus.utterances}
+    lacking = sorted({p.file for p in predictions} - known.keys())
+    if lacking:
+        raise RunError(
+            f"{corpus.corpus.name} has no utterance {lacking[0]} ({len(lacking)} such); "
+            "name with --corpus and --root the corpus of the runs"
+        )
+    sexes = {p.file: known[p.file] or UNKNOWN_SEX for p in predictions}
+    return {} if set(sexes.values()) == {UNKNOWN_SEX} else sexes
+
+
+def compared_text(runs: Sequence[Compared]) -> str:
+    """Figures, differences to the first run, accuracy by emotion and by sex, as text for people."""
+    first, others = runs[0], runs[1:]
+    numbers = [str(number) for number in range(1, len(runs) + 1)]
+    names = [f"{n}  {run.run}  {run.system}".rstrip() for n, run in zip(numbers, runs, strict=True)]
+    figures = [["", "UA", "95 % interval", "WA", "95 % interval", "macro-F1"]]
+    for n, run in zip(numbers, runs, strict=True):
+        s = run.scores
+        intervals = [str(interval or "–") for interval in (s.ua_interval, s.wa_interval)]
+        figures.append([n, f"{s.ua:.3f}", intervals[0], f"{s.wa:.3f}", intervals[1], f"{s.macro_f1:.3f}"])
+    head = ["less 1", "UA", "95 % interval", "p", "WA", "95 % interval", "p", "right alone", "McNemar's p"]
+    differences = [head]
+    for n, run in zip(numbers[1:], others, strict=True):
+        c = run.comparison
+        assert c is not None
+        alone = f"{c.mcnemar.only_second} : {c.mcnemar.only_first}"
+        told = [*_told(c.ua, c.ua_holm), *_told(c.wa, c.wa_holm), alone, f"{c.mcnemar_holm:.3f}"]
+        differences.append([n, *told])
+    emotions = [["recognised", *numbers]]
+    for emotion in first.by_emotion:
+        shares = [run.by_emotion[emotion] for run in runs]
+        emotions.append([emotion, *("–" if share is None else f"{share:.3f}" for share in shares)])
+    blocks = [
+        f"{first.scores.n} predictions for {first.scores.speakers} speakers, the same for all runs",
+        "\n".join(names),
+        aligned(figures),
+        aligned(differences),
+        f"Intervals and p of UA and WA resample speakers; each p is corrected for {len(others)} "
+        f"comparison{'s' if len(others) > 1 else ''} (Holm).\n"
+        "Right alone: utterances that only this run got right, and only run 1.",
+        aligned(emotions),
+    ]
+    if first.by_sex:
+        sexes = [["speakers", "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
+        for sex, scores in first.by_sex.items():
+            of = [run.by_sex[sex] for run in runs]
+            told = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
+            sexes.append([sex, str(scores.n), *told])
+        blocks.append(aligned(sexes))
+    return "\n\n".join(blocks)
+
+
+def _system(folder: Path) -> str:
+    """The system of a run, where its folder says it."""
+    try:
+        return str(json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))["system"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _told(difference: Difference | None, p: float | None) -> list[str]:
+    if difference is None or p is None:
+        return ["–", "–", "–"]
+    return [f"{difference.value:+.3f}", str(difference.interval), f"{p:.3f}"]
+
+
+def _as_dict(difference: Difference | None, p_holm: float | None) -> dict[str, Any] | None:
+    if difference is None:
+        return None
+    ends = [difference.interval.low, difference.interval.high]
+    return {"difference": difference.value, "interval": ends, "p": difference.p, "p_holm": p_holm}
