@@ -52,6 +52,11 @@ for _verb, _does in {
     "demo": "The main job on a built-in synthetic corpus, in minutes.",
 }.items():
     app.command(f"emotrace.cli_training:{_verb}", name=_verb, help=_does)
+for _verb, _does in {
+    "table": "Several systems through a corpus's protocol, beside the paper's Table 5.",
+    "compare": "Runs on the same utterances side by side.",
+}.items():
+    app.command(f"emotrace.cli_tables:{_verb}", name=_verb, help=_does)
 
 
 @app.command
