@@ -252,7 +252,9 @@ def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, tell: Te
     work_on(partial(run_job, experiment), left, workers, experiment.device, tell)
 
 
-def work_on(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell) -> None:
+def work_on(
+    work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell
+) -> None:
     """Call `work` on each job, here one after the other or in as many processes as `workers`.
 
     On a CPU each has one thread, so what comes out does not depend on their number.
