@@ -1,7 +1,10 @@
 """Results as lines for people."""
 
+import re
+
 from emotrace.result import Result
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STRIP_COLUMNS = 40
 
 
@@ -56,8 +59,17 @@ def timeline(result: Result) -> str:
 
 
 def name_of(result: Result) -> str:
-    """The file's name, or what stands for it."""
-    return result.file or "<samples>"
+    """The file's name in one line, or what stands for it."""
+    return one_line(result.file or "<samples>")
+
+
+def one_line(text: str) -> str:
+    r"""Text with line breaks and other control characters escaped, which a name may hold.
+
+    >>> one_line("monday\n\x1b[31m\u2028.wav"), one_line("Ärger 😠.wav")
+    ('monday\\n\\x1b[31m\\u2028.wav', 'Ärger 😠.wav')
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _strip(start: float, end: float) -> str:

@@ -1,0 +1,78 @@
+"""What the verbs that read audio share: how they take inputs, and how they answer each of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from cyclopts import Parameter
+
+from emotrace.formats.text import one_line
+
+if TYPE_CHECKING:
+    from emotrace.recogniser import Recogniser
+    from emotrace.result import Result
+
+T = TypeVar("T")
+
+DONE, SOME_FAILED, WRONG_CALL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+Inputs = Annotated[list[Path], Parameter(name="AUDIO", negative=())]
+Model = Annotated[Path | None, Parameter(name="--model")]
+
+
+def load(model: Path | None, jobs: int) -> Recogniser:
+    """The model of a folder; jobs side by side take one thread each."""
+    from emotrace.recogniser import load
+
+    return load(model, threads=1 if jobs > 1 else None)
+
+
+def answer(
+    audio: Sequence[Path],
+    work: Callable[[Path], T],
+    jobs: int,
+    written: Callable[[Iterator[T]], Iterable[str]],
+) -> int:
+    """Work on each input and write what comes of it; name each failure on stderr and go on."""
+    from emotrace.batch import for_each
+
+    code = DONE
+
+    def succeeded() -> Iterator[T]:
+        nonlocal code
+        try:
+            for outcome in for_each(audio, work, jobs):
+                if outcome.error is not None:
+                    say(f"emotrace: {outcome.error}")
+                    code = SOME_FAILED
+                elif outcome.value is not None:
+                    yield outcome.value
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+
+    for piece in written(succeeded()):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    return code
+
+
+def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
+    """The same results, their warnings said on stderr, for formats that have no place for them."""
+    for result in results:
+        warn_of(result)
+        yield result
+
+
+def warn_of(result: Result) -> None:
+    """Say a result's warnings on stderr."""
+    for warning in result.warnings:
+        say(f"emotrace: {result.file}: warning: {warning}")
+
+
+def say(line: str) -> None:
+    """Say one line on stderr; what would break it, as names of files may, is escaped."""
+    sys.stderr.write(one_line(line) + "\n")
+    sys.stderr.flush()
