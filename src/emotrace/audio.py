@@ -4,6 +4,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -11,20 +12,15 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import soxr
 
-from emotrace.audio_checks import SHORT_S, Meter, Samples, is_narrow_band
+from emotrace.audio_checks import Samples
 from emotrace.errors import AudioError
+from emotrace.intake import MINIMUM_S, Intake, as_floats
 
 SAMPLE_RATE_HZ = 16_000
-MINIMUM_S = 0.175  # 16 frames of 25 ms, one every 10 ms
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float]
-
-_LEAST_RATE_HZ = 1_000  # a damaged header may claim 1 Hz, and so ask for 16,000 samples in place of one
-_LOUDEST = 1e12  # squares of more overflow the model's single precision
-_BLOCK_VALUES = 1 << 20
+_BLOCK_VALUES = 1 << 18
 _LENGTH_UNKNOWN = 0x7FFF0000  # what writes to a pipe claims the most that a header can hold
 _READABLE = "WAV, FLAC, OGG, MP3 or AIFF"
 _CONTAINERS = (  # offset, first bytes, what they are
@@ -62,14 +58,25 @@ class Audio:
 
 
 @dataclass(slots=True)
-class _Stream:
-    """Blocks of shape (sample, channel) on their way in; `faults` fills while they are read."""
+class Sound:
+    """A recording that is being read: blocks of shape (sample, channel), full scale ±1, each read once.
+
+    Attributes:
+        name: what errors call it
+        rate_hz: samples a second
+        blocks: what is read, as it is read
+        file: the name as it was given, None for what has none
+        faults: fills while the blocks are read
+    """
 
     name: str
-    rate_hz: int
-    channels: int
+    rate_hz: float
     blocks: Iterator[Samples]
+    file: str | None = None
     faults: list[str] = field(default_factory=list)
+
+
+Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float] | Sound
 
 
 def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float = MINIMUM_S) -> Audio:
@@ -90,88 +97,40 @@ def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float =
     >>> audio.samples.shape, audio.duration_s, audio.warnings[:2]
     ((16000,), 1.0, ('resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'))
     """
-    if isinstance(source, tuple):
-        return _from_stream(_stream_of_samples(*source), rate_hz, minimum_s, name=None)
-    name, file = _open(source)
-    with file, _sound(name, file) as sound:
-        named = name if isinstance(source, str | os.PathLike) else None
-        return _from_stream(_stream_of_file(name, sound), rate_hz, minimum_s, named)
+    with open_sound(source) as sound:
+        intake = Intake(sound.rate_hz, rate_hz, sound.name)
+        pieces = [intake.hear(block) for block in sound.blocks]
+        samples = np.concatenate([*pieces, intake.end(minimum_s)])
+        warnings = intake.warnings(tuple(sound.faults))
+        return Audio(samples, rate_hz, tuple(warnings), intake.silent, sound.file)
 
 
-def _from_stream(stream: _Stream, rate_hz: int, minimum_s: float, name: str | None) -> Audio:
-    if stream.rate_hz < _LEAST_RATE_HZ:
-        raise AudioError(
-            f"{stream.name}: found a sample rate of {stream.rate_hz} Hz, expected {_LEAST_RATE_HZ} Hz "
-            "or more; check the header or the rate given"
-        )
-    meter = Meter()
-    resampler = None if stream.rate_hz == rate_hz else soxr.ResampleStream(stream.rate_hz, rate_hz, 1)
-    pieces: list[Samples] = []
-    for block in stream.blocks:
-        _refuse_what_is_not_finite(block, meter.frames, stream)
-        meter.hear(block)
-        mono = block.mean(axis=1, dtype=np.float32)
-        pieces.append(mono if resampler is None else resampler.resample_chunk(mono))
-    if resampler is not None:
-        pieces.append(resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
-    samples = np.concatenate([np.zeros(0, dtype=np.float32), *pieces])
-    duration_s = len(samples) / rate_hz
-    if not len(samples):
-        raise AudioError(
-            f"{stream.name}: found no samples, expected at least {1000 * minimum_s:.0f} ms of audio"
-        )
-    if len(samples) < round(minimum_s * rate_hz):
-        raise AudioError(
-            f"{stream.name}: found {1000 * duration_s:.0f} ms of audio, "
-            f"expected at least {1000 * minimum_s:.0f} ms; give a longer recording"
-        )
-    if meter.peak > _LOUDEST:
-        raise AudioError(
-            f"{stream.name}: found samples as large as {meter.peak:.1e}, expected -1 to 1; "
-            "write the file anew from its source"
-        )
-    warnings = [f"resampled {stream.rate_hz} Hz to {rate_hz} Hz"] if resampler is not None else []
-    warnings += [f"{stream.channels} channels mixed to mono"] if stream.channels > 1 else []
-    warnings += stream.faults + meter.warnings()
-    if duration_s < SHORT_S:
-        warnings.append(f"short: {duration_s:.2f} s, and under {SHORT_S:g} s emotion is hard to tell")
-    if not meter.silent and is_narrow_band(samples, rate_hz):
-        warnings.append("narrow band: no energy above 4 kHz")
-    return Audio(samples, rate_hz, tuple(warnings), meter.silent, name)
+@contextmanager
+def open_sound(source: Source) -> Iterator[Sound]:
+    """Open any audio to be read block by block: what `read_audio` takes, or a `Sound` as it is.
+
+    Raises:
+        AudioError: if there is no such file or it is no audio we read
+    """
+    if isinstance(source, Sound):
+        yield source
+    elif isinstance(source, tuple):
+        yield _sound_of_samples(*source)
+    else:
+        name, file = _open(source)
+        with file, _decoder(name, file) as decoder:
+            sound = Sound(name, decoder.samplerate, iter(()))
+            sound.file = name if isinstance(source, str | os.PathLike) else None
+            sound.blocks = _blocks(decoder, sound.faults)
+            yield sound
 
 
-def _refuse_what_is_not_finite(block: Samples, frames_before: int, stream: _Stream) -> None:
-    finite = np.isfinite(block)
-    if not finite.all():
-        first = int(np.flatnonzero(~finite.all(axis=1))[0])
-        raise AudioError(
-            f"{stream.name}: found a sample that is not finite at "
-            f"{(frames_before + first) / stream.rate_hz:.3f} s, expected numbers only; "
-            "write the file anew from its source"
-        )
-
-
-def _stream_of_samples(samples: npt.ArrayLike, rate_hz: float) -> _Stream:
-    """Samples in memory as a stream: integers scaled to ±1, one block."""
+def _sound_of_samples(samples: npt.ArrayLike, rate_hz: float) -> Sound:
     name = "<samples>"
     x = np.asarray(samples)
-    if not (np.isfinite(rate_hz) and rate_hz == int(rate_hz)):
-        raise AudioError(f"{name}: found a sample rate of {rate_hz}, expected a whole number of Hz")
-    if x.ndim not in (1, 2) or (x.ndim == 2 and not 0 < x.shape[1] <= max(x.shape[0], 1)):
+    if x.ndim == 2 and x.shape[1] > max(x.shape[0], 1):
         raise AudioError(f"{name}: found shape {x.shape}, expected (n,) or (n, channels); transpose them?")
-    if x.dtype == np.uint8:
-        x = (x.astype(np.float32) - 128) / 128
-    elif x.dtype in (np.int8, np.int16, np.int32):
-        x = (x / -float(np.iinfo(x.dtype).min)).astype(np.float32)
-    elif x.dtype.kind != "f":
-        raise AudioError(
-            f"{name}: found samples of type {x.dtype}, expected floats of full scale 1 "
-            "or integers of 8, 16 or 32 bits"
-        )
-    with np.errstate(over="ignore"):  # what overflows to infinity is refused as not finite
-        x = x.astype(np.float32, copy=False)
-    x = x[:, None] if x.ndim == 1 else x
-    return _Stream(name, int(rate_hz), x.shape[1], iter([x]))
+    return Sound(name, rate_hz, iter([as_floats(x, name)]))
 
 
 def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
@@ -203,7 +162,7 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
     return str(getattr(source, "name", "<file object>")), io.BytesIO(content)
 
 
-def _sound(name: str, file: BinaryIO) -> soundfile.SoundFile:
+def _decoder(name: str, file: BinaryIO) -> soundfile.SoundFile:
     head = file.read(64)
     file.seek(0)
     if not head:
@@ -233,13 +192,7 @@ def _what_it_is(head: bytes, reason: str) -> str:
     return f"no audio that can be read ({reason.strip(' .')})"
 
 
-def _stream_of_file(name: str, sound: soundfile.SoundFile) -> _Stream:
-    stream = _Stream(name, sound.samplerate, sound.channels, iter(()))
-    stream.blocks = _blocks(sound, stream)
-    return stream
-
-
-def _blocks(sound: soundfile.SoundFile, stream: _Stream) -> Iterator[Samples]:
+def _blocks(sound: soundfile.SoundFile, faults: list[str]) -> Iterator[Samples]:
     """The file's blocks; where it breaks off, what is there and a fault that says so."""
     claimed, read, broken = _claimed_frames(sound), 0, False
     size = max(1, _BLOCK_VALUES // sound.channels)
@@ -257,7 +210,7 @@ def _blocks(sound: soundfile.SoundFile, stream: _Stream) -> Iterator[Samples]:
     if broken or read < claimed - sound.samplerate // 10 or "end-of-stream" in sound.extra_info.lower():
         there = f"{read / sound.samplerate:.2f} s"
         of = f" of {claimed / sound.samplerate:.2f} s" if claimed > read else ""
-        stream.faults.append(f"cut short or damaged: used the {there}{of} that could be read")
+        faults.append(f"cut short or damaged: used the {there}{of} that could be read")
 
 
 def _claimed_frames(sound: soundfile.SoundFile) -> int:

@@ -4,6 +4,13 @@ A frame is a stretch of `frame` samples, and frames start every `frame_hop` samp
 paper's 5 s hold 500 frames, which are 80,240 samples at 16 kHz, and start at multiples of 2.5 s.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotrace.audio_checks import Samples
+
 FRAME_SAMPLES = 400
 FRAME_HOP_SAMPLES = 160
 LONGEST_FRAMES = 500
@@ -64,3 +71,87 @@ def window_samples(
         (start * frame_hop, start * frame_hop + samples_in(stop - start, frame, frame_hop))
         for start, stop in window_frames(frames_in(samples, frame, frame_hop), longest, hop)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a recording.
+
+    Attributes:
+        start: its first sample's place in the recording
+        samples: shape (sample,)
+    """
+
+    start: int
+    samples: Samples
+
+
+class WindowCutter:
+    """Cuts samples into windows as they come: those that `window_samples` names once all are there.
+
+    No more is kept than the windows to come need. Lengths are in frames, as for `window_samples`.
+
+    >>> cutter = WindowCutter(longest=500, hop=250)
+    >>> whole = [*cutter.feed(np.zeros(80_240, dtype=np.float32)), *cutter.feed(np.zeros(160, dtype=np.float32))]
+    >>> [(window.start, len(window.samples)) for window in [*whole, *cutter.end()]]
+    [(0, 80240), (40000, 40400)]
+    """
+
+    def __init__(
+        self,
+        longest: int = LONGEST_FRAMES,
+        hop: int = HOP_FRAMES,
+        frame: int = FRAME_SAMPLES,
+        frame_hop: int = FRAME_HOP_SAMPLES,
+    ) -> None:
+        self._cuts = (longest, hop, frame, frame_hop)
+        self._length, self._hop = samples_in(longest, frame, frame_hop), hop * frame_hop
+        self._start = 0
+        self._buffer = SampleBuffer()
+
+    def feed(self, samples: Samples) -> Iterator[Window]:
+        """Take in samples; give the windows that they make whole."""
+        self._buffer.add(samples)
+        while self._buffer.stop >= self._start + self._length:
+            yield Window(self._start, self._buffer.between(self._start, self._start + self._length))
+            self._start += self._hop
+            self._buffer.forget(self._start)
+
+    def end(self) -> Iterator[Window]:
+        """The last window, if the samples so far hold a frame that no window before it held."""
+        for start, stop in window_samples(self._buffer.stop, *self._cuts)[-1:]:
+            if start == self._start:
+                yield Window(start, self._buffer.between(start, stop))
+
+
+class SampleBuffer:
+    """The latest samples of a recording, reached by their places in it.
+
+    >>> buffer = SampleBuffer()
+    >>> buffer.add(np.arange(5, dtype=np.float32))
+    >>> buffer.forget(2)
+    >>> buffer.between(2, 4), buffer.stop
+    (array([2., 3.], dtype=float32), 5)
+    """
+
+    def __init__(self) -> None:
+        self.stop = 0
+        self._pieces: list[Samples] = []
+        self._first = 0
+
+    def add(self, samples: Samples) -> None:
+        self._pieces.append(samples)
+        self.stop += len(samples)
+
+    def between(self, start: int, stop: int) -> Samples:
+        """A copy of the samples from one place to before another, all of which must be there."""
+        self._pieces = [self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)]
+        return self._pieces[0][start - self._first : stop - self._first].copy()
+
+    def forget(self, before: int) -> None:
+        """Let go of the samples before a place."""
+        while self._pieces and self._first + len(self._pieces[0]) <= before:
+            self._first += len(self._pieces.pop(0))
+        if self._pieces and self._first < before:
+            self._pieces[0] = self._pieces[0][before - self._first :].copy()
+            self._first = before
