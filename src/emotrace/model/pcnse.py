@@ -159,13 +159,13 @@ class ConvBlock(nn.Module):
         if self.norm is not None:
             x = self.norm(x, lengths)
         x = x.relu()
-        gate = None if self.squeeze is None else self.squeeze(x, lengths)[:, :, None]
+        gate = None if self.squeeze is None else self.squeeze(x, lengths)[:, None, None]
         if self.pool is not None:
             # A gate is positive, so the maximum may be taken before the scale, on fewer values.
             x, lengths = F.max_pool2d(x, self.pool.size, self.pool.stride), self.pool.out(lengths)
-        within = real(lengths, x.shape[2])[:, None]
-        keep = within.float() if gate is None else gate * within
-        return x * keep[..., None].to(x.dtype), lengths
+        within = real(lengths, x.shape[2])[:, :, None, None]
+        keep = within if gate is None else gate * within
+        return (x.permute(0, 2, 3, 1) * keep.to(x.dtype)).permute(0, 3, 1, 2), lengths
 
     def positions_out(self, positions: int) -> int:
         """Frames that come of so many frames; bands that come of so many bands."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from emotrace.model.lengths import masked_mean
+from emotrace.model.lengths import real
 
 
 class SqueezeExcitation(nn.Module):
@@ -28,5 +28,9 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The weight s of each channel, between 0 and 1."""
-        z = masked_mean(x.mean(3).transpose(1, 2).float(), lengths)
+        batch, channels, frames, bands = x.shape
+        # A product with the mask: its gradient, too, lies as the maps do, channels last.
+        weight = real(lengths, frames)[:, None].to(x.dtype)
+        total = (weight @ x.permute(0, 2, 3, 1).flatten(2)).view(batch, bands, channels).float().sum(1)
+        z = total / (bands * lengths[:, None])
         return self.excite(self.squeeze(z).relu()).sigmoid()

@@ -118,8 +118,10 @@ def train_part(
 ) -> tuple[Prediction, ...]:
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
 
-    The folder ends with the weights, `run.json`, `predictions.csv`, and `validation.csv` where speakers were
-    held out for a test. `front_folder` is `Trainer`'s: where systems share their trained front.
+    The validation speakers choose the epochs and the temperature; where the recipe says `refit`, they then
+    train with the others. The folder ends with the weights, `run.json`, `predictions.csv`, and, where
+    speakers were held out for a test, `validation.csv`, by the network that had not learnt from those in it.
+    `front_folder` is `Trainer`'s: where systems share their trained front.
     """
     if not (folder / RUN_FILE).exists():
         started = time.monotonic()
@@ -132,7 +134,7 @@ def train_part(
         logs = window_log_scores(model, validation, *scoring)
         temperature = fit_temperature(logs, validation)
 
-        def predictions(clips: Sequence[Clip]) -> list[Prediction]:
+        def predictions(model: FromStatic, clips: Sequence[Clip]) -> list[Prediction]:
             emotions = experiment.corpus.emotions
             scores = clip_scores(window_log_scores(model, clips, *scoring), clips, temperature)
             return [
@@ -148,11 +150,14 @@ def train_part(
                 for clip, row in zip(clips, scores, strict=True)
             ]
 
+        judged = predictions(model, validation)
+        if experiment.recipe.refit:
+            network = trainer.refit(experiment.system, len(experiment.corpus.emotions), [*train, *validation])
+            model = FromStatic(network, experiment.recipe.augmentation)
         if part.test:
-            write_predictions(folder / VALIDATION_FILE, predictions(validation))
-        write_predictions(
-            folder / PREDICTIONS_FILE, predictions(experiment.of(part.test) if part.test else validation)
-        )
+            write_predictions(folder / VALIDATION_FILE, judged)
+            judged = predictions(model, experiment.of(part.test))
+        write_predictions(folder / PREDICTIONS_FILE, judged)
         run = Run(
             system=experiment.system,
             corpus=experiment.corpus.corpus.name,

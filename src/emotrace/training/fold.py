@@ -14,11 +14,12 @@ from emotrace.model.systems import Network, build, find_system
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
 from emotrace.training.clips import Clip, window_batches
-from emotrace.training.progress import Tell
+from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
-from emotrace.training.stage import Change, Objective, StageData, run_stage
+from emotrace.training.stage import Change, Objective, StageData, kept_epochs, run_stage
 
 FRONT_STAGE = "front-"
+REFIT_FOLDER = "refit"
 
 
 class FromStatic(nn.Module):
@@ -65,22 +66,36 @@ class Trainer:
     tell: Tell
     device: str = "cpu"
     front_folder: Path | None = None
+    again: bool = False  # whether this is `refit`
+
+    def refit(self, name: str, labels: int, clips: Sequence[Clip]) -> Network:
+        """Train anew on all the clips, which now include the validation speakers'.
+
+        Each stage goes on for as many epochs as `train` found best; it must have been called before.
+        """
+        return replace(self, again=True).train(name, labels, clips, ())
 
     def run(
         self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
     ) -> None:
         """One stage; its seed depends on the run's and on its name alone."""
+
+        def tell(epoch: Epoch) -> None:
+            self.tell(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.again else epoch)
+
         front = name.startswith(FRONT_STAGE)
+        folder = self.front_folder if front and self.front_folder else self.folder
         run_stage(
             model,
             data,
             objective,
             settings,
             seed=seed_of(self.seed, name),
-            folder=(self.front_folder if front and self.front_folder else self.folder) / name,
-            tell=self.tell,
+            folder=folder / REFIT_FOLDER / name if self.again else folder / name,
+            tell=tell,
             precision=self.recipe.precision,
             device=self.device,
+            epochs=kept_epochs(folder / name) if self.again else None,
         )
 
     def train(self, name: str, labels: int, train: Sequence[Clip], validation: Sequence[Clip]) -> Network:

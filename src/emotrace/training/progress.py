@@ -20,7 +20,7 @@ class Epoch:
     number: int = 0
     of: int = 0
     loss: float = 0.0
-    ua: float = 0.0
+    ua: float | None = None
     best: float = 0.0
     text: str = ""
 
@@ -31,11 +31,18 @@ class Epoch:
         fold 03, back: epoch 2 of 40, loss 1.250, validation UA 0.500 (best 0.750)
         """
         where = ", ".join(part for part in (self.run, self.stage) if part)
-        told = self.text or (
-            f"epoch {self.number} of {self.of}, loss {self.loss:.3f}, "
-            f"validation UA {self.ua:.3f} (best {self.best:.3f})"
-        )
+        told = self.text or f"epoch {self.number} of {self.of}, {self.how}"
         return f"{where}: {told}" if where else told
+
+    @property
+    def how(self) -> str:
+        """Loss, and what validation says, where there is any.
+
+        >>> Epoch(loss=1.25).how
+        'loss 1.250'
+        """
+        loss = f"loss {self.loss:.3f}"
+        return loss if self.ua is None else f"{loss}, validation UA {self.ua:.3f} (best {self.best:.3f})"
 
 
 Tell = Callable[[Epoch], None]
@@ -77,11 +84,7 @@ def shown() -> Iterator[Tell]:
                         bars.remove_task(tasks.pop((run, stage)))
                 name = ", ".join(part for part in key if part)
                 tasks[key] = bars.add_task(name, total=epoch.of, how="")
-            bars.update(
-                tasks[key],
-                completed=epoch.number,
-                how=f"loss {epoch.loss:.3f}, UA {epoch.ua:.3f} (best {epoch.best:.3f})",
-            )
+            bars.update(tasks[key], completed=epoch.number, how=epoch.how)
 
         yield tell
 

@@ -167,14 +167,14 @@ class Keeper(L.Callback):
 
     COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
-    def __init__(self, folder: Path, stage: Stage, tell: Tell):
-        self.folder, self.stage, self.tell = folder, stage, tell
+    def __init__(self, folder: Path, stage: Stage, tell: Tell, judges: bool = True):
+        self.folder, self.stage, self.tell, self.judges = folder, stage, tell, judges
         self.rows: list[list[float]] = []
 
     @property
     def best(self) -> int:
-        """Place of the best row."""
-        return best_row(self.rows, self.stage.select)
+        """Place of the best row; the last where nothing judges."""
+        return best_row(self.rows, self.stage.select) if self.judges else len(self.rows) - 1
 
     @property
     def spent(self) -> bool:
@@ -188,8 +188,8 @@ class Keeper(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write first what can be written again, and last what says that the epoch is over."""
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-        self.rows.append([trainer.current_epoch, *(metrics[key] for key in self.COLUMNS[1:])])
-        if not all(map(math.isfinite, self.rows[-1])):
+        self.rows.append([trainer.current_epoch, *(metrics.get(key, math.nan) for key in self.COLUMNS[1:])])
+        if not all(map(math.isfinite, self.rows[-1][: None if self.judges else 2])):
             raise RunError(
                 f"{self.folder}: the loss is not a number after epoch {len(self.rows)}; choose another "
                 "--output, and a recipe with a lower learning_rate for this stage"
@@ -207,7 +207,7 @@ class Keeper(L.Callback):
                 number=int(epoch) + 1,
                 of=trainer.max_epochs or 0,
                 loss=train_loss,
-                ua=ua,
+                ua=ua if self.judges else None,
                 best=self.rows[self.best][3],
             )
         )
@@ -247,8 +247,11 @@ def run_stage(
     tell: Tell,
     precision: str = "float32",
     device: str = "cpu",
+    epochs: int | None = None,
 ) -> None:
     """Train `model` in place; it ends with the weights that were best on the validation clips.
+
+    Where `data` has no validation clips, it ends with those after the first `epochs` of the schedule.
 
     After every epoch `folder` holds all that is needed to go on: called again with the same arguments, the
     stage goes on from there, and ends with the same weights as if it had not been interrupted.
@@ -257,11 +260,13 @@ def run_stage(
     last, best, done = folder / LAST_FILE, folder / BEST_FILE, folder / DONE_FILE
     if not (done.exists() and best.exists()):
         quiet()
-        keeper = Keeper(folder, stage, tell)
+        judges = bool(data.validation)
+        keeper = Keeper(folder, stage, tell, judges)
         trainer = L.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu",
             devices=1,
-            max_epochs=stage.epochs,
+            max_epochs=epochs or stage.epochs,
+            limit_val_batches=None if judges else 0,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             plugins=[io],
             callbacks=[keeper],
@@ -285,6 +290,11 @@ def run_stage(
         {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     )
     model.eval()
+
+
+def kept_epochs(folder: Path) -> int:
+    """After how many epochs a finished stage had the weights it kept."""
+    return int((folder / DONE_FILE).read_text(encoding="utf-8").split()[1])
 
 
 def quiet() -> None:

@@ -40,6 +40,9 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
     try:
         with born_deaf():
             running = [pool.submit(call_in_worker, job) for job in jobs]
+            # The pool looks for processes to watch before it starts the one that a job asks for: without one
+            # more thing to do it would overlook the death of the last.
+            pool.submit(os.getpid)
         for done in as_completed(running):
             done.result()
     except BaseException as error:

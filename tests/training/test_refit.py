@@ -1,0 +1,80 @@
+"""Once validation speakers have chosen the epochs they may train too; the test speaker never."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from emotrace.features import spectrogram
+from emotrace.training.crossval import Experiment, Part, train_part
+from emotrace.training.progress import Epoch, silent
+
+PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+STAGES = ("front-pcnse", "back")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.fixture
+def learn(experiment: Experiment, tmp_path: Path) -> Callable[..., Path]:
+    def run(name: str, refit: bool, tell: Callable[[Epoch], None] = silent) -> Path:
+        again = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": refit}))
+        train_part(again, PART, fold=0, seed=1, folder=tmp_path / name, tell=tell)
+        return tmp_path / name
+
+    return run
+
+
+def rows(curve: Path) -> list[list[float]]:
+    return [[float(cell) for cell in line.split(",")] for line in curve.read_text().splitlines()[1:]]
+
+
+def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
+    learn: Callable[..., Path], experiment: Experiment
+) -> None:
+    told: list[Epoch] = []
+    plain, refitted = learn("plain", refit=False), learn("refitted", refit=True, tell=told.append)
+    for stage in STAGES:
+        kept = int((plain / stage / "done").read_text().split()[1])
+        assert (refitted / stage / "curve.csv").read_bytes() == (plain / stage / "curve.csv").read_bytes()
+        curve = rows(refitted / "refit" / stage / "curve.csv")
+        assert len(curve) == kept
+        assert all(math.isfinite(loss) and math.isnan(val) for _, loss, val, _ in curve)
+        assert [epoch.number for epoch in told if epoch.stage == f"{stage}, refit"] == [*range(1, kept + 1)]
+    # What is said of the validation speaker is said by a network that had not learnt from him.
+    assert (refitted / "validation.csv").read_bytes() == (plain / "validation.csv").read_bytes()
+    assert (refitted / "predictions.csv").read_bytes() != (plain / "predictions.csv").read_bytes()
+
+    features = experiment.recipe.features
+    frames = torch.cat(
+        [
+            spectrogram(window.T[None], torch.tensor([len(window)]), features.delta_reach)[0]
+            for clip in experiment.clips
+            if clip.speaker != "eve"
+            for window in clip.windows
+        ],
+        dim=1,
+    )
+    mean = load_file(refitted / "weights.safetensors")["front.normalise.mean"]
+    assert torch.allclose(mean[:, 0], frames.mean(1), atol=1e-4)
+
+
+def test_a_refit_that_was_killed_goes_on_and_ends_the_same(learn: Callable[..., Path]) -> None:
+    undisturbed = learn("undisturbed", refit=True)
+    for stage in STAGES:
+
+        def stop(epoch: Epoch, stage: str = stage) -> None:
+            if epoch.stage == f"{stage}, refit":
+                raise Killed
+
+        with pytest.raises(Killed):
+            learn("killed", refit=True, tell=stop)
+    ended = learn("killed", refit=True)
+    for name in ("weights.safetensors", "predictions.csv", "validation.csv"):
+        assert (ended / name).read_bytes() == (undisturbed / name).read_bytes()
