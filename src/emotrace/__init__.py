@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ModelError,
         RecipeError,
         RunError,
+        SegmentError,
     )
     from emotrace.recogniser import Recogniser, load
     from emotrace.result import Result
@@ -34,6 +35,7 @@ __all__ = [
     "Recogniser",
     "Result",
     "RunError",
+    "SegmentError",
     "Span",
     "Timeline",
     "load",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import Parameter
 
+from emotrace.errors import EmotraceError
 from emotrace.formats.text import one_line
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def load(model: Path | None, jobs: int) -> Recogniser:
 
 def answer(
     audio: Sequence[Path],
-    work: Callable[[Path], T],
+    work: Callable[[Path], Sequence[T | EmotraceError]],
     jobs: int,
     written: Callable[[Iterator[T]], Iterable[str]],
 ) -> int:
-    """Work on each input and write what comes of it; name each failure on stderr and go on."""
+    """Work on each input and write all that comes of it; name each failure on stderr and go on."""
     from emotrace.batch import for_each
 
     code = DONE
@@ -45,11 +46,12 @@ def answer(
         nonlocal code
         try:
             for outcome in for_each(audio, work, jobs):
-                if outcome.error is not None:
-                    say(f"emotrace: {outcome.error}")
-                    code = SOME_FAILED
-                elif outcome.value is not None:
-                    yield outcome.value
+                for one in (outcome.error,) if outcome.value is None else outcome.value:
+                    if isinstance(one, EmotraceError):
+                        say(f"emotrace: {one}")
+                        code = SOME_FAILED
+                    elif one is not None:
+                        yield one
         except KeyboardInterrupt:
             code = INTERRUPTED
 
@@ -60,16 +62,23 @@ def answer(
 
 
 def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
-    """The same results, their warnings said on stderr, for formats that have no place for them."""
+    """The same results, their warnings said on stderr, for formats that have no place for them.
+
+    What is said of a file is said once, however many segments of it there are.
+    """
+    file, said = None, set[str]()
     for result in results:
-        warn_of(result)
+        file, said = result.file, said if result.file == file and result.segment else set()
+        warn_of(result, said)
+        said |= set(result.warnings)
         yield result
 
 
-def warn_of(result: Result) -> None:
-    """Say a result's warnings on stderr."""
+def warn_of(result: Result, said: Collection[str] = ()) -> None:
+    """Say a result's warnings on stderr, but those said already."""
     for warning in result.warnings:
-        say(f"emotrace: {result.file}: warning: {warning}")
+        if warning not in said:
+            say(f"emotrace: {result.file}: warning: {warning}")
 
 
 def say(line: str) -> None:

@@ -57,7 +57,8 @@ def trace(
         else:
             yield from (text.timeline(result) + "\n" for result in with_warnings(results))
 
-    return answer(audio, load(model, jobs), jobs, written)
+    recogniser = load(model, jobs)
+    return answer(audio, lambda path: [recogniser(path)], jobs, written)
 
 
 def _trace_to_files(audio: Sequence[Path], model: Path | None, kind: str, output: Path, jobs: int) -> int:
@@ -75,13 +76,13 @@ def _trace_to_files(audio: Sequence[Path], model: Path | None, kind: str, output
     recogniser = load(model, jobs)
     names = FreeNames(output, ".txt" if kind == "text" else f".{kind}")
 
-    def work(path: Path) -> tuple[Audio, Result, Evidence | None]:
+    def work(path: Path) -> list[tuple[Audio, Result, Evidence | None]]:
         heard = recogniser.read(path)
         evidence = None if heard.silent else recogniser.evidence(heard)
         result = (
             recogniser.from_audio(heard) if evidence is None else recogniser.from_evidence(evidence, heard)
         )
-        return heard, result, evidence
+        return [(heard, result, evidence)]
 
     def content(heard: Audio, result: Result, evidence: Evidence | None) -> bytes:
         if kind == "png":

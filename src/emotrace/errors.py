@@ -13,6 +13,10 @@ class AudioError(EmotraceError):
     """An audio input that cannot be used: missing, empty, not audio, too short, not finite."""
 
 
+class SegmentError(EmotraceError):
+    """A segment file that cannot be read, or a segment that its recording does not hold."""
+
+
 class CorpusError(EmotraceError):
     """A corpus on disk that is not what its loader expects."""
 

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
+from emotrace.segments.segment import Segment
 from emotrace.timeline import Timeline
 
 SCHEMA_VERSION = 1
@@ -11,17 +12,18 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The emotion of one recording, and where in time it shows.
+    """The emotion of one recording, or of one segment of it, and where in time it shows.
 
     Attributes:
         label: the emotion, None for digital silence and where the model abstains
         score: probability of the likeliest emotion, None for silence
         scores: probability of each emotion, in the model's order; they sum to 1; None for silence
-        timeline: where which emotion shows
-        duration_s: length of the recording
+        timeline: where which emotion shows, in seconds from the start of the file
+        duration_s: length of what was heard: the recording, or the segment
         file: its name as it was given, None for bytes and samples
         warnings: what was changed or is doubtful
         model: name of the model
+        segment: the stretch of the file that this is of, None for all of it
     """
 
     label: str | None
@@ -32,6 +34,7 @@ class Result:
     file: str | None
     warnings: tuple[str, ...]
     model: str
+    segment: Segment | None = None
 
     def abstaining_below(self, probability: float) -> Self:
         """This result, with no label if its score is less than `probability`.
@@ -72,6 +75,7 @@ class Result:
             "schema_version": SCHEMA_VERSION,
             "model": self.model,
             "file": self.file,
+            **({} if self.segment is None else self.segment.to_dict()),
             "duration_s": round(self.duration_s, 3),
             "label": self.label,
             "score": None if self.score is None else round(self.score, 6),

@@ -8,8 +8,12 @@ from typing import Any
 from emotrace.result import Result
 
 
-def predictions(results: Iterable[Result], labels: Sequence[str], top_k: int | None = None) -> Iterator[str]:
+def predictions(
+    results: Iterable[Result], labels: Sequence[str], top_k: int | None = None, segments: bool = False
+) -> Iterator[str]:
     """A header, and a row per recording: file, duration, label, score, a score per label, warnings.
+
+    Where `segments` were given, a row per segment, which says after its file where it lies and who says what.
 
     >>> from emotrace.timeline import Timeline
     >>> result = Result("anger", 0.9, {"anger": 0.9, "sadness": 0.1}, Timeline(), 2.0, "a.wav", (), "tiny")
@@ -17,12 +21,16 @@ def predictions(results: Iterable[Result], labels: Sequence[str], top_k: int | N
     file,duration_s,label,score,score_anger,score_sadness,warnings
     a.wav,2.000,anger,0.900000,0.900000,0.100000,
     """
-    yield _row(["file", "duration_s", "label", "score", *(f"score_{label}" for label in labels), "warnings"])
+    where = ("start", "end", "text", "speaker") if segments else ()
+    scores = [f"score_{label}" for label in labels]
+    yield _row(["file", *where, "duration_s", "label", "score", *scores, "warnings"])
     for result in results:
         kept = result.best(top_k)
+        segment = {} if result.segment is None else result.segment.to_dict()
         yield _row(
             [
                 result.file,
+                *(segment.get(column) for column in where),
                 f"{result.duration_s:.3f}",
                 result.label,
                 _number(result.score),

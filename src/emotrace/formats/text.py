@@ -9,7 +9,7 @@ _STRIP_COLUMNS = 40
 
 
 def prediction(result: Result, top_k: int | None = None) -> str:
-    """One line: the file, its emotion, and the scores from the highest.
+    """One line: the file, its emotion, and the scores from the highest; of a segment also when and what.
 
     >>> from emotrace.timeline import Span, Timeline
     >>> result = Result(
@@ -26,7 +26,11 @@ def prediction(result: Result, top_k: int | None = None) -> str:
     a.wav  anger  anger 0.90  sadness 0.10
     """
     scores = [f"{name} {score:.2f}" for name, score in result.best(top_k).items()]
-    return "  ".join([name_of(result), result.label or "no label", *scores])
+    line = [name_of(result), result.label or "no label", *scores]
+    if result.segment is not None:
+        line.insert(1, f"{result.segment.start:.2f} to {result.segment.end:.2f} s")
+        line += [one_line(said) for said in (result.segment.speaker, result.segment.text) if said]
+    return "  ".join(line)
 
 
 def timeline(result: Result) -> str:

@@ -1,0 +1,1 @@
+"""Segments that users give: sentences or turns, read from the files other programs write."""
