@@ -35,7 +35,7 @@ def tiny_network(output: str, metadata: dict[str, str]) -> bytes:
     onnx = pytest.importorskip("onnx")
     helper, numbers = onnx.helper, onnx.numpy_helper.from_array
     ctc = output == "log_posteriors"
-    slopes, offsets = np.array([200.0, 0.0, -400.0]), np.array([-20.0, 0.0, 5.0])
+    slopes, offsets = np.array([200.0, 0.0, -800.0]), np.array([-20.0, 0.0, 10.0])
     classes = 3 if ctc else 2
     weights = np.repeat(slopes[:classes, None, None] / 2800, 2800, axis=2).astype(np.float32)
     constants = [

@@ -14,7 +14,6 @@ from emotrace.decoding import (
     log_scores,
     majority_vote,
     sequence_log_likelihood,
-    trace,
 )
 
 
@@ -174,50 +173,3 @@ def test_impossible_emotions_score_zero_and_all_impossible_score_alike() -> None
 
 def test_longer_windows_weigh_more() -> None:
     np.testing.assert_allclose(average_scores([[1, 0], [0, 1]], [5.0, 2.5]), [2 / 3, 1 / 3])
-
-
-def test_a_timeline_is_never_empty_and_stays_within_the_audio() -> None:
-    for seed in range(20):
-        p = posteriors(seed, 30, 4)
-        p[:, -1] += seed / 5
-        times = {"first_s": 0.0875, "step_s": 0.02, "duration_s": 0.7}
-        for method in ("density", "best-path"):
-            timeline = trace(logs(p / p.sum(1, keepdims=True)), ["a", "b", "c"], 1, **times, method=method)
-            assert len(timeline) >= 1
-            assert all(0 <= span.start < span.end <= 0.7 and 0 <= span.score <= 1 for span in timeline)
-
-
-def test_labels_spread_thinly_still_show_where_each_emotion_is() -> None:
-    """Blank leads at every frame, as after training with one label an utterance."""
-    p = np.full((200, 3), 0.001)
-    p[:80, 0], p[120:, 1] = 0.03, 0.03
-    p[:, 2] = 1 - p[:, :2].sum(1)
-    timeline = trace(np.log(p), ["anger", "sadness"], 0, first_s=0.0875, step_s=0.02, duration_s=4.15)
-    assert [span.emotion for span in timeline] == ["anger", "sadness"]
-    anger, sadness = timeline
-    # A moving average reaches half its length, 0.25 s, past where the labels end.
-    assert abs(anger.end - (0.0875 + 79.5 * 0.02)) < 0.26
-    assert abs(sadness.start - (0.0875 + 119.5 * 0.02)) < 0.26
-    assert sadness.start > anger.end
-
-
-def test_spikes_of_one_emotion_close_to_each_other_are_one_span() -> None:
-    p = np.tile([0.005, 0.005, 0.99], (150, 1))
-    p[10:140:13] = [0.9, 0.05, 0.05]
-    (span,) = trace(np.log(p), ["anger", "sadness"], 0, first_s=0.0875, step_s=0.02, duration_s=3.2)
-    assert span.emotion == "anger"
-
-
-def test_spans_lie_around_the_centres_of_their_frames() -> None:
-    p = np.log([[0.1, 0.1, 0.8], [0.6, 0.2, 0.2], [0.6, 0.2, 0.2], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
-    timeline = trace(p, ["anger", "sadness"], 0, first_s=0.1, step_s=0.02, duration_s=0.5, method="best-path")
-    assert [span.to_dict() for span in timeline] == [
-        {"start": 0.11, "end": 0.15, "emotion": "anger", "score": 0.75},
-        {"start": 0.15, "end": 0.17, "emotion": "sadness", "score": 0.888889},
-    ]
-
-
-def test_the_first_and_last_frames_reach_to_the_ends() -> None:
-    p = np.log([[0.9, 0.1], [0.9, 0.1]])
-    (span,) = trace(p, ["anger"], 0, first_s=0.1, step_s=0.02, duration_s=3.0)
-    assert (span.start, span.end) == (0.0, 3.0)

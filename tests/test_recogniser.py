@@ -12,9 +12,9 @@ import soundfile
 
 import emotrace
 from emotrace.audio import Audio
-from emotrace.decoding import DENSITY_S
 from emotrace.errors import AudioError, ModelError
 from emotrace.recogniser import Recogniser, load
+from emotrace.tracing import DENSITY_S
 
 SpeechLike = Callable[..., np.ndarray]
 RATE_HZ = 16_000

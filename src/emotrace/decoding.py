@@ -1,4 +1,4 @@
-"""Frame posteriors to a label, its scores and its timeline. NumPy only, in the log domain.
+"""Frame posteriors to a label, its scores and runs of frames. NumPy only, in the log domain.
 
 Posteriors are natural logarithms of shape (frame, class), with K emotions first and the blank last, as
 connectionist temporal classification (CTC) has them: Graves et al. (2006), "Connectionist temporal
@@ -12,14 +12,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from emotrace.timeline import Span, Timeline
-
 Floats = npt.NDArray[np.float64]
 Decoding = Literal["likelihood", "vote"]
 
-DENSITY_S = 0.5  # over which the density of labels is averaged
-SPARSE = 0.1  # of the greatest density: where less, no emotion shows
-_LEAST = 1e-300
 _LEAST_LOG = -1e6  # stands for -inf where finite numbers are needed to rank paths that are all impossible
 
 
@@ -209,92 +204,3 @@ def average_scores(scores: npt.ArrayLike, durations: npt.ArrayLike) -> Floats:
     array([0.8125, 0.1875])
     """
     return np.average(np.asarray(scores, dtype=np.float64), axis=0, weights=np.asarray(durations))
-
-
-def trace(
-    log_posteriors: npt.ArrayLike,
-    emotions: Sequence[str],
-    label: int,
-    *,
-    first_s: float,
-    step_s: float,
-    duration_s: float,
-    method: Literal["density", "best-path"] = "density",
-) -> Timeline:
-    """Frame posteriors to spans.
-
-    "density": a network trained by CTC may spread a label thinly, so that blank leads at every frame though
-    the sum over frames is one label or more. What it says then is the density of labels over time: the
-    posteriors of each emotion, averaged over `DENSITY_S`. A frame belongs to the emotion that is densest
-    there, and to none where all emotions together are less than `SPARSE` of their greatest density.
-
-    "best-path": runs of the most likely class of each frame or, if blank always leads, `label` where it fits
-    best.
-
-    Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame
-    reaches back to 0 and the last one on to the end. A span's score is the mean over its frames of
-    p(emotion) / (1 - p(blank)): how sure the model is of this emotion against the others.
-
-    Args:
-        log_posteriors: shape (frame, K + 1), blank last
-        emotions: the K names
-        label: the emotion of the whole utterance, as an index
-        first_s: centre of the first frame
-        step_s: time from one frame's centre to the next's
-        duration_s: length of the audio
-        method: how frames become spans
-
-    >>> p = np.log([[0.1, 0.9], [0.8, 0.2], [0.9, 0.1]])
-    >>> times = {"first_s": 0.1, "step_s": 0.02, "duration_s": 0.2}
-    >>> [span.to_dict() for span in trace(p, ["anger"], 0, **times, method="best-path")]
-    [{'start': 0.11, 'end': 0.2, 'emotion': 'anger', 'score': 1.0}]
-    """
-    x = np.asarray(log_posteriors, dtype=np.float64)
-    edges = first_s + (np.arange(len(x) + 1) - 0.5) * step_s
-    edges[0], edges[-1] = 0.0, duration_s
-    edges = np.clip(edges, 0.0, duration_s)
-    if method == "best-path":
-        runs, sure = best_path(x) or (align(x, label),), class_scores(x[:, :-1])
-    else:
-        density = averaged_around(np.exp(x[:, :-1]), max(1, round(DENSITY_S / step_s)))
-        runs, sure = densest(density), class_scores(np.log(np.maximum(density, _LEAST)))
-    return Timeline(
-        tuple(
-            Span(
-                start=float(edges[run.start]),
-                end=float(edges[run.stop]),
-                emotion=emotions[run.label],
-                score=float(sure[run.start : run.stop, run.label].mean()),
-            )
-            for run in runs
-        )
-    )
-
-
-def averaged_around(values: npt.ArrayLike, frames: int) -> Floats:
-    """Moving average over about so many frames around each, fewer at the ends.
-
-    Shape: (frame, K) in and out.
-
-    >>> averaged_around([[0.0], [0.0], [3.0], [0.0]], 3).ravel()
-    array([0. , 1. , 1. , 1.5])
-    """
-    x = np.asarray(values, dtype=np.float64)
-    sums = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0)])
-    half, places = frames // 2, np.arange(len(x))
-    starts, stops = np.maximum(places - half, 0), np.minimum(places + half + 1, len(x))
-    average: Floats = (sums[stops] - sums[starts]) / (stops - starts)[:, None]
-    return average
-
-
-def densest(density: npt.ArrayLike) -> tuple[Run, ...]:
-    """Runs of the densest emotion; frames with less than `SPARSE` of the greatest total belong to none.
-
-    >>> densest([[0.4, 0.2], [0.5, 0.1], [0.01, 0.01], [0.1, 0.3]])
-    (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
-    """
-    x = np.asarray(density, dtype=np.float64)
-    total = x.sum(axis=1, keepdims=True)
-    sparse = total < SPARSE * total.max(initial=0.0)
-    # A blank column that wins just where emotions are sparse makes this a best path.
-    return best_path(np.concatenate([x, np.where(sparse, np.inf, -1.0)], axis=1))

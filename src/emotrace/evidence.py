@@ -13,29 +13,32 @@ from emotrace.audio_checks import SILENCE, Samples
 from emotrace.decoding import Floats, class_scores, log_scores
 from emotrace.errors import ModelError
 from emotrace.network import Network
+from emotrace.timeline import Timeline
 from emotrace.windows import SampleBuffer, Window, WindowCutter
 
 # How a classifier, which names one emotion a clip, traces: by many short clips.
 CLIP_S = 1.0
 CLIP_HOP_S = 0.25
-_CLIPS_AT_ONCE = 8
+CLIPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the network says of one recording, before anything is decided.
+    """What the network says of one recording.
 
     Attributes:
-        scores: probabilities of the K emotions over the whole recording, shape (K,)
+        scores: probabilities of the K emotions over the whole recording, shape (K,); None for silence
         log_posteriors: natural logarithms, shape (frame, K + 1), blank last (-inf where the model has none)
         first_s: centre of the first frame
         step_s: from one frame's centre to the next's
+        timeline: what is decided by them
     """
 
-    scores: Floats
+    scores: Floats | None
     log_posteriors: Floats
     first_s: float
     step_s: float
+    timeline: Timeline
 
     @property
     def times_s(self) -> Floats:
@@ -135,9 +138,9 @@ class ClipGatherer:
     def hear(self, samples: Samples) -> Iterator[Floats]:
         self._add(self._windows.feed(samples))
         self._buffer.add(samples)
-        whole_batch = self._length + (_CLIPS_AT_ONCE - 1) * self._hop
+        whole_batch = self._length + (CLIPS_AT_ONCE - 1) * self._hop
         while self._buffer.stop >= self._next + whole_batch:
-            yield self._clips(_CLIPS_AT_ONCE)
+            yield self._clips(CLIPS_AT_ONCE)
 
     def end(self) -> Iterator[Floats]:
         self._add(self._windows.end())

@@ -9,6 +9,7 @@ from emotrace.errors import AudioError
 
 MINIMUM_S = 0.175  # 16 frames of 25 ms, one every 10 ms
 BLOCK_S = 0.1  # what is mixed, checked and resampled at a time
+LATENCY_S = 0.2  # what is waited for: a block, and what the resampler looks ahead
 
 _LEAST_RATE_HZ = 1_000  # a damaged header may claim 1 Hz, and so ask for 16,000 samples in place of one
 _LOUDEST = 1e12  # squares of more overflow the model's single precision

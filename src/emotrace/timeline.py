@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,25 @@ class Span:
             "emotion": self.emotion,
             "score": round(self.score, 6),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """What becomes known of a span while a recording goes on.
+
+    Attributes:
+        kind: "opened" once, "extended" each time that more of it is known, "closed" once, when it is final
+        span: as far as it is known, its score so far
+
+    >>> SpanEvent("opened", Span(0.0, 2.5, "anger", 0.9)).to_dict()
+    {'event': 'opened', 'start': 0.0, 'end': 2.5, 'emotion': 'anger', 'score': 0.9}
+    """
+
+    kind: Literal["opened", "extended", "closed"]
+    span: Span
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"event": self.kind, **self.span.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)

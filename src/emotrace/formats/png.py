@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from emotrace.audio import Audio
 from emotrace.audio_checks import Samples
-from emotrace.decoding import DENSITY_S, averaged_around
 from emotrace.errors import MissingExtraError
 from emotrace.result import Result
 from emotrace.timeline import Timeline
+from emotrace.tracing import DENSITY_S, averaged_around
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,187 @@
+"""Frame posteriors to the timeline, as they come. NumPy only.
+
+A network trained by CTC may spread a label thinly, so that blank leads at every frame though the sum over
+frames is one label or more. What it says then is the density of labels over time: the posteriors of each
+emotion, averaged over `DENSITY_S`. A frame belongs to the emotion that is densest there, and to none where
+all emotions together are less than `least_density`.
+
+Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame reaches
+back to 0 and the last one on to the end. A span's score is the mean over its frames of
+p(emotion) / (1 - p(blank)): how sure the model is of this emotion against the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emotrace.decoding import Floats, Run, best_path, class_scores
+from emotrace.timeline import Span, SpanEvent, Timeline
+
+DENSITY_S = 0.5  # over which the density of labels is averaged
+SPARSE = 0.1  # of the usual density: where less, no emotion shows
+USUAL_LABELS_PER_S = 0.2  # one in a window of 5 s, the least that CTC trains for
+_LEAST = 1e-300
+
+
+def least_density(density: Floats, step_s: float, alone: bool) -> float:
+    """How much of all emotions a frame must hold to belong to one: `SPARSE` of what is usual.
+
+    In a recording of one window (`alone`) the greatest density is usual. In longer ones it cannot be, as what
+    is said now would hang on what comes in an hour; there `USUAL_LABELS_PER_S` is.
+
+    >>> density = np.array([[0.4, 0.2], [0.01, 0.01]])
+    >>> round(least_density(density, 0.02, alone=True), 6), round(least_density(density, 0.02, alone=False), 6)
+    (0.06, 0.0004)
+    """
+    usual = density.sum(axis=1).max(initial=0.0) if alone else USUAL_LABELS_PER_S * step_s
+    return SPARSE * float(usual)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A span that may go on: its label, first frame, the frame after its last, and the sum of its scores."""
+
+    label: int
+    start: int
+    stop: int
+    sure: float = 0.0
+
+
+class Tracer:
+    """Takes posteriors as they become final and tells of spans; a frame waits for those `DENSITY_S` / 2 after.
+
+    Args:
+        emotions: the K names
+        first_s: centre of the first frame
+        step_s: time from one frame's centre to the next's
+
+    >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
+    >>> events = tracer.hear(np.array([[0.9, 0.1]] * 4)) + tracer.end(1.0)
+    >>> [(event.kind, event.span.start, event.span.end) for event in events]
+    [('opened', 0.0, 0.725), ('extended', 0.0, 1.0), ('closed', 0.0, 1.0)]
+    """
+
+    def __init__(self, emotions: Sequence[str], *, first_s: float, step_s: float) -> None:
+        self._emotions = emotions
+        self._first_s, self._step_s = first_s, step_s
+        self._frames = max(1, round(DENSITY_S / step_s))
+        self._recent = np.zeros((0, len(emotions)))  # frames to decide on, and those before that they need
+        self._before = 0  # how many of these are decided
+        self._decided = 0
+        self._open: _Part | None = None
+        self._duration_s: float | None = None
+
+    def hear(self, posteriors: Floats) -> list[SpanEvent]:
+        """Take in posteriors, shape (frame, K + 1), blank last."""
+        self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
+        return self._decide(len(self._recent) - self._before - self._frames // 2, alone=False)
+
+    def end(self, duration_s: float, posteriors: Floats | None = None) -> list[SpanEvent]:
+        """Take in the last posteriors; `duration_s` is the length of the recording."""
+        if posteriors is not None:
+            self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
+        self._duration_s = duration_s
+        return self._decide(len(self._recent) - self._before, alone=not self._decided) + self._close()
+
+    def _decide(self, count: int, alone: bool) -> list[SpanEvent]:
+        """Decide on the next `count` frames."""
+        if count <= 0:
+            return []
+        density = averaged_around(self._recent, self._frames)[self._before : self._before + count]
+        sure = class_scores(np.log(np.maximum(density, _LEAST)))
+        first, self._decided = self._decided, self._decided + count
+        events = []
+        for run in densest(density, least_density(density, self._step_s, alone)):
+            part = self._open
+            goes_on = part is not None and (part.label, part.stop) == (run.label, first + run.start)
+            if part is None or not goes_on:
+                events += self._close()
+                part = self._open = _Part(run.label, first + run.start, first + run.start)
+            part.stop = first + run.stop
+            part.sure += float(sure[run.start : run.stop, run.label].sum())
+            events.append(SpanEvent("extended" if goes_on else "opened", self._span(part)))
+        if self._open is not None and self._open.stop < self._decided:
+            events += self._close()
+        passed = max(0, self._before + count - self._frames // 2)
+        self._before += count - passed
+        self._recent = self._recent[passed:]
+        return events
+
+    def _close(self) -> list[SpanEvent]:
+        part, self._open = self._open, None
+        return [] if part is None else [SpanEvent("closed", self._span(part))]
+
+    def _span(self, part: _Part) -> Span:
+        return Span(
+            start=self._edge_s(part.start),
+            end=self._edge_s(part.stop),
+            emotion=self._emotions[part.label],
+            score=min(1.0, part.sure / (part.stop - part.start)),
+        )
+
+    def _edge_s(self, frame: int) -> float:
+        """Where a frame begins, which is where the one before it ends."""
+        if self._duration_s is not None and frame == self._decided:
+            return self._duration_s
+        edge_s = self._first_s + (frame - 0.5) * self._step_s if frame else 0.0
+        return edge_s if self._duration_s is None else min(edge_s, self._duration_s)
+
+
+def trace(
+    log_posteriors: npt.ArrayLike,
+    emotions: Sequence[str],
+    *,
+    first_s: float,
+    step_s: float,
+    duration_s: float,
+) -> Timeline:
+    """The timeline of a recording of one window from its posteriors: all that `Tracer` tells, at once.
+
+    Args:
+        log_posteriors: natural logarithms, shape (frame, K + 1), blank last
+        emotions: the K names
+        first_s: centre of the first frame
+        step_s: time from one frame's centre to the next's
+        duration_s: length of the audio
+
+    >>> p = np.log([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
+    >>> timeline = trace(p, ["anger", "sadness"], first_s=0.5, step_s=1.0, duration_s=2.0)
+    >>> [(span.start, span.end, span.emotion) for span in timeline]
+    [(0.0, 1.0, 'anger'), (1.0, 2.0, 'sadness')]
+    """
+    tracer = Tracer(emotions, first_s=first_s, step_s=step_s)
+    events = tracer.end(duration_s, np.exp(np.asarray(log_posteriors, dtype=np.float64)))
+    return Timeline(tuple(event.span for event in events if event.kind == "closed"))
+
+
+def averaged_around(values: npt.ArrayLike, frames: int) -> Floats:
+    """Moving average over about so many frames around each, fewer at the ends.
+
+    Shape: (frame, K) in and out.
+
+    >>> averaged_around([[0.0], [0.0], [3.0], [0.0]], 3).ravel()
+    array([0. , 1. , 1. , 1.5])
+    """
+    x = np.asarray(values, dtype=np.float64)
+    half = frames // 2
+    if not len(x):
+        return x
+    padded = np.pad(x, ((half, half), (0, 0)))  # by sums of each its own, no frame hangs on those far off
+    sums = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0).sum(axis=-1)
+    places = np.arange(len(x))
+    average: Floats = sums / (np.minimum(places + half + 1, len(x)) - np.maximum(places - half, 0))[:, None]
+    return average
+
+
+def densest(density: npt.ArrayLike, least: float) -> tuple[Run, ...]:
+    """Runs of the densest emotion; frames with less than `least` of all emotions belong to none.
+
+    >>> densest([[0.4, 0.2], [0.5, 0.1], [0.01, 0.01], [0.1, 0.3]], least=0.06)
+    (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
+    """
+    x = np.asarray(density, dtype=np.float64)
+    sparse = x.sum(axis=1, keepdims=True) < least
+    # A blank column that wins just where emotions are sparse makes this a best path.
+    return best_path(np.concatenate([x, np.where(sparse, np.inf, -1.0)], axis=1))
