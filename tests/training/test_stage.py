@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from emotrace.errors import RunError
 from emotrace.recipe import Stage
-from emotrace.training.clips import Clip
+from emotrace.training.clips import Batch, Clip, batched
 from emotrace.training.progress import Epoch, silent
 from emotrace.training.stage import Objective, StageData, class_weights, run_stage
 
@@ -43,6 +43,12 @@ def clips_of(labels: Sequence[int], seed: int = 0) -> list[Clip]:
     return clips
 
 
+def batch_of(labels: Sequence[int], steps: int = 1) -> Batch:
+    return batched(
+        [torch.zeros(steps, 1) for _ in labels], [Clip("", "a", label, (), ()) for label in labels]
+    )
+
+
 def train(model: nn.Module, data: StageData, stage: Stage, folder: Path, **more: object) -> list[Epoch]:
     told: list[Epoch] = []
     objective = more.pop("objective", CROSS_ENTROPY)
@@ -61,13 +67,14 @@ def test_the_loss_is_the_mean_of_weighted_losses_as_keras_counts_it() -> None:
     logs = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).log_softmax(1)
     labels, weights = torch.tensor([0, 2, 1, 2, 2]), torch.tensor([0.5, 2.0, 0.1])
     wanted = sum(-weights[label] * row[label] for row, label in zip(logs, labels, strict=True)) / 5
-    assert torch.isclose(CROSS_ENTROPY(logs, torch.ones(5), labels, weights, 0.0), wanted, rtol=1e-6)
+    found = CROSS_ENTROPY(logs, torch.ones(5), batch_of(labels.tolist()), weights, 0.0)
+    assert torch.isclose(found, wanted, rtol=1e-6)
 
 
 def test_smoothing_gives_each_class_a_share_of_the_truth() -> None:
     logs = torch.randn(2, 4, generator=torch.Generator().manual_seed(0)).log_softmax(1)
     wanted = -(0.9 * logs[[0, 1], [3, 1]] + 0.1 * logs.mean(1)).mean()
-    found = CROSS_ENTROPY(logs, torch.ones(2), torch.tensor([3, 1]), torch.ones(4), 0.1)
+    found = CROSS_ENTROPY(logs, torch.ones(2), batch_of([3, 1]), torch.ones(4), 0.1)
     assert torch.isclose(found, wanted, rtol=1e-6)
 
 
@@ -93,12 +100,23 @@ def ctc_by_enumeration(posteriors: np.ndarray, target: list[int]) -> float:
 def test_ctc_targets_count_frames_of_10_ms(objective: Objective, times: int) -> None:
     logs = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).log_softmax(2)
     weights = torch.tensor([0.5, 2.0])
-    found = objective(logs, torch.tensor([5, 5]), torch.tensor([1, 0]), weights, 0.0)
+    batch = batch_of([1, 0], steps=5)
+    found = objective(logs, batch.lengths, batch, weights, 0.0)
     likelihoods = [
         ctc_by_enumeration(row.exp().numpy(), [label] * times)
         for row, label in zip(logs, (1, 0), strict=True)
     ]
     assert found.item() == pytest.approx((-2.0 * np.log(likelihoods[0]) - 0.5 * np.log(likelihoods[1])) / 2)
+
+
+def test_a_clip_whose_emotion_changes_has_its_emotions_for_a_target_each_by_its_share() -> None:
+    parts = ((1, 0.5), (0, 0.125), (1, 0.375))
+    assert Objective("ctc").target(parts, 400) == [1, 0, 1]
+    assert Objective("ctc", "repeated").target(parts, 400) == [1] * 6 + [0] + [1] * 4
+    logs = torch.randn(1, 6, 3, generator=torch.Generator().manual_seed(0)).log_softmax(2)
+    batch = batched([torch.zeros(6, 1)], [Clip("a", "a", 1, (), (), parts)])
+    found = Objective("ctc")(logs, batch.lengths, batch, torch.tensor([0.5, 2.0]), 0.0)
+    assert found.item() == pytest.approx(-2.0 * np.log(ctc_by_enumeration(logs[0].exp().numpy(), [1, 0, 1])))
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])

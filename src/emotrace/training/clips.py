@@ -24,6 +24,7 @@ class Clip:
     A window is (time, feature): frames of static bands for a front, steps of local features for a back end.
     `views` holds the same windows more than once where stage 2 is given augmented copies. `durations` are
     those of the windows as they were cut, in samples: the weights by which the runtime averages their scores.
+    Where the emotion changes, `parts` says how: each emotion's place, and its share of the time.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Clip:
     label: int
     views: tuple[tuple[Tensor, ...], ...]
     durations: tuple[int, ...]
+    parts: tuple[tuple[int, float], ...] = ()
 
     @property
     def windows(self) -> tuple[Tensor, ...]:
@@ -39,11 +41,15 @@ class Clip:
 
 
 class Batch(NamedTuple):
-    """Windows padded to the longest: (batch, time, feature), true lengths (batch,), labels (batch,)."""
+    """Windows padded to the longest: (batch, time, feature), true lengths (batch,), labels (batch,).
+
+    `parts` are those of each clip, with its label all the time where its emotion does not change.
+    """
 
     x: Tensor
     lengths: Tensor
     labels: Tensor
+    parts: tuple[tuple[tuple[int, float], ...], ...]
 
 
 def read_clips(
@@ -90,14 +96,19 @@ def sound_of(utterance: Utterance) -> Audio:
     return replace(audio, samples=samples, silent=not samples.any())
 
 
-def batched(windows: Sequence[Tensor], labels: Sequence[int]) -> Batch:
-    """One batch, padded with zeros.
+def batched(windows: Sequence[Tensor], clips: Sequence[Clip]) -> Batch:
+    """One batch, a window of each clip, padded with zeros.
 
-    >>> batched([torch.ones(3, 2), torch.ones(1, 2)], [0, 1]).x.shape
+    >>> clips = [Clip("a", "ann", 0, (), ()), Clip("b", "bea", 1, (), ())]
+    >>> batched([torch.ones(3, 2), torch.ones(1, 2)], clips).x.shape
     torch.Size([2, 3, 2])
     """
-    x = torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True)
-    return Batch(x, torch.tensor([len(window) for window in windows]), torch.tensor(labels))
+    return Batch(
+        torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True),
+        torch.tensor([len(window) for window in windows]),
+        torch.tensor([clip.label for clip in clips]),
+        tuple(clip.parts or ((clip.label, 1.0),) for clip in clips),
+    )
 
 
 def epoch_batches(
@@ -122,7 +133,7 @@ def epoch_batches(
     if len(groups) > 1 and len(groups[0]) > 1 and len(groups[-1]) < 2:  # batch statistics need company
         groups[-2:] = [groups[-2] + groups[-1]]
     for group in torch.randperm(len(groups), generator=generator).tolist():
-        yield batched([drawn[i] for i in groups[group]], [clips[i].label for i in groups[group]])
+        yield batched([drawn[i] for i in groups[group]], [clips[i] for i in groups[group]])
 
 
 def window_batches(clips: Sequence[Clip], size: int = 64) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
@@ -131,7 +142,7 @@ def window_batches(clips: Sequence[Clip], size: int = 64) -> Iterator[tuple[list
     places.sort(key=lambda place: len(clips[place[0]].windows[place[1]]))
     for start in range(0, len(places), size):
         group = places[start : start + size]
-        yield group, batched([clips[c].windows[w] for c, w in group], [clips[c].label for c, _ in group])
+        yield group, batched([clips[c].windows[w] for c, w in group], [clips[c] for c, _ in group])
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

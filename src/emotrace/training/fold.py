@@ -13,6 +13,7 @@ from emotrace.features import spectrogram
 from emotrace.model.systems import Network, build, find_system
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
+from emotrace.training.changing import changing_clips
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
@@ -117,9 +118,14 @@ class Trainer:
         objective = Objective(
             system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
         )
+        changing: list[Clip] = []
+        if system.loss == "ctc":
+            generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
+            longest = system.longest_frames(recipe)
+            changing = changing_clips(train, round(recipe.changing * len(train)), longest, generator, change)
         if system.front is None or system.stages == 1 or recipe.end_to_end:
             fit_normalisation(network, train)
-            data = StageData(train, validation, labels, change)
+            data = StageData([*train, *changing], validation, labels, change)
             stage = "whole" if system.back else f"{FRONT_STAGE}{system.front}"
             settings = recipe.stage1 if system.front else recipe.stage2
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
@@ -128,7 +134,9 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
         takes = [list(train)] + [augmented(train, change, generator) for _ in range(recipe.views - 1)]
         local = StageData(
-            joined([local_clips(network, take) for take in takes]), local_clips(network, validation), labels
+            [*views([local_clips(network, take) for take in takes]), *local_clips(network, changing)],
+            local_clips(network, validation),
+            labels,
         )
         self.run("back", FromLocal(network), local, objective, recipe.stage2)
         return network.eval()
@@ -177,7 +185,7 @@ def local_clips(network: Network, clips: Sequence[Clip]) -> list[Clip]:
     return [replace(clip, views=(tuple(windows),)) for clip, windows in zip(clips, found, strict=True)]
 
 
-def joined(takes: Sequence[Sequence[Clip]]) -> list[Clip]:
+def views(takes: Sequence[Sequence[Clip]]) -> list[Clip]:
     """Several takes of the same clips as one list of clips with several views."""
     return [
         replace(versions[0], views=tuple(clip.windows for clip in versions))

@@ -61,20 +61,25 @@ class Objective:
     decoding: Decoding = "likelihood"
 
     def __call__(
-        self, output: Tensor, steps: Tensor, labels: Tensor, weights: Tensor, smoothing: float
+        self, output: Tensor, steps: Tensor, batch: Batch, weights: Tensor, smoothing: float
     ) -> Tensor:
         """Mean over utterances of the loss times its class's weight, as Keras counts class weights."""
         if self.loss == "ctc":
-            sizes = zip(labels.tolist(), steps.tolist(), strict=True)
-            targets = [self._target(label, size) for label, size in sizes]
+            frames = (steps * self.frames_per_step).tolist()
+            targets = [self.target(parts, size) for parts, size in zip(batch.parts, frames, strict=True)]
             return ctc_loss(output, steps, targets, weights)
-        losses = F.cross_entropy(output, labels, reduction="none", label_smoothing=smoothing)
-        return (losses * weights[labels]).mean()
+        losses = F.cross_entropy(output, batch.labels, reduction="none", label_smoothing=smoothing)
+        return (losses * weights[batch.labels]).mean()
 
-    def _target(self, label: int, steps: int) -> list[int]:
-        if self.ctc_target == "repeated":
-            return repeated_target(label, steps * self.frames_per_step)
-        return [label]
+    def target(self, parts: Sequence[tuple[int, float]], frames: int) -> list[int]:
+        """The label sequence of so many frames of 10 ms, of which each part's emotion has a share.
+
+        >>> Objective("ctc", "repeated").target([(2, 0.5), (0, 0.5)], 150)
+        [2, 2, 0, 0]
+        """
+        if self.ctc_target == "single":
+            return [label for label, _ in parts]
+        return [same for label, share in parts for same in repeated_target(label, round(share * frames))]
 
 
 class Listed(Dataset[Any]):
@@ -96,7 +101,8 @@ class StageModule(L.LightningModule):
     def __init__(self, model: nn.Module, data: StageData, objective: Objective, stage: Stage, seed: int):
         super().__init__()
         self.model, self.data, self.objective, self.stage, self.seed = model, data, objective, stage, seed
-        self.weights = class_weights(data.train, data.labels, stage.class_weights)
+        whole = [clip for clip in data.train if not clip.parts]
+        self.weights = class_weights(whole, data.labels, stage.class_weights)
         # Two speakers' UA jumps from epoch to epoch; that of averaged weights far less.
         self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.average else None
 
@@ -140,7 +146,7 @@ class StageModule(L.LightningModule):
         torch.manual_seed(seed_of(self.seed, self.current_epoch, index))
         output, steps = self.model(batch.x, batch.lengths)
         loss = self.objective(
-            output, steps, batch.labels, self.weights.to(output.device), self.stage.label_smoothing
+            output, steps, batch, self.weights.to(output.device), self.stage.label_smoothing
         )
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
         return loss

@@ -1,0 +1,74 @@
+"""Clips whose emotion changes hold what they say they hold."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from emotrace.training.changing import changing_clips
+from emotrace.training.clips import Clip
+from emotrace.training.crossval import Experiment, Part, train_part
+from emotrace.training.progress import silent
+
+
+def clips_of(speakers: dict[str, list[int]]) -> list[Clip]:
+    """Clips of 30 to 300 frames whose first band tells the label and second band the frame."""
+    random = torch.Generator().manual_seed(1)
+    found = []
+    for speaker, labels in speakers.items():
+        for number, label in enumerate(labels):
+            frames = int(torch.randint(30, 300, (1,), generator=random))
+            window = torch.stack([torch.full((frames,), float(label)), torch.arange(float(frames))], dim=1)
+            found.append(Clip(f"{speaker}{number}", speaker, label, ((window,),), (frames,)))
+    return found
+
+
+def unchanged(window: Tensor, _: torch.Generator) -> Tensor:
+    return window
+
+
+def made(clips: list[Clip], seed: int = 0, longest: int = 200) -> list[Clip]:
+    return changing_clips(clips, 60, longest, torch.Generator().manual_seed(seed), unchanged)
+
+
+def test_each_holds_stretches_of_one_speakers_utterances_and_says_how_long() -> None:
+    clips = clips_of({"ann": [0, 1, 2], "bea": [0, 0, 3, 3]})
+    found = made(clips)
+    assert {len(clip.parts) for clip in found} == {2, 3}
+    assert {clip.speaker for clip in found} == {"ann", "bea"}
+    by_name = {clip.name: clip for clip in clips}
+    for clip in found:
+        (window,) = clip.windows
+        assert len(window) <= 200
+        assert all(one[0] != other[0] for one, other in zip(clip.parts, clip.parts[1:], strict=False))
+        at = 0
+        for name, (label, share) in zip(clip.name.split(" + "), clip.parts, strict=True):
+            source = by_name[name]
+            assert (source.speaker, source.label) == (clip.speaker, label)
+            stretch = window[at : at + round(share * len(window))]
+            at += len(stretch)
+            first = int(stretch[0, 1])
+            assert torch.equal(stretch, source.windows[0][first : first + len(stretch)])
+            assert len(stretch) == min(len(source.windows[0]), 200 // len(clip.parts))
+        assert at == len(window)
+    names = [clip.name for clip in found]
+    assert [clip.name for clip in made(clips)] == names
+    assert [clip.name for clip in made(clips, seed=1)] != names
+
+
+def test_a_speaker_of_one_emotion_gives_none() -> None:
+    assert {clip.speaker for clip in made(clips_of({"ann": [0, 1], "bea": [2, 2]}))} == {"ann"}
+    assert made(clips_of({"bea": [2, 2]})) == []
+
+
+def test_a_training_takes_them_in(experiment: Experiment, tmp_path: Path) -> None:
+    part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+    curves = []
+    for changing in (0.0, 1.0):
+        recipe = experiment.recipe.model_copy(update={"changing": changing})
+        folder = tmp_path / str(changing)
+        train_part(replace(experiment, recipe=recipe), part, fold=0, seed=1, folder=folder, tell=silent)
+        curves.append([(folder / stage / "curve.csv").read_text() for stage in ("front-pcnse", "back")])
+    assert curves[0][0] == curves[1][0]
+    assert curves[0][1] != curves[1][1]
