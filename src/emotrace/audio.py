@@ -15,7 +15,8 @@ import soundfile
 
 from emotrace.audio_checks import Samples
 from emotrace.errors import AudioError
-from emotrace.intake import MINIMUM_S, Intake, as_floats
+from emotrace.intake import MINIMUM_S as MINIMUM_S
+from emotrace.intake import Intake, as_floats
 
 SAMPLE_RATE_HZ = 16_000
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})

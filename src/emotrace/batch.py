@@ -49,10 +49,17 @@ def find_audio(path: Path) -> list[Path]:
     return found
 
 
-def for_each(inputs: Sequence[Path], work: Callable[[Path], T], jobs: int = 1) -> Iterator[Outcome[T]]:
+def for_each(
+    inputs: Sequence[Path],
+    work: Callable[[Path], T],
+    jobs: int = 1,
+    stop: Callable[[], None] = lambda: None,
+) -> Iterator[Outcome[T]]:
     """Do `work` on each file that `inputs` name, `jobs` at a time, and give the outcomes in order.
 
-    At most two files a job are ahead of what was taken, so memory stays bounded.
+    At most two files a job are ahead of what was taken, so memory stays bounded. One job works in this very
+    thread. Of more, those under way when an interrupt comes, or nobody asks for more, are awaited after
+    `stop` was called, which is there to make that short.
 
     >>> [
     ...     outcome.value
@@ -60,6 +67,9 @@ def for_each(inputs: Sequence[Path], work: Callable[[Path], T], jobs: int = 1) -
     ... ]
     ['b', 'a']
     """
+    if jobs == 1:
+        yield from (_attempt(work, file) for file in _files(inputs))
+        return
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         waiting: deque[Future[Outcome[T]]] = deque()
         try:
@@ -72,6 +82,8 @@ def for_each(inputs: Sequence[Path], work: Callable[[Path], T], jobs: int = 1) -
         finally:
             for future in waiting:
                 future.cancel()
+            if any(future.running() for future in waiting):
+                stop()
 
 
 def _files(inputs: Iterable[Path]) -> Iterator[Path | EmotraceError]:

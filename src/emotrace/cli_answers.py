@@ -36,8 +36,12 @@ def answer(
     work: Callable[[Path], Sequence[T | EmotraceError]],
     jobs: int,
     written: Callable[[Iterator[T]], Iterable[str]],
+    stop: Callable[[], None] = lambda: None,
 ) -> int:
-    """Work on each input and write all that comes of it; name each failure on stderr and go on."""
+    """Work on each input and write all that comes of it; name each failure on stderr and go on.
+
+    An interrupt calls `stop`, which ends what other threads have under way.
+    """
     from emotrace.batch import for_each
 
     code = DONE
@@ -45,7 +49,7 @@ def answer(
     def succeeded() -> Iterator[T]:
         nonlocal code
         try:
-            for outcome in for_each(audio, work, jobs):
+            for outcome in for_each(audio, work, jobs, stop):
                 for one in (outcome.error,) if outcome.value is None else outcome.value:
                     if isinstance(one, EmotraceError):
                         say(f"emotrace: {one}")

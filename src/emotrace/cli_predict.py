@@ -10,6 +10,7 @@ from cyclopts import Parameter, validators
 from cyclopts.types import PositiveInt
 
 from emotrace.cli_answers import DONE, SOME_FAILED, Inputs, Model, answer, load, say, with_warnings
+from emotrace.cli_pipe import PIPE, RawFormat, RawRate, answer_pipe, refuse_a_pipe_beside_files
 from emotrace.errors import AudioError, EmotraceError, SegmentError
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ def predict(
     segments: Path | None = None,
     abstain_below: Probability | None = None,
     jobs: PositiveInt = 1,
+    raw_rate: RawRate = None,
+    raw_format: RawFormat = "int16",
 ) -> int:
     """Name the emotion of each recording.
 
     Parameters
     ----------
     audio
-        Audio files, and folders, which are searched for them.
+        Audio files, and folders, which are searched for them; - is standard input.
     model
         Folder of the model.
     kind
@@ -49,9 +52,14 @@ def predict(
         Give no label where the best score is below this probability.
     jobs
         How many files to work on at a time.
+    raw_rate
+        Standard input holds mono samples without a header, so many a second.
+    raw_format
+        What these samples are, little-endian.
     """
     from emotrace.formats import csv_text, json_text, text
 
+    refuse_a_pipe_beside_files(audio, raw_rate, None if segments is None else "--segments")
     matched = None if segments is None else _matched(segments, audio)
     recogniser = load(model, jobs)
     recognise = _recognise(recogniser, segments, matched)
@@ -72,10 +80,17 @@ def predict(
         else:
             yield from (text.prediction(result, top_k) + "\n" for result in with_warnings(results))
 
+    if PIPE in audio:
+        return answer_pipe(
+            recogniser,
+            raw_rate,
+            raw_format,
+            lambda results: written(result.abstaining_below(abstain_below or 0) for result in results),
+        )
     strays = matched.errors if matched is not None else []
     for error in strays:
         say(f"emotrace: {error}")
-    return max(SOME_FAILED if strays else DONE, answer(audio, work, jobs, written))
+    return max(SOME_FAILED if strays else DONE, answer(audio, work, jobs, written, recogniser.stop))
 
 
 def _matched(source: Path, audio: Sequence[Path]) -> Matched:

@@ -46,12 +46,11 @@ class Intake:
             )
         self.name, self.source_rate_hz, self.rate_hz = name, int(source_rate_hz), rate_hz
         self._resampler = (
-            None
-            if self.source_rate_hz == rate_hz
-            else soxr.ResampleStream(self.source_rate_hz, rate_hz, 1)
+            None if self.source_rate_hz == rate_hz else soxr.ResampleStream(self.source_rate_hz, rate_hz, 1)
         )
         self._block = max(1, round(BLOCK_S * self.source_rate_hz))
         self._waiting: list[Samples] = []
+        self.channels = 0  # not known before the first chunk
         self._meter, self._bands = Meter(), BandMeter(rate_hz)
         self._given = 0
 
@@ -73,10 +72,11 @@ class Intake:
         """
         if not len(chunk):
             return _NOTHING
-        if self._waiting and chunk.shape[1] != self._waiting[0].shape[1]:
+        self.channels = self.channels or chunk.shape[1]
+        if chunk.shape[1] != self.channels:
             raise AudioError(
-                f"{self.name}: found a chunk of {chunk.shape[1]} channels after chunks of "
-                f"{self._waiting[0].shape[1]}, expected one number of channels all along"
+                f"{self.name}: found a chunk of {chunk.shape[1]} channels after chunks of {self.channels}, "
+                "expected one number of channels all along"
             )
         self._waiting.append(chunk)
         if sum(map(len, self._waiting)) < self._block:
@@ -113,8 +113,8 @@ class Intake:
         found = []
         if self._resampler is not None:
             found.append(f"resampled {self.source_rate_hz} Hz to {self.rate_hz} Hz")
-        if self._meter.channels > 1:
-            found.append(f"{self._meter.channels} channels mixed to mono")
+        if self.channels > 1:
+            found.append(f"{self.channels} channels mixed to mono")
         found += [*faults, *self._meter.warnings()]
         if self.duration_s < SHORT_S:
             found.append(f"short: {self.duration_s:.2f} s, and under {SHORT_S:g} s emotion is hard to tell")

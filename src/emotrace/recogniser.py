@@ -56,7 +56,7 @@ class Recogniser:
             stream.end()
             return stream.result(sound.file, tuple(sound.faults))
 
-    def stream(self, sample_rate_hz: float) -> Stream:
+    def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
         """Recognise a recording while it goes on: feed it chunks, and hear of spans as they become known.
 
             stream = recogniser.stream(44_100)
@@ -65,11 +65,11 @@ class Recogniser:
                     ...
             stream.end(), stream.result()           # the rest, and the whole
 
-        A moment is told of at most `stream.latency_s` of audio after it, about 5.5 s: a window of 5 s, half of
-        the 0.5 s over which labels are averaged, and 0.2 s for blocks and resampling. What the network takes
-        comes on top.
+        A moment is told of at most `stream.latency_s` of audio after it, about 5.5 s: a window of 5 s, half
+        of the 0.5 s over which labels are averaged, and 0.2 s for blocks and resampling. What the network
+        takes comes on top. Errors call the recording by its `name`.
         """
-        return Stream(self._network, sample_rate_hz)
+        return Stream(self._network, sample_rate_hz, name)
 
     def read(self, source: Source) -> Audio:
         """The audio as this model takes it."""

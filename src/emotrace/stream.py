@@ -70,7 +70,7 @@ class Listener:
         return Evidence(self.scores, log_posteriors, source.first_s, source.step_s, self.timeline)
 
     def _traced(self) -> Tracer:
-        """The tracer, made when the first posteriors are there: of short recordings they say where they lie."""
+        """The tracer, made once there are posteriors: where those of a short recording lie is known then."""
         if self._tracer is None:
             source = self._gatherer
             self._tracer = Tracer(self._labels, first_s=source.first_s, step_s=source.step_s)
@@ -89,8 +89,8 @@ class Stream:
     """A recording that is still going on; `Recogniser.stream` makes it.
 
     What is said of a moment comes at most `latency_s` of audio after it, and sooner at the end. The spans and
-    scores in the end are those of the same recording as a file, whatever the chunks. Of the audio no more than
-    the last window is kept.
+    scores in the end are those of the same recording as a file, whatever the chunks. Of the audio no more
+    than the last window is kept.
 
     Attributes:
         latency_s: the longest that a moment waits, in seconds of audio: for the next window that holds it to
@@ -107,7 +107,7 @@ class Stream:
 
     @property
     def scores(self) -> dict[str, float] | None:
-        """Probabilities of the emotions in what was heard so far; None before the first window, and for silence."""
+        """Probabilities of the emotions so far; None before the first window, and for silence."""
         scores = self._listener.scores
         return None if scores is None or self._intake.silent else _by_name(self._config, scores)
 
@@ -123,7 +123,8 @@ class Stream:
         if self._ended:
             raise AudioError(f"{self._intake.name}: found a chunk after the end; open another stream")
         samples = as_floats(chunk, self._intake.name)
-        if samples.shape[1] > max(len(samples), _MOST_CHANNELS_OF_SHORT_CHUNKS):
+        wide = samples.shape[1] > max(len(samples), _MOST_CHANNELS_OF_SHORT_CHUNKS)
+        if wide and not self._intake.channels:
             raise AudioError(
                 f"{self._intake.name}: found a chunk of shape {samples.shape}, expected (n,) or "
                 "(n, channels); transpose it?"
@@ -185,7 +186,8 @@ def result_of(
     best = int(scores.argmax())
     if config.output == "log_scores":
         warnings += (
-            f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one emotion a clip",
+            f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one "
+            "emotion a clip",
         )
     return Result(
         label=config.labels[best],

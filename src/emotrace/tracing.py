@@ -32,8 +32,8 @@ def least_density(density: Floats, step_s: float, alone: bool) -> float:
     is said now would hang on what comes in an hour; there `USUAL_LABELS_PER_S` is.
 
     >>> density = np.array([[0.4, 0.2], [0.01, 0.01]])
-    >>> round(least_density(density, 0.02, alone=True), 6), round(least_density(density, 0.02, alone=False), 6)
-    (0.06, 0.0004)
+    >>> [round(least_density(density, 0.02, alone), 6) for alone in (True, False)]
+    [0.06, 0.0004]
     """
     usual = density.sum(axis=1).max(initial=0.0) if alone else USUAL_LABELS_PER_S * step_s
     return SPARSE * float(usual)
@@ -50,7 +50,7 @@ class _Part:
 
 
 class Tracer:
-    """Takes posteriors as they become final and tells of spans; a frame waits for those `DENSITY_S` / 2 after.
+    """Takes posteriors as they become final and tells of spans; a frame waits for half of `DENSITY_S`.
 
     Args:
         emotions: the K names

@@ -92,7 +92,7 @@ class WindowCutter:
     No more is kept than the windows to come need. Lengths are in frames, as for `window_samples`.
 
     >>> cutter = WindowCutter(longest=500, hop=250)
-    >>> whole = [*cutter.feed(np.zeros(80_240, dtype=np.float32)), *cutter.feed(np.zeros(160, dtype=np.float32))]
+    >>> whole = [*cutter.feed(np.zeros(80_400, dtype=np.float32))]
     >>> [(window.start, len(window.samples)) for window in [*whole, *cutter.end()]]
     [(0, 80240), (40000, 40400)]
     """

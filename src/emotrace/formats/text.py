@@ -3,6 +3,7 @@
 import re
 
 from emotrace.result import Result
+from emotrace.timeline import Span
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STRIP_COLUMNS = 40
@@ -51,15 +52,32 @@ def timeline(result: Result) -> str:
     a.wav  2.00 s  anger 0.90
       0.50    1.50  anger  0.90  |..........####################..........|
     """
-    label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
     width = max((len(span.emotion) for span in result.timeline), default=0)
-    lines = [f"{name_of(result)}  {result.duration_s:.2f} s  {label}"]
-    for span in result.timeline:
-        strip = _strip(span.start / result.duration_s, span.end / result.duration_s)
-        lines.append(
-            f"{span.start:6.2f}  {span.end:6.2f}  {span.emotion:{width}}  {span.score:.2f}  |{strip}|"
-        )
+    lines = [heading(result)]
+    for part in result.timeline:
+        strip = _strip(part.start / result.duration_s, part.end / result.duration_s)
+        lines.append(f"{span(part, width)}  |{strip}|")
     return "\n".join(lines)
+
+
+def heading(result: Result) -> str:
+    """The file's name, its length, and its emotion.
+
+    >>> from emotrace.timeline import Timeline
+    >>> heading(Result("anger", 0.9, {"anger": 0.9}, Timeline(), 2.0, "a.wav", (), "tiny"))
+    'a.wav  2.00 s  anger 0.90'
+    """
+    label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
+    return f"{name_of(result)}  {result.duration_s:.2f} s  {label}"
+
+
+def span(part: Span, width: int = 0) -> str:
+    """A span's times, emotion, in so many columns, and score.
+
+    >>> span(Span(0.5, 1.5, "anger", 0.9), width=8)
+    '  0.50    1.50  anger     0.90'
+    """
+    return f"{part.start:6.2f}  {part.end:6.2f}  {part.emotion:{width}}  {part.score:.2f}"
 
 
 def name_of(result: Result) -> str:

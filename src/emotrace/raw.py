@@ -1,0 +1,26 @@
+"""What samples without a header are. It imports nothing, so the command line can name its formats at once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Encoding = Literal["uint8", "int16", "int24", "int32", "float32", "float64"]
+
+_BYTES: dict[Encoding, int] = {"uint8": 1, "int16": 2, "int24": 3, "int32": 4, "float32": 4, "float64": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Samples without a header: little-endian, the channels in turn.
+
+    >>> Raw(16_000, "int24", channels=2).frame_bytes
+    6
+    """
+
+    rate_hz: int
+    encoding: Encoding = "int16"
+    channels: int = 1
+
+    @property
+    def frame_bytes(self) -> int:
+        """How many bytes one sample of each channel takes."""
+        return _BYTES[self.encoding] * self.channels
