@@ -10,7 +10,7 @@ from typing import Any
 
 from emotrace.corpora import OpenCorpus
 from emotrace.errors import EmotraceError, RunError
-from emotrace.training.comparison import Comparison, against
+from emotrace.training.comparison import FEW_SPEAKERS, Comparison, against
 from emotrace.training.confusion import aligned, recalls
 from emotrace.training.evaluation import Scores, score_predictions
 from emotrace.training.predictions import Prediction, read_predictions
@@ -137,12 +137,13 @@ def compared_text(runs: Sequence[Compared]) -> str:
     for emotion in first.by_emotion:
         shares = [run.by_emotion[emotion] for run in runs]
         emotions.append([emotion, *("–" if share is None else f"{share:.3f}" for share in shares)])
+    few = ", and are too sure for so few" if first.scores.speakers < FEW_SPEAKERS else ""
     blocks = [
         f"{first.scores.n} predictions for {first.scores.speakers} speakers, the same for all runs",
         "\n".join(names),
         aligned(figures),
         aligned(differences),
-        f"Intervals and p of UA and WA resample speakers; each p is corrected for {len(others)} "
+        f"Intervals and p of UA and WA resample speakers{few}; each p is corrected for {len(others)} "
         f"comparison{'s' if len(others) > 1 else ''} (Holm).\n"
         "Right alone: utterances that only this run got right, and only run 1.",
         aligned(emotions),

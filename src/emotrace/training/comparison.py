@@ -18,6 +18,8 @@ from emotrace.training.statistics import (
     z_test,
 )
 
+FEW_SPEAKERS = 8  # below this a bootstrap over speakers is too sure
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emotrace.files import write_bytes, write_text
-from emotrace.training.comparison import Comparison
+from emotrace.training.comparison import FEW_SPEAKERS, Comparison
 from emotrace.training.evaluation import Interval, Spread
 from emotrace.training.report import table as markdown_table
 from emotrace.training.table_plot import table_png
@@ -29,22 +29,11 @@ def write_table(folder: Path, table: Table) -> str:
 def table_page(table: Table) -> str:
     """The table as Markdown: figures, costs, tests of significance, and what each means."""
     seeds = f"seed{'s' if len(table.seeds) > 1 else ''} {', '.join(map(str, table.seeds))}"
-    head = ["system", "UA", "95 % interval", *_spread_heads(table), "paper's UA"]
-    head += ["WA", "95 % interval", *_spread_heads(table), "paper's WA"]
-    figures = [
-        [
-            row.system,
-            f"{row.scores.ua:.3f}",
-            _interval(row.scores.ua_interval),
-            *_spreads(row, "ua"),
-            _fraction(_paper(row)[0]),
-            f"{row.scores.wa:.3f}",
-            _interval(row.scores.wa_interval),
-            *_spreads(row, "wa"),
-            _fraction(_paper(row)[1]),
-        ]
-        for row in table.rows
-    ]
+    paper = any(row.published for row in table.rows)
+    head = ["system"]
+    for name in ("UA", "WA"):
+        head += [name, "95 % interval", *_spread_heads(table), *([f"paper's {name}"] if paper else [])]
+    figures = [[row.system, *_figures(row, "ua", paper), *_figures(row, "wa", paper)] for row in table.rows]
     costs = [
         [
             row.system,
@@ -64,8 +53,9 @@ def table_page(table: Table) -> str:
         "",
         *markdown_table(head, figures),
         "",
-        "Fractions. UA and WA pool all test speakers; their intervals resample speakers. The paper's figures "
-        "are those of Table 5 of Zhao et al. (2021).",
+        "Fractions. UA and WA pool all test speakers; their intervals resample speakers"
+        + (", and are too sure for so few." if table.speakers < FEW_SPEAKERS else ".")
+        + (" The paper's figures are those of Table 5 of Zhao et al. (2021)." if paper else ""),
         "",
         *markdown_table(["system", "parameters", "training, s a fold", "inference, ms a second"], costs),
         "",
@@ -103,7 +93,8 @@ def _significance(table: Table) -> list[str]:
         f"Each p is corrected for {len(rows)} comparison{'s' if len(rows) > 1 else ''} (Holm). UA: "
         "two-sided, by a bootstrap over speakers; the interval is of one comparison. WA: the paper's "
         "one-tailed z-test, small where the reference is the better; it takes utterances as independent and "
-        "the systems as tested on different ones. Right alone: utterances that only this system got right, and only the "
+        "the systems as tested on different ones. Right alone: utterances that only this system got right, "
+        "and only the "
         f"reference; McNemar's exact test, two-sided{', on the first seed' if len(table.seeds) > 1 else ''}.",
         "",
     ]
@@ -134,12 +125,12 @@ def record(row: Row) -> dict[str, Any]:
         **_ends("ua", scores.ua_interval),
         **_spread(row.over_folds, "ua", "folds"),
         **_spread(row.over_seeds, "ua", "seeds"),
-        "ua_paper": _paper(row)[0],
+        "ua_paper": _paper(row, "ua"),
         "wa": scores.wa,
         **_ends("wa", scores.wa_interval),
         **_spread(row.over_folds, "wa", "folds"),
         **_spread(row.over_seeds, "wa", "seeds"),
-        "wa_paper": _paper(row)[1],
+        "wa_paper": _paper(row, "wa"),
         "parameters": row.parameters,
         "training_s_per_fold": row.training_s,
         "inference_s_per_s": row.inference,
@@ -170,8 +161,8 @@ def _tests(c: Comparison | None) -> dict[str, float | None]:
     }
 
 
-def _paper(row: Row) -> tuple[float | None, float | None]:
-    return (None, None) if row.published is None else (row.published.ua, row.published.wa)
+def _paper(row: Row, name: str) -> float | None:
+    return None if row.published is None else vars(row.published)[name]
 
 
 def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
@@ -197,6 +188,12 @@ def _spreads(row: Row, name: str) -> list[str]:
             mean, deviation = vars(spread)[f"{name}_mean"], vars(spread)[f"{name}_sd"]
             told.append(f"{mean:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}"))
     return told
+
+
+def _figures(row: Row, name: str, paper: bool) -> list[str]:
+    value, interval = getattr(row.scores, name), getattr(row.scores, f"{name}_interval")
+    said = [_fraction(_paper(row, name))] if paper else []
+    return [f"{value:.3f}", _interval(interval), *_spreads(row, name), *said]
 
 
 def _interval(interval: Interval | None) -> str:
