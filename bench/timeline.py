@@ -1,0 +1,322 @@
+"""How well timelines find emotions that change at known times, several ways of reading the network beside.
+
+python bench/timeline.py RUN ROOT OUTPUT [--part validation]
+
+RUN is a cross-validation of a CTC system on a corpus in ROOT. For each fold, recordings are made of three
+whole utterances of one of its test speakers, neighbours of different emotions, joined without a gap; the
+pauses in an utterance and at its ends count as its emotion, so all the time is scored. OUTPUT is the start of
+the names of a Markdown and a CSV file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from emotrace.corpora import Utterance, open_corpus
+from emotrace.decoding import best_path, class_scores, log_scores
+from emotrace.evidence import FrameGatherer
+from emotrace.features import SAMPLE_RATE_HZ
+from emotrace.files import write_text
+from emotrace.model.systems import Network, build, find_system
+from emotrace.recipe import Recipe
+from emotrace.timeline import Span, Timeline
+from emotrace.tracing import averaged_around, trace
+from emotrace.training.checkpoints import SafetensorsIO
+from emotrace.training.clips import sound_of
+from emotrace.training.fold import FRONT_STAGE, REFIT_FOLDER
+from emotrace.training.runs import Run, read_run
+from emotrace.training.stage import BEST_FILE
+from emotrace.training.timeline_error import TimelineError, boundary_errors_s, timeline_error
+from emotrace.windows import FRAME_HOP_SAMPLES
+
+UTTERANCES = 3
+RECORDINGS = 20  # of each speaker
+SEED = 1
+PENALTIES = (1.0, 2.0, 4.0, 8.0)
+WINDOWS_S = (1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Utterances one after the other, and when each emotion shows."""
+
+    samples: np.ndarray
+    truth: Timeline
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording and what the network says of it: posteriors (frame, K + 1), and scores of all of it."""
+
+    recording: Recording
+    emotions: tuple[str, ...]
+    posteriors: np.ndarray
+    scores: np.ndarray
+    first_s: float
+    step_s: float
+    model: TorchNetwork
+
+    def timeline(
+        self, path: np.ndarray, first_s: float | None = None, step_s: float | None = None
+    ) -> Timeline:
+        """The timeline of an emotion's index for each frame."""
+        first_s, step_s = first_s or self.first_s, step_s or self.step_s
+        edges = [0, *(np.flatnonzero(np.diff(path)) + 1), len(path)]
+        times = [first_s + (edge - 0.5) * step_s for edge in edges]
+        times[0], times[-1] = 0.0, self.recording.duration_s
+        return Timeline(
+            tuple(
+                Span(float(start), float(end), self.emotions[path[edge]], 1.0)
+                for edge, start, end in zip(edges, times, times[1:], strict=False)
+            )
+        )
+
+
+class TorchNetwork:
+    """A trained network with the face of the runtime's."""
+
+    def __init__(self, run: Run, recipe: Recipe, network: Network):
+        system = find_system(run.system)
+        longest = system.longest_frames(recipe)
+        self.network, self.run = network, run
+        self.config: Any = SimpleNamespace(
+            labels=run.emotions,
+            frame_first_s=network.first_step_s,
+            frame_step_s=network.step_s,
+            sampling_rate=SAMPLE_RATE_HZ,
+            longest_frames=longest,
+            hop_frames=longest // 2,
+            hop_samples=longest // 2 * FRAME_HOP_SAMPLES,
+            frame_samples=network.spectrum.frame_samples,
+            frame_hop_samples=FRAME_HOP_SAMPLES,
+            decoding=system.decoding(recipe),
+            calibration=SimpleNamespace(temperature=run.temperature),
+        )
+
+    def posteriors_of(self, samples: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            found, _ = self.network(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
+        return found[0].double().numpy()
+
+    def scores_of(self, clips: np.ndarray) -> np.ndarray:
+        """Scores of clips of one length, (clip, sample) → (clip, K)."""
+        with torch.inference_mode():
+            found, steps = self.network(torch.from_numpy(clips), torch.full((len(clips),), clips.shape[1]))
+        logs = log_scores(found.double().numpy(), steps.numpy(), self.config.decoding)
+        return class_scores(logs, self.config.calibration.temperature)
+
+
+def recordings(utterances: list[Utterance], generator: np.random.Generator) -> list[Recording]:
+    """Recordings of one speaker."""
+    found = []
+    for _ in range(RECORDINGS):
+        chosen: list[Utterance] = []
+        for _ in range(UTTERANCES):
+            others = [u for u in utterances if not chosen or u.emotion != chosen[-1].emotion]
+            chosen.append(others[generator.integers(len(others))])
+        pieces = [sound_of(u).samples for u in chosen]
+        ends = np.cumsum([len(piece) for piece in pieces]) / SAMPLE_RATE_HZ
+        starts = [0.0, *ends[:-1]]
+        spans = (
+            Span(float(start), float(end), u.emotion, 1.0)
+            for start, end, u in zip(starts, ends, chosen, strict=True)
+        )
+        found.append(Recording(np.concatenate(pieces), Timeline(tuple(spans))))
+    return found
+
+
+def hear(model: TorchNetwork, recording: Recording) -> Heard:
+    """Ask the network as the runtime does: windows, and posteriors averaged where they overlap."""
+    gatherer = FrameGatherer(model)  # type: ignore[arg-type]
+    rows = [*gatherer.hear(recording.samples), *gatherer.end()]
+    scores = gatherer.scores
+    assert scores is not None
+    return Heard(
+        recording, model.run.emotions, np.concatenate(rows), scores, gatherer.first_s, gatherer.step_s, model
+    )
+
+
+def as_shipped(heard: Heard) -> Timeline:
+    """The timeline's own rule."""
+    with np.errstate(divide="ignore"):
+        logs = np.log(heard.posteriors)
+    times = {"first_s": heard.first_s, "step_s": heard.step_s, "duration_s": heard.recording.duration_s}
+    return trace(logs, heard.emotions, **times)
+
+
+def one_label(heard: Heard) -> Timeline:
+    """The emotion of the whole, all the time."""
+    return heard.timeline(np.full(1, heard.scores.argmax()))
+
+
+def by_best_path(heard: Heard) -> Timeline:
+    """Graves's best path; a blank belongs to the nearest label."""
+    runs = best_path(np.log(np.maximum(heard.posteriors, 1e-300)))
+    if not runs:
+        return one_label(heard)
+    path = np.empty(len(heard.posteriors), dtype=int)
+    edges = [(one.stop + other.start) // 2 for one, other in pairwise(runs)]
+    for run, start, end in zip(runs, [0, *edges], [*edges, len(path)], strict=True):
+        path[start:end] = run.label
+    return heard.timeline(path)
+
+
+def by_density(seconds: float) -> Callable[[Heard], Timeline]:
+    """The emotion with most label mass around each frame."""
+
+    def rule(heard: Heard) -> Timeline:
+        frames = max(1, round(seconds / heard.step_s))
+        return heard.timeline(averaged_around(heard.posteriors[:, :-1], frames).argmax(1))
+
+    return rule
+
+
+def by_likelihood(penalty: float) -> Callable[[Heard], Timeline]:
+    """The likeliest course: in an emotion a frame is this emotion or blank, and a change costs `penalty`."""
+
+    def rule(heard: Heard) -> Timeline:
+        posteriors = heard.posteriors
+        gain = np.log(np.maximum(posteriors[:, :-1] + posteriors[:, -1:], 1e-300))
+        best, back = gain[0], np.zeros(gain.shape, dtype=int)
+        for frame in range(1, len(gain)):
+            change = best.argmax()
+            stay = best >= best[change] - penalty
+            back[frame] = np.where(stay, np.arange(len(best)), change)
+            best = np.where(stay, best, best[change] - penalty) + gain[frame]
+        path = np.empty(len(gain), dtype=int)
+        path[-1] = best.argmax()
+        for frame in range(len(gain) - 1, 0, -1):
+            path[frame - 1] = back[frame, path[frame]]
+        return heard.timeline(path)
+
+    return rule
+
+
+def sliding(seconds: float, hop_s: float = 0.25) -> Callable[[Heard], Timeline]:
+    """The emotion of a window around each moment, as a classifier of utterances would give it."""
+
+    def rule(heard: Heard) -> Timeline:
+        samples, size = heard.recording.samples, round(seconds * SAMPLE_RATE_HZ)
+        hop = round(hop_s * SAMPLE_RATE_HZ)
+        clips = np.lib.stride_tricks.sliding_window_view(samples, min(size, len(samples)))[::hop]
+        path = heard.model.scores_of(np.ascontiguousarray(clips)).argmax(1)
+        return heard.timeline(path, first_s=seconds / 2, step_s=hop_s)
+
+    return rule
+
+
+def by_front(head: Callable[[Heard], np.ndarray], seconds: float) -> Callable[[Heard], Timeline]:
+    """PCNSE's own classifier at each step, averaged."""
+
+    def rule(heard: Heard) -> Timeline:
+        scores = head(heard)
+        path = averaged_around(scores, max(1, round(seconds / heard.step_s))).argmax(1)
+        return heard.timeline(path)
+
+    return rule
+
+
+def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.ndarray]:
+    """Scores of each step (step, K) by the classifier that stage 1 trained and stage 2 leaves out."""
+    front = find_system(run.system).front
+    stage = fold / (REFIT_FOLDER if recipe.refit else ".") / f"{FRONT_STAGE}{front}"
+    network = build(recipe, str(front), len(run.emotions)).eval()
+    prefix = "averaged." if recipe.stage1.average else "model."
+    state = SafetensorsIO().load_checkpoint(stage / BEST_FILE)["state_dict"]
+    own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    network.load_state_dict(own)
+
+    def head(heard: Heard) -> np.ndarray:
+        samples = torch.from_numpy(heard.recording.samples)
+        with torch.inference_mode():
+            static, frames = network.spectrum(samples[None], torch.tensor([len(samples)]))
+            local, _ = network.front(static, frames)
+            return network.back(local[0][:, None], torch.ones(local.shape[1], dtype=torch.long)).exp().numpy()
+
+    return head
+
+
+def methods(head: Callable[[Heard], np.ndarray]) -> dict[str, Callable[[Heard], Timeline]]:
+    """The rows of the table."""
+    return {
+        "one label for the whole": one_label,
+        **{f"sliding window of {s:g} s": sliding(s) for s in WINDOWS_S},
+        **{f"PCNSE at each step, mean of {s:g} s": by_front(head, s) for s in (1.0, 2.0)},
+        "CTC best path, blanks to the nearest": by_best_path,
+        **{f"CTC density, mean of {s:g} s": by_density(s) for s in (0.5, 1.0, 2.0)},
+        **{f"CTC likelihood, change costs {p:g}": by_likelihood(p) for p in PENALTIES},
+        "`emotrace trace`": as_shipped,
+    }
+
+
+def main() -> None:
+    """Measure, write, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--part", choices=["test", "validation"], default="test")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    errors: dict[str, TimelineError] = {}
+    edges: dict[str, list[float]] = {}
+    folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
+    for fold in folds:
+        run, recipe, network = read_run(fold)
+        if given.part == "validation" and recipe.refit:
+            raise SystemExit("the validation speakers of this run trained it; give one without refit")
+        model = TorchNetwork(run, recipe, network)
+        rules = methods(front_head(fold, run, recipe))
+        corpus = open_corpus(run.corpus, given.root)
+        for speaker in getattr(run, given.part):
+            own = [u for u in corpus.utterances if u.speaker == speaker]
+            generator = np.random.default_rng((SEED, int.from_bytes(speaker.encode(), "big")))
+            for recording in recordings(own, generator):
+                heard = hear(model, recording)
+                for name, rule in rules.items():
+                    found = rule(heard)
+                    error = timeline_error(recording.truth, found, recording.duration_s)
+                    errors[name] = errors[name] + error if name in errors else error
+                    edges.setdefault(name, []).extend(boundary_errors_s(recording.truth, found))
+    rows = [
+        {
+            "reading": name,
+            "EDER": f"{error.rate:.3f}",
+            "missed": f"{error.missed_s / error.duration_s:.3f}",
+            "confused": f"{error.confused_s / error.duration_s:.3f}",
+            "median boundary error, s": f"{np.median(edges[name]):.2f}",
+            "boundaries within 0.5 s": f"{np.mean(np.array(edges[name]) <= 0.5):.3f}",
+        }
+        for name, error in errors.items()
+    ]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    lines = [
+        "| " + " | ".join(row) + " |"
+        for row in [rows[0].keys(), ["---"] * len(rows[0]), *(r.values() for r in rows)]
+    ]
+    text = "\n".join(lines) + "\n"
+    write_text(given.output.with_suffix(".csv"), file.getvalue())
+    write_text(given.output.with_suffix(".md"), text)
+    print(f"{len(folds)} folds, {given.part} speakers\n{text}")
+
+
+if __name__ == "__main__":
+    main()
