@@ -39,6 +39,7 @@ COLOURS = {
 }
 _SPARE = ("#17becf", "#bcbd22", "#393b79", "#637939", "#843c39", "#5254a3", "#ad494a", "#6b6ecf")
 _COLUMNS = 1600
+_NAMED_SHARE = 0.0075  # what one letter takes of the width
 
 
 def require_matplotlib() -> None:
@@ -90,11 +91,13 @@ def picture(
     name = Path(result.file).name if result.file else "samples"
     panels[0].set_title(f"{name}: {label}", loc="left", fontsize=10, parse_math=False)
     _draw_waveform(panels[0], audio)
+    for span in result.timeline:
+        panels[0].axvspan(span.start, span.end, color=colours[span.emotion], alpha=0.25, linewidth=0)
     _draw_spectrogram(panels[1], audio)
     if log_posteriors is not None and times_s is not None:
         _draw_posteriors(panels[2], np.exp(log_posteriors), times_s, labels, colours)
-    _draw_spans(panels[-1], [("trace", result.timeline), *([("truth", truth)] if truth else [])], colours)
     panels[-1].set_xlim(0, audio.duration_s)
+    _draw_spans(panels[-1], [("trace", result.timeline), *([("truth", truth)] if truth else [])], colours)
     panels[-1].set_xlabel("time in s")
     _add_legend(figure, colours)
     file = io.BytesIO()
@@ -171,11 +174,16 @@ def _draw_posteriors(
 
 
 def _draw_spans(panel: "Axes", rows: Sequence[tuple[str, Timeline]], colours: dict[str, str]) -> None:
+    """Bars, with the emotion's name in each that has room for it."""
+    room_s = _NAMED_SHARE * panel.get_xlim()[1]
     for row, (_, timeline) in enumerate(rows):
         for span in timeline:
             panel.broken_barh(
                 [(span.start, span.duration_s)], (-row - 0.4, 0.8), color=colours[span.emotion], linewidth=0
             )
+            if span.duration_s >= room_s * len(span.emotion):
+                middle = (span.start + span.end) / 2
+                panel.text(middle, -row, span.emotion, ha="center", va="center", fontsize=8, color="white")
     panel.set_ylim(-len(rows) + 0.5, 0.5)
     panel.set_yticks([-row for row in range(len(rows))], [name for name, _ in rows], fontsize=8)
 
