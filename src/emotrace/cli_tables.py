@@ -56,7 +56,7 @@ def table(
     from emotrace.training.table_report import write_table
     from emotrace.training.table_rows import measure_table
 
-    wanted = list(SYSTEMS) if systems == "all" else systems.split(",")
+    wanted = list(SYSTEMS) if systems == "all" else [part.strip() for part in systems.split(",")]
     experiment = prepare(name, root, wanted[0], recipe, device, reading)
     plan = make_plan(
         experiment,
