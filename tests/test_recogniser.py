@@ -12,7 +12,7 @@ import soundfile
 
 import emotrace
 from emotrace.audio import Audio
-from emotrace.errors import AudioError, ModelError
+from emotrace.errors import AudioError, EmotraceError, ModelError
 from emotrace.recogniser import Recogniser, load
 from emotrace.tracing import DENSITY_S
 
@@ -169,6 +169,15 @@ def test_one_recogniser_serves_many_threads(recogniser: Recogniser, speech_like:
     alone = [recogniser(source) for source in sources]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(recogniser, sources)) == alone
+
+
+def test_a_stopped_recogniser_ends_at_its_next_window(tiny_model: Path, speech_like: SpeechLike) -> None:
+    stopped = load(tiny_model, threads=1)
+    stream = stopped.stream(RATE_HZ)
+    stream.feed(speech_like(6.0))
+    stopped.stop()
+    with pytest.raises(EmotraceError, match="stopped before it was done"):
+        stream.feed(speech_like(6.0))
 
 
 def test_audio_shorter_than_the_model_takes_is_an_error(recogniser: Recogniser) -> None:

@@ -20,7 +20,17 @@ T = TypeVar("T")
 
 DONE, SOME_FAILED, WRONG_CALL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
-Inputs = Annotated[list[Path], Parameter(name="AUDIO", negative=())]
+
+def _is_no_option(_: object, paths: Sequence[Path]) -> None:
+    for path in paths:
+        if str(path).startswith("-") and str(path) != "-":
+            raise EmotraceError(f"found no option {path}; see --help, and call a file of that name ./{path}")
+
+
+Inputs = Annotated[
+    list[Path],
+    Parameter(name="AUDIO", negative=(), allow_leading_hyphen=True, validator=_is_no_option),  # for `-` alone
+]
 Model = Annotated[Path | None, Parameter(name="--model")]
 
 

@@ -32,6 +32,7 @@ _ENCODINGS: dict[tuple[int, int], Encoding] = {  # of WAV: format tag and bits a
 _EXTENSIBLE = 0xFFFE
 _LENGTH_UNKNOWN = 0x7FFF0000  # what writes to a pipe claims nothing, or the most that a header can hold
 _CHUNK_BYTES = 1 << 16
+_FORMAT_BYTES = 40  # of the longest description of samples
 _EXPECTED = "expected a WAV stream, or raw samples and their rate (--raw-rate HZ)"
 
 
@@ -71,9 +72,10 @@ def _header(file: BinaryIO, name: str) -> tuple[Raw, int | None]:
         kind, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
         if kind == b"data" and raw is not None:
             return raw, size if 0 < size < _LENGTH_UNKNOWN else None
-        content = _exactly(file, size + size % 2)
-        if kind == b"fmt ":
+        content = _exactly(file, min(size, _FORMAT_BYTES))
+        if kind == b"fmt " and len(content) == min(size, _FORMAT_BYTES):
             raw = _format(content, name)
+        _skip(file, size + size % 2 - len(content))
     raise AudioError(f"{name}: found a WAV header that breaks off, {_EXPECTED}; was the writer stopped?")
 
 
@@ -129,3 +131,8 @@ def _some(file: BinaryIO, most: int) -> bytes:
 def _exactly(file: BinaryIO, count: int) -> bytes:
     """So many bytes, or fewer if the file ends."""
     return file.read(count)
+
+
+def _skip(file: BinaryIO, count: int) -> None:
+    while count > 0 and (some := file.read(min(count, _CHUNK_BYTES))):
+        count -= len(some)
