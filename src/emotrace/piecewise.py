@@ -39,11 +39,10 @@ def recognise_segments(
         try:
             answers.append(_recognise(recogniser, heard, segment, overlaps=index in crowded))
         except EmotraceError as error:
-            reason = str(error).removeprefix("<samples>: ")
             answers.append(
                 SegmentError(
                     f"{recording}: segment {segment.start:.3f} to {segment.end:.3f} s "
-                    f"({source.name}, line {segment.line}): {reason}"
+                    f"({source.name}, line {segment.line}): {error}"
                 )
             )
     return answers
@@ -69,6 +68,12 @@ def _recognise(recogniser: Recogniser, heard: Audio, segment: Segment, overlaps:
     _refuse_what_is_not_there(segment, heard.duration_s)
     rate_hz = heard.sample_rate_hz
     stretch = heard.samples[round(segment.start * rate_hz) : round(segment.end * rate_hz)]
+    found_s, least_s = len(stretch) / rate_hz, recogniser.config.minimum_samples / rate_hz
+    if found_s < least_s:
+        raise SegmentError(
+            f"found {1000 * found_s:.0f} ms, expected at least {1000 * least_s:.0f} ms; "
+            "join it to its neighbour, or leave it out"
+        )
     result = recogniser((stretch, rate_hz))
     warnings = [warning for warning in heard.warnings if not warning.startswith(_OF_THE_STRETCH)]
     warnings += [warning for warning in result.warnings if not warning.startswith(_OF_THE_FILE)]

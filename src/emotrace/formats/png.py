@@ -183,7 +183,8 @@ def _draw_spans(panel: "Axes", rows: Sequence[tuple[str, Timeline]], colours: di
             )
             if span.duration_s >= room_s * len(span.emotion):
                 middle = (span.start + span.end) / 2
-                panel.text(middle, -row, span.emotion, ha="center", va="center", fontsize=8, color="white")
+                name = panel.text(middle, -row, span.emotion, ha="center", va="center", fontsize=8)
+                name.set(color="white", clip_on=True, in_layout=False)
     panel.set_ylim(-len(rows) + 0.5, 0.5)
     panel.set_yticks([-row for row in range(len(rows))], [name for name, _ in rows], fontsize=8)
 

@@ -6,7 +6,7 @@ from emotrace.errors import SegmentError
 from emotrace.segments.segment import Segment, seconds, shortened
 
 _NONE = "<NA>"
-_LEAST_FIELDS = 8  # confidence and lookahead are often left out
+_FIELDS = range(8, 11)  # confidence and lookahead are often left out
 _WORDS_AND_NOISES = ("SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH")
 _OTHERS = frozenset((*_WORDS_AND_NOISES, "FILLER", "EDIT", "IP", "SU", "CB", "A/P", "SPKR-INFO"))
 
@@ -18,7 +18,7 @@ def read(text: str) -> list[Segment]:
     [Segment(start=0.5, end=2.5, text=None, speaker='Ann', file='call-1', line=2)]
 
     Raises:
-        SegmentError: if a line is of no type that RTTM has, or a turn has too few fields or no times
+        SegmentError: if a line is of no type that RTTM has, or a turn has other fields or no times
     """
     segments = []
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
@@ -30,7 +30,7 @@ def read(text: str) -> list[Segment]:
                 f"line {number}: found {shortened(fields[0])}, expected SPEAKER FILE 1 START DURATION "
                 "<NA> <NA> NAME <NA> <NA>"
             )
-        if len(fields) < _LEAST_FIELDS:
+        if len(fields) not in _FIELDS:
             raise SegmentError(
                 f"line {number}: found {len(fields)} fields, expected 10: SPEAKER FILE 1 START DURATION "
                 "<NA> <NA> NAME <NA> <NA>; put no spaces into names"

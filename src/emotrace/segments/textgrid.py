@@ -43,7 +43,8 @@ def read(text: str) -> list[Segment]:
     tokens = _Tokens(text)
     header = [tokens.text("the file type"), tokens.text("the object class")]
     if not header[0].startswith("ooTextFile") or header[1] != "TextGrid":
-        raise SegmentError(f"found {' of '.join(header[::-1])}, expected TextGrid of ooTextFile")
+        found = shortened(" ".join(header))
+        raise SegmentError(f"found {found} in the first lines, expected 'ooTextFile TextGrid'")
     tokens.number("the start")
     tokens.number("the end")
     tiers = tokens.count("the number of tiers")
