@@ -57,7 +57,7 @@ def test_work_never_runs_far_ahead_of_what_is_taken() -> None:
     next(outcomes)
     time.sleep(0.05)
     assert len(started) <= 6
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
     assert len(started) <= 8
 
 
@@ -71,13 +71,8 @@ def test_work_under_way_is_stopped_when_nobody_asks_for_more() -> None:
 
     outcomes = for_each([Path(f"{i}.wav") for i in range(100)], work, jobs=2, stop=stopped.set)
     assert next(outcomes).value == "0"
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
     assert stopped.is_set()
-
-
-def test_one_job_works_in_the_callers_own_thread() -> None:
-    (outcome,) = for_each([Path("a.wav")], lambda path: threading.current_thread())
-    assert outcome.value is threading.current_thread()
 
 
 def test_errors_that_nobody_expects_are_not_swallowed() -> None:

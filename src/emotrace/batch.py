@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +54,11 @@ def for_each(
     work: Callable[[Path], T],
     jobs: int = 1,
     stop: Callable[[], None] = lambda: None,
-) -> Iterator[Outcome[T]]:
+) -> Generator[Outcome[T], None, None]:
     """Do `work` on each file that `inputs` name, `jobs` at a time, and give the outcomes in order.
 
-    At most two files a job are ahead of what was taken, so memory stays bounded. One job works in this very
-    thread. Of more, those under way when an interrupt comes, or nobody asks for more, are awaited after
-    `stop` was called, which is there to make that short.
+    At most two files a job are ahead of what was taken, so memory stays bounded. What is under way when an
+    interrupt comes, or nobody asks for more, is awaited after `stop` was called, which can make that short.
 
     >>> [
     ...     outcome.value
@@ -67,9 +66,6 @@ def for_each(
     ... ]
     ['b', 'a']
     """
-    if jobs == 1:
-        yield from (_attempt(work, file) for file in _files(inputs))
-        return
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         waiting: deque[Future[Outcome[T]]] = deque()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 
 from emotrace.errors import EmotraceError
 from emotrace.formats.text import one_line
+from emotrace.interrupts import UntilInterrupted
 
 if TYPE_CHECKING:
     from emotrace.recogniser import Recogniser
@@ -54,25 +56,24 @@ def answer(
     """
     from emotrace.batch import for_each
 
-    code = DONE
+    code, until = DONE, UntilInterrupted()
 
     def succeeded() -> Iterator[T]:
         nonlocal code
-        try:
-            for outcome in for_each(audio, work, jobs, stop):
+        outcomes = for_each(audio, work, jobs, stop)
+        with until, closing(outcomes):
+            for outcome in until.of(outcomes):
                 for one in (outcome.error,) if outcome.value is None else outcome.value:
                     if isinstance(one, EmotraceError):
                         say(f"emotrace: {one}")
                         code = SOME_FAILED
                     elif one is not None:
                         yield one
-        except KeyboardInterrupt:
-            code = INTERRUPTED
 
     for piece in written(succeeded()):
         sys.stdout.write(piece)
         sys.stdout.flush()
-    return code
+    return INTERRUPTED if until.interrupted else code
 
 
 def with_warnings(results: Iterator[Result]) -> Iterator[Result]:

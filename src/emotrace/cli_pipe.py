@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
 from emotrace.cli_answers import DONE, INTERRUPTED, SOME_FAILED, say
 from emotrace.errors import AudioError, EmotraceError
+from emotrace.interrupts import UntilInterrupted
 from emotrace.raw import Encoding, Raw
 
 if TYPE_CHECKING:
-    from emotrace.audio_checks import Samples
     from emotrace.recogniser import Recogniser
     from emotrace.result import Result
     from emotrace.timeline import SpanEvent
@@ -66,7 +64,7 @@ def answer_pipe(
         if told is not None and events:
             write(told(event) for event in events)
 
-    blocks = _UntilInterrupted()
+    blocks = UntilInterrupted()
     try:
         with blocks:
             raw = None if raw_rate is None else Raw(raw_rate, raw_format)
@@ -84,35 +82,3 @@ def answer_pipe(
         say("emotrace: interrupted")
         code = INTERRUPTED
     return code
-
-
-class _UntilInterrupted:
-    """Blocks up to the first interrupt, which ends them and breaks nothing; a second one is as ever."""
-
-    def __init__(self) -> None:
-        self.interrupted = self._waiting = False
-
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-
-    def __exit__(self, *error: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def of(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
-        while not self.interrupted:
-            try:
-                self._waiting = True
-                block = next(blocks, None)
-            except KeyboardInterrupt:
-                return
-            finally:
-                self._waiting = False
-            if block is None:
-                return
-            yield block
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, self._before)
-        if self._waiting:
-            raise KeyboardInterrupt
