@@ -207,10 +207,7 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
 @pytest.mark.parametrize(
     ("systems", "words"),
     [
-        (
-            "pcn,pcnse-sadrn",
-            "back.heads 3 does not divide back.width 8",
-        ),  # not the first is what does not fit
+        ("pcn,pcn-sablstm", "back.width 9 is odd; pcn-sablstm needs"),  # the first would fit
         ("pcn,lstm", "unknown system lstm; known: pcn, "),
         ("pcn,pcn", "pcn is asked for twice"),
         ("", "unknown system ; known: pcn, "),
@@ -220,10 +217,10 @@ def test_a_wrong_call_is_one_line(
     corpus_root: Path, tiny_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     systems: str, words: str,
 ) -> None:  # fmt: skip
-    (tmp_path / "heads.toml").write_text("[back]\nheads = 3\n")
+    (tmp_path / "odd.toml").write_text("[back]\nwidth = 9\n")
     command = [
         "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", tiny_toml,
-        "--recipe", tmp_path / "heads.toml", "--systems", systems, "--output", tmp_path / "out",
+        "--recipe", tmp_path / "odd.toml", "--systems", systems, "--output", tmp_path / "out",
     ]  # fmt: skip
     with pytest.raises(SystemExit) as end:
         main([str(part) for part in command])
