@@ -194,3 +194,15 @@ def test_a_damaged_recording_is_named_once_however_many_segments_it_has(
     given = table(tmp_path / "t.csv", "0,1", "1,2", header="start,end")
     code, out, err = predict(tmp_path / "a.wav", "--segments", given)
     assert (code, out, len(err)) == (1, "", 1)
+
+
+def test_a_recording_whose_name_begins_with_a_dash_is_called_by_its_path(
+    predict: Predict, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.rename(talk.with_name("-talk.wav"))
+    monkeypatch.chdir(talk.parent)
+    table(Path("-t.csv"), "-talk,0,1,", header="file,start,end,text")
+    assert predict("-talk.wav")[0] == 2
+    for given in ("-t.csv", "./-t.csv"):
+        code, out, _ = predict("./-talk.wav", f"--segments={given}", "--format", "jsonl")
+        assert (code, json.loads(out)["file"]) == (0, "-talk.wav")

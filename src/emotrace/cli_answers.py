@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from emotrace.errors import EmotraceError
 from emotrace.formats.text import one_line
@@ -23,15 +23,18 @@ T = TypeVar("T")
 DONE, SOME_FAILED, WRONG_CALL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
-def _is_no_option(_: object, paths: Sequence[Path]) -> None:
-    for path in paths:
-        if str(path).startswith("-") and str(path) != "-":
-            raise EmotraceError(f"found no option {path}; see --help, and call a file of that name ./{path}")
+def _paths(_: object, tokens: Sequence[Token]) -> list[Path]:
+    for given in (token.value for token in tokens):  # as typed: a Path forgets the ./
+        if given.startswith("-") and given != "-":
+            raise EmotraceError(
+                f"found no option {given}; see --help, and call a file of that name ./{given}"
+            )
+    return [Path(token.value) for token in tokens]
 
 
 Inputs = Annotated[
     list[Path],
-    Parameter(name="AUDIO", negative=(), allow_leading_hyphen=True, validator=_is_no_option),  # for `-` alone
+    Parameter(name="AUDIO", negative=(), allow_leading_hyphen=True, converter=_paths),  # for `-` alone
 ]
 Model = Annotated[Path | None, Parameter(name="--model")]
 
