@@ -45,10 +45,8 @@ def test_labels_spread_thinly_still_show_where_each_emotion_is() -> None:
     p[:, 2] = 1 - p[:, :2].sum(1)
     anger, sadness = trace(np.log(p), ["anger", "sadness"], **TIMES, duration_s=4.15)
     assert (anger.emotion, sadness.emotion) == ("anger", "sadness")
-    # A moving average reaches half its length, 0.25 s, past where the labels end.
-    assert abs(anger.end - (0.0875 + 79.5 * 0.02)) < 0.26
-    assert abs(sadness.start - (0.0875 + 119.5 * 0.02)) < 0.26
-    assert sadness.start > anger.end
+    # Between the two any moment is as likely as any other for the change.
+    assert 0.0875 + 79.5 * 0.02 <= anger.end == sadness.start <= 0.0875 + 119.5 * 0.02
 
 
 def test_spikes_of_one_emotion_close_to_each_other_are_one_span() -> None:
@@ -67,8 +65,8 @@ def test_the_first_and_last_frames_reach_to_the_ends() -> None:
 def test_spans_are_the_same_however_the_frames_come(seed: int) -> None:
     random = np.random.default_rng(seed)
     p = of_labels([(int(random.integers(3)), int(random.integers(1, 200))) for _ in range(12)], height=0.99)
-    at_once = told(p, [1 + 12], duration_s=len(p) / 50)  # enough to decide one frame before the end
-    cuts = np.sort(random.integers(20, len(p), random.integers(1, 40))).tolist()
+    at_once = told(p, [], duration_s=len(p) / 50)
+    cuts = np.sort(random.integers(0, len(p), random.integers(1, 40))).tolist()
     in_pieces = told(p, cuts, duration_s=len(p) / 50)
     for one, other in zip(closed(at_once), closed(in_pieces), strict=True):
         assert (one.start, one.end, one.emotion) == (other.start, other.end, other.emotion)
@@ -100,7 +98,7 @@ def test_what_comes_later_never_changes_what_was_said() -> None:
     assert [event.kind for event in more[:9]] == [event.kind for event in said[:9]]
 
 
-def test_no_emotion_shows_where_labels_are_far_fewer_than_one_in_five_seconds() -> None:
+def test_no_emotion_shows_where_there_are_practically_no_labels() -> None:
     p = of_labels([(0, 500), (2, 500), (1, 500)], height=1 - 1e-5)
     anger, sadness = closed(told(p, [125, 250], duration_s=30.1))
     assert anger.end == pytest.approx(10.1, abs=0.3)

@@ -65,9 +65,9 @@ class Recogniser:
                     ...
             stream.end(), stream.result()           # the rest, and the whole
 
-        A moment is told of at most `stream.latency_s` of audio after it, about 5.5 s: a window of 5 s, half
-        of the 0.5 s over which labels are averaged, and 0.2 s for blocks and resampling. What the network
-        takes comes on top. Errors call the recording by its `name`.
+        A moment is told of at most `stream.latency_s` of audio after it, about 6.2 s: a window of 5 s, 1 s
+        until a frame is decided, and 0.2 s for blocks and resampling. What the network takes comes on top.
+        Errors call the recording by its `name`.
         """
         return Stream(self._network, sample_rate_hz, name)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotrace.audio_checks import Samples
+from emotrace.course import DELAY_S
 from emotrace.decoding import Floats
 from emotrace.errors import AudioError
 from emotrace.evidence import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, Evidence, gatherer
@@ -15,7 +16,7 @@ from emotrace.model_folder import ModelConfig
 from emotrace.network import Network
 from emotrace.result import Result
 from emotrace.timeline import Span, SpanEvent, Timeline
-from emotrace.tracing import DENSITY_S, Tracer
+from emotrace.tracing import Tracer
 
 _MOST_CHANNELS_OF_SHORT_CHUNKS = 32  # a chunk may be one sample of each channel; (1, 1000) is a mistake
 
@@ -169,7 +170,7 @@ def latency_s(config: ModelConfig) -> float:
     window_s = config.window_samples / config.sampling_rate
     if config.output == "log_scores":
         window_s = CLIP_S + CLIPS_AT_ONCE * CLIP_HOP_S
-    return window_s + DENSITY_S / 2 + LATENCY_S
+    return window_s + DELAY_S + LATENCY_S
 
 
 def result_of(

@@ -1,9 +1,9 @@
 """Frame posteriors to the timeline, as they come. NumPy only.
 
 A network trained by CTC may spread a label thinly, so that blank leads at every frame though the sum over
-frames is one label or more. What it says then is the density of labels over time: the posteriors of each
-emotion, averaged over `DENSITY_S`. A frame belongs to the emotion that is densest there, and to none where
-all emotions together are less than `least_density`.
+frames is one label or more. So a frame's emotion is not the one that leads there but that of the likeliest
+course (`course`). It has none where there are practically no labels, as in digital silence: where the density
+of all emotions, the posteriors averaged over `DENSITY_S`, is less than `LEAST_LABELS_PER_S`.
 
 Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame reaches
 back to 0 and the last one on to the end. A span's score is the mean over its frames of
@@ -16,27 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from emotrace.course import DELAY_S, Course, Indices
 from emotrace.decoding import Floats, Run, best_path, class_scores
 from emotrace.timeline import Span, SpanEvent, Timeline
 
 DENSITY_S = 0.5  # over which the density of labels is averaged
-SPARSE = 0.1  # of the usual density: where less, no emotion shows
-USUAL_LABELS_PER_S = 0.2  # one in a window of 5 s, the least that CTC trains for
+LEAST_LABELS_PER_S = 0.02  # a tenth of one in a window of 5 s, the least that CTC trains for
 _LEAST = 1e-300
-
-
-def least_density(density: Floats, step_s: float, alone: bool) -> float:
-    """How much of all emotions a frame must hold to belong to one: `SPARSE` of what is usual.
-
-    In a recording of one window (`alone`) the greatest density is usual. In longer ones it cannot be, as what
-    is said now would hang on what comes in an hour; there `USUAL_LABELS_PER_S` is.
-
-    >>> density = np.array([[0.4, 0.2], [0.01, 0.01]])
-    >>> [round(least_density(density, 0.02, alone), 6) for alone in (True, False)]
-    [0.06, 0.0004]
-    """
-    usual = density.sum(axis=1).max(initial=0.0) if alone else USUAL_LABELS_PER_S * step_s
-    return SPARSE * float(usual)
 
 
 @dataclass(slots=True)
@@ -50,7 +36,7 @@ class _Part:
 
 
 class Tracer:
-    """Takes posteriors as they become final and tells of spans; a frame waits for half of `DENSITY_S`.
+    """Takes posteriors as they become final and tells of spans; a frame waits for `DELAY_S`.
 
     Args:
         emotions: the K names
@@ -60,13 +46,15 @@ class Tracer:
     >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
     >>> events = tracer.hear(np.array([[0.9, 0.1]] * 4)) + tracer.end(1.0)
     >>> [(event.kind, event.span.start, event.span.end) for event in events]
-    [('opened', 0.0, 0.725), ('extended', 0.0, 1.0), ('closed', 0.0, 1.0)]
+    [('opened', 0.0, 1.0), ('closed', 0.0, 1.0)]
     """
 
     def __init__(self, emotions: Sequence[str], *, first_s: float, step_s: float) -> None:
         self._emotions = emotions
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
+        self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
+        self._course = Course(len(emotions), self._delay)
         self._recent = np.zeros((0, len(emotions)))  # frames to decide on, and those before that they need
         self._before = 0  # how many of these are decided
         self._decided = 0
@@ -76,24 +64,28 @@ class Tracer:
     def hear(self, posteriors: Floats) -> list[SpanEvent]:
         """Take in posteriors, shape (frame, K + 1), blank last."""
         self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
-        return self._decide(len(self._recent) - self._before - self._frames // 2, alone=False)
+        return self._decide(self._course.hear(posteriors))
 
     def end(self, duration_s: float, posteriors: Floats | None = None) -> list[SpanEvent]:
         """Take in the last posteriors; `duration_s` is the length of the recording."""
+        course = []
         if posteriors is not None:
             self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
+            course.append(self._course.hear(posteriors))
+        course.append(self._course.end())
         self._duration_s = duration_s
-        return self._decide(len(self._recent) - self._before, alone=not self._decided) + self._close()
+        return self._decide(np.concatenate(course)) + self._close()
 
-    def _decide(self, count: int, alone: bool) -> list[SpanEvent]:
-        """Decide on the next `count` frames."""
-        if count <= 0:
+    def _decide(self, course: Indices) -> list[SpanEvent]:
+        """Decide on the next frames, whose emotions are known."""
+        count = len(course)
+        if not count:
             return []
         density = averaged_around(self._recent, self._frames)[self._before : self._before + count]
         sure = class_scores(np.log(np.maximum(density, _LEAST)))
         first, self._decided = self._decided, self._decided + count
         events = []
-        for run in densest(density, least_density(density, self._step_s, alone)):
+        for run in emotion_runs(course, density, LEAST_LABELS_PER_S * self._step_s):
             part = self._open
             goes_on = part is not None and (part.label, part.stop) == (run.label, first + run.start)
             if part is None or not goes_on:
@@ -175,13 +167,12 @@ def averaged_around(values: npt.ArrayLike, frames: int) -> Floats:
     return average
 
 
-def densest(density: npt.ArrayLike, least: float) -> tuple[Run, ...]:
-    """Runs of the densest emotion; frames with less than `least` of all emotions belong to none.
+def emotion_runs(course: Indices, density: Floats, least: float) -> tuple[Run, ...]:
+    """Runs of one emotion; frames with less than `least` of all emotions belong to none.
 
-    >>> densest([[0.4, 0.2], [0.5, 0.1], [0.01, 0.01], [0.1, 0.3]], least=0.06)
+    >>> density = np.array([[0.4, 0.2], [0.1, 0.5], [0.01, 0.01], [0.1, 0.3]])
+    >>> emotion_runs(np.array([0, 0, 0, 1]), density, least=0.06)
     (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
     """
-    x = np.asarray(density, dtype=np.float64)
-    sparse = x.sum(axis=1, keepdims=True) < least
-    # A blank column that wins just where emotions are sparse makes this a best path.
-    return best_path(np.concatenate([x, np.where(sparse, np.inf, -1.0)], axis=1))
+    shown = np.where(density.sum(axis=1) < least, density.shape[1], course)
+    return best_path(shown[:, None] == np.arange(density.shape[1] + 1))
