@@ -72,11 +72,7 @@ def changes_s(timeline: Timeline) -> list[float]:
     [1.5]
     """
     spans = timeline.spans
-    return [
-        (one.end + other.start) / 2
-        for one, other in pairwise(spans)
-        if one.emotion != other.emotion
-    ]
+    return [(one.end + other.start) / 2 for one, other in pairwise(spans) if one.emotion != other.emotion]
 
 
 def boundary_errors_s(truth: Timeline, found: Timeline) -> list[float]:
