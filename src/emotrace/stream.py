@@ -95,7 +95,7 @@ class Stream:
 
     Attributes:
         latency_s: the longest that a moment waits, in seconds of audio: for the next window that holds it to
-            be full, and for the half second over which labels are averaged
+            be full, and for the second after which its emotion is decided
     """
 
     def __init__(self, network: Network, sample_rate_hz: float, name: str = "<stream>") -> None:
