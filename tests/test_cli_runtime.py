@@ -190,7 +190,6 @@ WRONG_CALLS = {
     "a probability above one": (["predict", "a.wav", "--abstain-below", "1.5"], "--abstain-below"),
     "no jobs": (["predict", "a.wav", "--jobs", "0"], "--jobs"),
     "no best scores": (["predict", "a.wav", "--top-k", "0"], "--top-k"),
-    "no model": (["predict", "a.wav"], "no model"),
     "a model that is not there": (["predict", "a.wav", "--model", "nowhere"], "nowhere"),
     "a model that is a file": (["info", "--model", __file__], "model folder"),
     "a picture without a place": (["trace", "a.wav", "--format", "png"], "--output"),

@@ -43,6 +43,17 @@ def test_the_label_is_the_likeliest_and_its_scores_sum_to_one(
             assert tuple(result.scores) == model.labels
 
 
+def test_scores_go_to_whom_transformers_pipelines_feed(
+    recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
+    result = recogniser((speech_like(2.0, 0.05), RATE_HZ))
+    listed = result.to_hf()
+    assert [entry["label"] for entry in listed] == ["sadness", "anger"]
+    assert {entry["label"]: entry["score"] for entry in listed} == result.scores
+    assert result.abstaining_below(1.0).to_hf() == listed
+    assert recogniser((np.zeros(RATE_HZ), RATE_HZ)).to_hf() == []
+
+
 def test_the_result_has_exactly_the_shape_that_programs_rely_on(
     recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
 ) -> None:

@@ -56,7 +56,7 @@ def info(*, model: Model = None) -> int:
     Parameters
     ----------
     model
-        Folder of the model.
+        Folder of the model; by default the one that ships.
     """
     facts = _facts(load(model, jobs=1).config)
     width = max(len(name) for name, _ in facts)

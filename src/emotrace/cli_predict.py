@@ -41,7 +41,7 @@ def predict(
     audio
         Audio files, and folders, which are searched for them; - is standard input.
     model
-        Folder of the model.
+        Folder of the model; by default the one that ships.
     kind
         How to write the results.
     top_k

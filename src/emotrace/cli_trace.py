@@ -43,7 +43,7 @@ def trace(
         Audio files, and folders, which are searched for them; - is standard input, whose spans are written
         as they close.
     model
-        Folder of the model.
+        Folder of the model; by default the one that ships.
     kind
         How to write the timelines; png needs --output, and so do textgrid, eaf, vtt and audacity for more
         than one recording.

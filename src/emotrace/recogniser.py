@@ -3,11 +3,11 @@
 import os
 
 from emotrace.audio import Audio, Source, open_sound, read_audio
-from emotrace.errors import ModelError
 from emotrace.evidence import Evidence
 from emotrace.model_folder import ModelConfig, load_model_folder
 from emotrace.network import Network
 from emotrace.result import Result
+from emotrace.shipped import shipped_model
 from emotrace.stream import Listener, Stream, result_of
 from emotrace.timeline import Timeline
 
@@ -108,14 +108,9 @@ class Recogniser:
 
 
 def load(folder: str | os.PathLike[str] | None = None, threads: int | None = None) -> Recogniser:
-    """A recogniser from a model folder.
+    """A recogniser from a model folder, by default that of the model that ships.
 
     Raises:
-        ModelError: if the folder is incomplete, damaged or altered, or none is given
+        ModelError: if the folder is incomplete, damaged or altered, or none is given and none ships
     """
-    if folder is None:
-        raise ModelError(
-            "found no model: none ships with emotrace yet; name a model folder (--model DIR), or train "
-            "one with `emotrace train`"
-        )
-    return Recogniser(folder, threads)
+    return Recogniser(shipped_model() if folder is None else folder, threads)

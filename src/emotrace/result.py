@@ -68,6 +68,15 @@ class Result:
         ranked = sorted((self.scores or {}).items(), key=lambda item: -item[1])
         return dict(ranked[:count])
 
+    def to_hf(self) -> list[dict[str, str | float]]:
+        """The scores as transformers' `audio-classification` pipeline gives them; none for silence.
+
+        >>> scores = {"sadness": 0.4, "anger": 0.6}
+        >>> Result("anger", 0.6, scores, Timeline(), 2.0, None, (), "tiny").to_hf()
+        [{'label': 'anger', 'score': 0.6}, {'label': 'sadness', 'score': 0.4}]
+        """
+        return [{"label": label, "score": score} for label, score in self.best().items()]
+
     def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
         """The result as plain values, version 1 of the schema; `top_k` keeps only the best scores."""
         scores = self.scores if top_k is None or self.scores is None else self.best(top_k)
