@@ -12,6 +12,7 @@ import pytest
 
 from emotrace.errors import CorpusError, RunError
 from emotrace.training import crossval as protocol
+from emotrace.training.calibration import calibration_error
 from emotrace.training.crossval import Experiment, crossval
 from emotrace.training.predictions import read_predictions
 from emotrace.training.progress import Epoch
@@ -63,7 +64,9 @@ def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
             assert (fold / stage / "done").read_text().split() == [str(told["epochs"]), str(told["best"])]
         own = [p for p in predictions if p.fold == row["fold"]]
         assert row["wa"] == sum(p.correct for p in own) / len(own)
-    assert (two_folds / "confusion.png").read_bytes().startswith(PNG)
+    for picture in ("confusion.png", "curves.png", "reliability.png", "risk-coverage.png"):
+        assert (two_folds / picture).read_bytes().startswith(PNG)
+    assert metrics["calibration_error"] == calibration_error(predictions)
     settings = json.loads((two_folds / "recipe.json").read_text())
     assert settings["recipe"] == experiment.recipe.model_dump(mode="json")
 

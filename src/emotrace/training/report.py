@@ -9,6 +9,7 @@ from typing import Any
 
 from emotrace.corpora import Fold
 from emotrace.files import write_bytes, write_text
+from emotrace.training.calibration import calibration_error, reliability_png, risk_coverage_png
 from emotrace.training.confusion import confusion_png, confusion_text
 from emotrace.training.curves import Curve, curves_csv, curves_png, read_curve
 from emotrace.training.evaluation import Scores, score_predictions, spread
@@ -50,17 +51,20 @@ def write_report(
     rows: Sequence[dict[str, Any]],
     curves: Sequence[Curve],
 ) -> None:
-    """Predictions, metrics, confusion matrix and learning curves of a whole cross-validation, and a page."""
+    """Predictions, metrics and pictures of a whole cross-validation, and a page."""
     write_predictions(output / PREDICTIONS_FILE, predictions)
     seeds = sorted({p.seed for p in predictions})
     metrics = {
         "pooled": scores.as_dict(),
+        "calibration_error": calibration_error(predictions),
         "over_folds": vars(spread(predictions, "fold")),
         "over_seeds": vars(spread(predictions, "seed")) if len(seeds) > 1 else None,
         "folds": list(rows),
     }
     write_text(output / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))
+    write_bytes(output / "reliability.png", reliability_png(predictions))
+    write_bytes(output / "risk-coverage.png", risk_coverage_png(predictions))
     write_text(output / "curves.csv", curves_csv(curves))
     write_bytes(output / "curves.png", curves_png(curves))
     write_text(output / "report.md", page(title, scores, metrics, seeds))
@@ -80,6 +84,7 @@ def page(title: str, scores: Scores, metrics: dict[str, Any], seeds: Sequence[in
         ["WA (accuracy)", f"{scores.wa:.3f}", str(scores.wa_interval), *(spread_of(o, "wa") for o in over)],
         ["UA (UAR)", f"{scores.ua:.3f}", str(scores.ua_interval), *(spread_of(o, "ua") for o in over)],
         ["macro-F1", f"{scores.macro_f1:.3f}", "", *("" for _ in over)],
+        ["calibration error (ECE)", f"{metrics['calibration_error']:.3f}", "", *("" for _ in over)],
     ]
     folds = [
         [
