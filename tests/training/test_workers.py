@@ -21,6 +21,7 @@ def work(job, tell):
     if job == "full":
         raise OSError(28, "No space left on device", "run/last")
     if job == "killed":
+        time.sleep(1)  # by now the other has a job
         os.kill(os.getpid(), signal.SIGKILL)
     if job == "endless":
         time.sleep(300)
@@ -101,6 +102,13 @@ def test_an_error_arrives_as_what_it_was_and_ends_the_others(script: Path, job: 
     assert told.startswith(error)
     assert len(told.splitlines()) == 1
     assert ended([int(line.split()[1]) for line in lines if " line " not in line], within_s=5)
+
+
+def test_the_death_of_the_process_that_was_started_last_is_noticed_too(script: Path) -> None:
+    started = time.monotonic()
+    code, _, told = finished(script, "endless", "killed")
+    assert time.monotonic() - started < 60
+    assert (code, told[:42]) == (3, "RunError('a worker process was killed, for")
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
