@@ -4,6 +4,7 @@ import os
 
 from emotrace.audio import Audio, Source, open_sound, read_audio
 from emotrace.evidence import Evidence
+from emotrace.hub import folder_of
 from emotrace.model_folder import ModelConfig, load_model_folder
 from emotrace.network import Network
 from emotrace.result import Result
@@ -110,7 +111,11 @@ class Recogniser:
 def load(folder: str | os.PathLike[str] | None = None, threads: int | None = None) -> Recogniser:
     """A recogniser from a model folder, by default that of the model that ships.
 
+    `owner/name@revision`, where no such folder is, is fetched from the Hugging Face hub.
+
     Raises:
-        ModelError: if the folder is incomplete, damaged or altered, or none is given and none ships
+        MissingExtraError: if the model is on the hub and the extra `hub` is not installed
+        ModelError: if the folder is incomplete, damaged or altered, none is given and none ships, or the hub
+            does not give it
     """
-    return Recogniser(shipped_model() if folder is None else folder, threads)
+    return Recogniser(shipped_model() if folder is None else folder_of(folder), threads)
