@@ -6,13 +6,17 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test lint bench format clean
+RUN ?= runs/emodb
+CROSSVAL ?= results/emodb-loso10
+
+.PHONY: help demo test lint bench model format clean
 
 help:
 	@echo 'make demo    the main job on the built-in synthetic corpus'
 	@echo 'make test    lint, doctests and tests'
 	@echo 'make lint    ruff, mypy and import-linter alone'
 	@echo 'make bench   speed beside peers; rewrites bench/results.md'
+	@echo 'make model   put $(RUN) into the package, with the figures of $(CROSSVAL)'
 	@echo 'make format  put imports and layout right'
 	@echo 'make clean   remove .venv and what the tools cached'
 
@@ -31,6 +35,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py
+
+# RUN: emotrace train --corpus emodb --root EMODB --output runs/emodb, the recipe being that of CROSSVAL
+model: $(READY)
+	$(BIN)/python bench/ship.py $(RUN) $(CROSSVAL)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -13,6 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from emotrace.card import Provenance, card
 from emotrace.errors import RunError
 from emotrace.files import files_in, write_bytes, write_text
 from emotrace.model.systems import Network, find_system
@@ -27,30 +26,16 @@ from emotrace.model_folder import (
     write_config,
 )
 from emotrace.recipe import Recipe
-from emotrace.training.evaluation import Interval, score_predictions
+from emotrace.training.calibration import calibration_error
+from emotrace.training.confusion import confusion_text
+from emotrace.training.evaluation import Interval, Scores, score_predictions
 from emotrace.training.predictions import read_predictions
-from emotrace.training.runs import PREDICTIONS_FILE, read_run
+from emotrace.training.runs import PREDICTIONS_FILE, Run, read_run, same_experiment
 from emotrace.windows import FRAME_HOP_SAMPLES, samples_in
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a model comes from, for its config and card."""
-
-    name: str
-    system: str
-    recipe: Recipe
-    emotions: Sequence[str]
-    corpus: str
-    protocol: str
-    version: str
-    temperature: float = 1.0
-    figures: Mapping[str, Figure] | None = None
-    limits: str = ""
 
 
 class Exported(nn.Module):
@@ -66,8 +51,10 @@ class Exported(nn.Module):
         return (output, steps) if self.ctc else (output,)
 
 
-def export_model(network: Network, provenance: Provenance, folder: Path) -> ModelConfig:
-    """Write a model folder that runs without torch.
+def export_model(
+    network: Network, provenance: Provenance, folder: Path, *, weights: bool = True
+) -> ModelConfig:
+    """Write a model folder that runs without torch; `weights` for torch lie in it too unless declined.
 
     Returns:
         the config as written
@@ -76,8 +63,11 @@ def export_model(network: Network, provenance: Provenance, folder: Path) -> Mode
     folder.mkdir(parents=True, exist_ok=True)
     config = config_of(network, provenance)
     write_bytes(folder / MODEL_FILE, onnx_bytes(network, config))
-    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_bytes(folder / WEIGHTS_FILE, save(tensors))
+    if weights:
+        tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+        write_bytes(folder / WEIGHTS_FILE, save(tensors))
+    else:
+        (folder / WEIGHTS_FILE).unlink(missing_ok=True)
     write_text(folder / CARD_FILE, card(provenance, config))
     return write_config(folder, config)
 
@@ -132,43 +122,6 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def card(provenance: Provenance, config: ModelConfig) -> str:
-    """The model card: what the model is, what it was trained on, how well it does, what it is not for."""
-    figures = "".join(
-        f"| {name} | {figure.value:.3f} | "
-        + ("" if figure.interval is None else "{:.3f} to {:.3f}".format(*figure.interval))
-        + " |\n"
-        for name, figure in config.figures.items()
-    )
-    where = ", and where in time they show" if config.frame_step_s else ""
-    return (
-        f"""---
-pipeline_tag: audio-classification
-library_name: emotrace
-tags: [speech-emotion-recognition, onnx]
----
-
-# {config.name}
-
-Recognises {", ".join(config.labels)} in speech{where}.
-
-- system: `{config.system}`
-- trained on: {config.corpus}
-- protocol: {config.protocol}
-- input: mono speech at {config.sampling_rate} Hz, at least {config.minimum_samples / config.sampling_rate} s
-
-| figure | value | 95 % interval |
-|---|---|---|
-{figures or "| none measured | | |" + chr(10)}
-Run it with `emotrace predict --model FOLDER AUDIO`, or `model.onnx` with any ONNX runtime; `config.json`
-has the labels in order, the rate and the time of each output frame.
-
-{provenance.limits}
-""".rstrip()
-        + "\n"
-    )
-
-
 def export_run(run_folder: Path, output: Path) -> ModelConfig:
     """The model folder of a finished run.
 
@@ -176,8 +129,7 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
         RunError: the folder is not a finished run, or `output` holds something else.
     """
     run, recipe, network = read_run(run_folder)
-    if any(file.name not in MODEL_FILES for file in files_in(output)):
-        raise RunError(f"{output} holds other files than a model's; choose an empty --output")
+    _refuse_other_files(output)
     scores = score_predictions(read_predictions(run_folder / PREDICTIONS_FILE))
     on = "test" if run.test else "validation"
     provenance = Provenance(
@@ -189,12 +141,83 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
         protocol=f"{run.protocol}, one split: {on} speakers {', '.join(run.test or run.validation)}",
         version=run.version,
         temperature=run.temperature,
-        figures={
-            f"{on} WA": Figure(value=scores.wa, interval=_ends(scores.wa_interval)),
-            f"{on} UA": Figure(value=scores.ua, interval=_ends(scores.ua_interval)),
-        },
+        speakers=_speakers(run, recipe),
+        figures=_figures(on, scores),
+        measured=""
+        if run.test
+        else "The validation speakers also chose the epoch, so their figures flatter.",
+        confusion=confusion_text(scores.labels, scores.confusion),
     )
     return export_model(network, provenance, output)
+
+
+def export_crossvalidated(
+    run_folder: Path, crossval_folder: Path, output: Path, *, name: str, licence: str
+) -> ModelConfig:
+    """The model folder of a run that held nobody out, with the figures of its recipe's cross-validation.
+
+    Weights for torch are left out. `licence` is the model's, by the hub's name for it.
+
+    Raises:
+        RunError: the run is a fold, the two differ in corpus, system or recipe, the cross-validation lacks
+            utterances, or `output` holds something else.
+    """
+    run, recipe, network = read_run(run_folder)
+    _refuse_other_files(output)
+    if run.test:
+        raise RunError(
+            f"{run_folder} is a fold that held {', '.join(run.test)} out; give a run of `emotrace train`"
+        )
+    utterances = same_experiment(run_folder, crossval_folder)["utterances"]
+    predictions = read_predictions(crossval_folder / PREDICTIONS_FILE)
+    tested = len({p.file for p in predictions})
+    if tested != utterances:
+        raise RunError(
+            f"{crossval_folder} tests {tested} of {utterances} utterances; run all folds of its protocol"
+        )
+    scores = score_predictions(predictions)
+    networks = len({(p.fold, p.seed) for p in predictions})
+    provenance = Provenance(
+        name=name,
+        system=run.system,
+        recipe=recipe,
+        emotions=run.emotions,
+        corpus=run.corpus,
+        protocol=f"{run.protocol}, of {networks} other networks of the same recipe",
+        version=run.version,
+        temperature=run.temperature,
+        speakers=_speakers(run, recipe),
+        license=licence,
+        figures={
+            **_figures("cross-validated", scores),
+            "cross-validated ECE": Figure(value=calibration_error(predictions)),
+        },
+        measured="These figures are not of this network, from which nobody was held out, but of "
+        f"{networks} others of the same\nrecipe, each tested on speakers that it never heard: {scores.n} "
+        f"predictions for {scores.speakers} speakers. On another corpus\nexpect less. ECE is the expected "
+        "calibration error, in 15 bins.",
+        confusion=confusion_text(scores.labels, scores.confusion),
+    )
+    return export_model(network, provenance, output, weights=False)
+
+
+def _figures(of: str, scores: Scores) -> dict[str, Figure]:
+    return {
+        f"{of} WA": Figure(value=scores.wa, interval=_ends(scores.wa_interval)),
+        f"{of} UA": Figure(value=scores.ua, interval=_ends(scores.ua_interval)),
+    }
+
+
+def _speakers(run: Run, recipe: Recipe) -> str:
+    after = ", then trained too" if recipe.refit else ""
+    return (
+        f"{len(run.train)}, and {len(run.validation)} ({', '.join(run.validation)}) chose the epochs{after}"
+    )
+
+
+def _refuse_other_files(output: Path) -> None:
+    if any(file.name not in MODEL_FILES for file in files_in(output)):
+        raise RunError(f"{output} holds other files than a model's; choose an empty --output")
 
 
 def _ends(interval: Interval | None) -> tuple[float, float] | None:

@@ -158,7 +158,14 @@ def test_the_card_has_front_matter_and_what_was_measured(exported: Callable[...,
     assert "anger, happiness, sadness in speech, and where in time they show" in body
     assert "| test UA | 0.750 | 0.500 to 1.000 |" in body
     assert "a protocol" in body
-    assert text.endswith("Of no use.\n")
+    assert "Of no use." in body.split("## Limits")[1]
+    for said in (
+        "Article 5(1)(f)",
+        "workplace and in education institutions",
+        "medical or safety",
+        "Annex III",
+    ):
+        assert said in body
 
 
 def test_a_model_folder_runs_and_an_altered_one_does_not(

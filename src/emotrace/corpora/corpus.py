@@ -39,7 +39,8 @@ class Corpus:
     words what lies under its root, and `recognise` whether it does. `read` gives its utterances, ordered by
     name; a corpus that needs no root disregards it. `options` are the keywords beside the root that `read`
     leaves to the user. `folds` shares its speakers out, and `protocol` says how, in full and for these
-    utterances: corpus, number of emotions, kind and number of folds.
+    utterances: corpus, number of emotions, kind and number of folds. `language` is its code in ISO 639-1, and
+    `speech` what kind of speech it is; both are empty where it differs from user to user.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Corpus:
     options: tuple[str, ...] = ()
     published: Published | None = None
     needs_root: bool = True
+    language: str = ""
+    speech: str = ""
 
 
 @dataclass(frozen=True)

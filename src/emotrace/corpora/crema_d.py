@@ -98,6 +98,8 @@ CREMA_D = Corpus(
     citation="H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma: CREMA-D: Crowd-sourced "
     "emotional multimodal actors dataset. IEEE Transactions on Affective Computing 5(4), 377-390, 2014.",
     license="Open Database License",
+    language="en",
+    speech="acted: 91 actors, twelve English sentences",
     emotions=EMOTIONS,
     layout=f"{FOLDER}/ folder with names such as {EXAMPLE}",
     recognise=_recognise,

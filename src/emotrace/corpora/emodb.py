@@ -101,6 +101,8 @@ EMODB = Corpus(
     citation="F. Burkhardt, A. Paeschke, M. Rolfes, W. Sendlmeier, B. Weiss: A database of German emotional "
     "speech. Interspeech 2005, 1517-1520.",
     license="free for research",
+    language="de",
+    speech="acted: ten actors in a studio, ten German sentences without emotional content",
     emotions=EMOTIONS,
     layout=f"wav/ folder with names such as {EXAMPLE}",
     recognise=_recognise,

@@ -120,6 +120,8 @@ FAU_AIBO = Corpus(
     "speech. Logos, Berlin, 2009. B. Schuller, S. Steidl, A. Batliner: The Interspeech 2009 Emotion "
     "Challenge. Interspeech 2009, 312-315.",
     license="by agreement with Friedrich-Alexander-Universität Erlangen-Nürnberg, for research",
+    language="de",
+    speech="spontaneous: 51 children of 10 to 13 years who speak to a toy robot",
     emotions=EMOTIONS,
     layout=f"{LABELS} with lines such as {EXAMPLE_LINE}, and wav/Ohm_01_007_00.wav",
     recognise=_recognise,

@@ -231,6 +231,8 @@ def _variant(name: str, title: str, parts: Sequence[str], emotions: Mapping[str,
         "S. S. Narayanan: IEMOCAP: interactive emotional dyadic motion capture database. Language Resources "
         "and Evaluation 42, 335-359, 2008.",
         license="by agreement with the University of Southern California, for research",
+        language="en",
+        speech="acted: ten actors in pairs, scripted and improvised scenes",
         emotions=emotions,
         layout=f"folders Session1 … Session5 with {LABELS}/{EXAMPLE} and "
         "sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav, as in IEMOCAP_full_release",

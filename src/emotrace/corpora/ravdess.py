@@ -111,6 +111,8 @@ RAVDESS = Corpus(
     citation="S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech and Song "
     "(RAVDESS). PLoS ONE 13(5), e0196391, 2018.",
     license="CC BY-NC-SA 4.0",
+    language="en",
+    speech="acted: 24 North American actors, two English sentences",
     emotions=EMOTIONS,
     layout=f"folders Actor_01 … Actor_24 with names such as {EXAMPLE}",
     recognise=_recognise,

@@ -276,6 +276,7 @@ SYNTHETIC = Corpus(
     title="speech-like sound made in code",
     citation="none; made by emotrace",
     license="MIT",
+    speech="made in code: no human voice",
     emotions={emotion: emotion for emotion in MANNERS},
     layout="nothing: it is made in code",
     recognise=_recognise,

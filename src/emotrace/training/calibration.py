@@ -62,7 +62,7 @@ def reliability(predictions: Sequence[Prediction], bins: int = BINS) -> tuple[Bi
 
 
 def calibration_error(predictions: Sequence[Prediction], bins: int = BINS) -> float:
-    """Expected calibration error (Naeini et al. 2015; Guo et al. 2017): Σ n_b / n · |accuracy_b - confidence_b|.
+    """Expected calibration error (Guo et al. 2017): Σ n_b / n · |accuracy_b - confidence_b|.
 
     Of the label predicted alone, in 15 bins of equal width unless told otherwise. 0 where of the predictions
     made with confidence c a part c is right.
@@ -82,7 +82,7 @@ def calibration_error(predictions: Sequence[Prediction], bins: int = BINS) -> fl
 def risk_coverage(predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:
     """The part of wrong labels (risk) among the surest predictions, by how large a part is given (coverage).
 
-    One point per confidence that occurs, the highest first: as `--abstain-below` at that confidence would give.
+    One point per confidence that occurs, the highest first: what `--abstain-below` it would give.
 
     Shape: two of (confidence,), each from 0 (without it) to 1.
 

@@ -102,6 +102,37 @@ def read_run(folder: Path) -> tuple[Run, Recipe, Network]:
     return run, recipe, network.eval()
 
 
+def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
+    """What a run and a cross-validation have in common: corpus, protocol, emotions, system, recipe …
+
+    A setting that was unknown when one of them was made counts as its default.
+
+    Raises:
+        RunError: they differ in any of them, or one is no such folder.
+    """
+    identities = []
+    for folder in (run, crossval):
+        try:
+            found = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+            found["recipe"] = Recipe.model_validate(found["recipe"]).model_dump(mode="json")
+        except FileNotFoundError:
+            raise RunError(
+                f"{folder} has no {RECIPE_FILE}; give what `emotrace train` and `emotrace crossval` left"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(f"{folder / RECIPE_FILE} is damaged ({reason}); run it again") from None
+        found.pop("seed", None)
+        identities.append(found)
+    if identities[0] != identities[1]:
+        differing = ", ".join(_differences(*identities))
+        raise RunError(
+            f"{run} and {crossval} differ in {differing}; expected a run and a cross-validation of the same "
+            "corpus, system and recipe"
+        )
+    return dict(identities[0])
+
+
 def recipe_of(folder: Path) -> Recipe:
     """The resolved recipe of a run, which a fold shares with its cross-validation two folders above."""
     for place in (folder, *folder.resolve().parents[:2]):
