@@ -64,7 +64,7 @@ class Tracer:
     def hear(self, posteriors: Floats) -> list[SpanEvent]:
         """Take in posteriors, shape (frame, K + 1), blank last."""
         self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
-        return self._decide(self._course.hear(posteriors))
+        return self._decide(self._course.hear(posteriors), least=LEAST_LABELS_PER_S)
 
     def end(self, duration_s: float, posteriors: Floats | None = None) -> list[SpanEvent]:
         """Take in the last posteriors; `duration_s` is the length of the recording."""
@@ -74,9 +74,12 @@ class Tracer:
             course.append(self._course.hear(posteriors))
         course.append(self._course.end())
         self._duration_s = duration_s
-        return self._decide(np.concatenate(course)) + self._close()
+        least = LEAST_LABELS_PER_S
+        if not self._decided and self._recent.sum() < least * self._step_s * len(self._recent):
+            least = 0.0  # a short recording that is nearly all blank: its label must be somewhere
+        return self._decide(np.concatenate(course), least) + self._close()
 
-    def _decide(self, course: Indices) -> list[SpanEvent]:
+    def _decide(self, course: Indices, least: float) -> list[SpanEvent]:
         """Decide on the next frames, whose emotions are known."""
         count = len(course)
         if not count:
@@ -85,7 +88,7 @@ class Tracer:
         sure = class_scores(np.log(np.maximum(density, _LEAST)))
         first, self._decided = self._decided, self._decided + count
         events = []
-        for run in emotion_runs(course, density, LEAST_LABELS_PER_S * self._step_s):
+        for run in emotion_runs(course, density, least * self._step_s):
             part = self._open
             goes_on = part is not None and (part.label, part.stop) == (run.label, first + run.start)
             if part is None or not goes_on:
