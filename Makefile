@@ -9,11 +9,12 @@ READY := .venv/ready
 RUN ?= runs/emodb
 CROSSVAL ?= results/emodb-loso10
 
-.PHONY: help demo test lint bench model format clean
+.PHONY: help demo test fuzz lint bench model format clean
 
 help:
 	@echo 'make demo    the main job on the built-in synthetic corpus'
 	@echo 'make test    lint, doctests and tests'
+	@echo 'make fuzz    20,000 damaged inputs; rewrites results/fuzz.json'
 	@echo 'make lint    ruff, mypy and import-linter alone'
 	@echo 'make bench   speed beside peers; rewrites bench/results.md'
 	@echo 'make model   put $(RUN) into the package, with the figures of $(CROSSVAL)'
@@ -26,6 +27,10 @@ demo: $(READY)
 # Tiny models gain nothing from many threads, and a large machine loses much by them.
 test: lint
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+
+# FUZZ: --seed 7 for other inputs; a failing one is named, and --make NUMBER writes it again.
+fuzz: $(READY)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz $(FUZZ)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -269,10 +269,27 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         read_audio(tmp_path)
 
 
-def test_a_headerless_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_is_what_its_header_says_whatever_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.raw").write_bytes(pcm(1.5))
-    with pytest.raises(AudioError, match="headerless"):
+    with pytest.raises(AudioError, match="no audio that can be read"):
         read_audio(tmp_path / "a.raw")
+    (tmp_path / "b.raw").write_bytes(encoded(speech_like()))
+    assert read_audio(tmp_path / "b.raw").duration_s == 1.5
+
+
+def test_a_header_that_points_before_the_file_is_refused_without_a_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    content = encoded(speech_like(0.5), kind="AIFF", subtype="PCM_16")
+    with pytest.raises(AudioError, match="no audio that can be read"):
+        read_audio(content.replace(b"SSND", b"XXND"))  # libsndfile goes to the place before the first
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("rate_hz", [999, 1_000_001, 2**31 - 1])
+def test_a_rate_that_no_recording_has_is_refused_at_once(rate_hz: int) -> None:
+    with pytest.raises(AudioError, match=f"a sample rate of {rate_hz} Hz, expected 1000 to 1000000 Hz"):
+        read_audio(wav_header(rate_hz=rate_hz) + pcm(1))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -314,3 +331,20 @@ def test_text_file_objects_and_other_things_are_refused() -> None:
 
 def test_the_duration_is_that_of_the_samples() -> None:
     assert Audio(np.zeros(8_000, dtype=np.float32), 16_000).duration_s == 0.5
+
+
+def test_a_sample_dump_is_refused_before_libsndfile_writes_to_stdout(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    content = bytearray(encoded(speech_like(0.5), kind="SDS", subtype="PCM_16"))
+    content[200:260] = bytes(60)
+    with pytest.raises(AudioError, match="found a MIDI sample dump"):
+        read_audio(bytes(content))
+    assert capfd.readouterr().out == ""
+
+
+def test_a_signalling_nan_is_refused_like_any_other() -> None:
+    samples = np.zeros(16_000)
+    samples.view(np.uint64)[8_000] = 0x7FF0_0000_0000_0001
+    with pytest.raises(AudioError, match=r"not finite at 0\.500 s"):
+        read_audio((samples, 16_000))

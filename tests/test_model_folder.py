@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,11 @@ def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
         ({"label2id": {"anger": 1, "sadness": 0}}, "inverse"),
         ({"frame_step_s": None}, "frame_step_s"),
         ({"frame_step_s": 0.03}, "whole steps"),
+        ({"frame_step_s": 1e-9}, "frame_step_s"),
+        ({"frame_first_s": 1e300}, "frame_first_s"),
+        ({"sampling_rate": 10**18}, "sampling_rate"),
+        ({"window_samples": 10**18}, "window_samples"),
+        ({"calibration": {"temperature": 1e-300}}, "calibration.temperature"),
         ({"hop_samples": 100_000}, "hop_samples"),
         ({"hop_samples": 39_999}, "hop_samples"),
         ({"minimum_samples": 1}, "minimum_samples"),
@@ -139,6 +145,44 @@ def test_a_network_that_is_no_network_is_refused(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(b"print('hello')")
     sign_again(folder)
     assert "model.onnx does not run" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.onnx"])
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert f"found no {name}" in refusal(folder)
+
+
+def test_a_config_that_lies_elsewhere_is_refused(folder: Path) -> None:
+    (folder / "config.json").rename(folder.parent / "elsewhere.json")
+    (folder / "config.json").symlink_to("../elsewhere.json")
+    assert "config.json is a link out of the folder" in refusal(folder)
+
+
+def test_a_config_without_end_is_refused(folder: Path) -> None:
+    with (folder / "config.json").open("ab") as file:
+        file.write(b" " * (1 << 20))
+    assert "config.json of more than 1048576 bytes" in refusal(folder)
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, "a\nb", "\x1b[31m"])
+def test_a_complaint_is_one_short_line_whatever_the_config_says(folder: Path, value: str) -> None:
+    for changes in ({"output": value}, {value: 1}, {"sha256": {value: "0" * 64}}):
+        change_config(folder, **changes)
+        message = refusal(folder)
+        assert message.isprintable()
+        assert len(message) < 500
+
+
+def test_a_network_that_is_no_text_where_it_should_is_refused_without_a_word_on_stdout(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    network = (folder / "model.onnx").read_bytes().replace(b"log_posteriors", b"\xe5og_posteriors")
+    (folder / "model.onnx").write_bytes(network)
+    sign_again(folder)
+    refusal(folder)
+    assert capfd.readouterr().out == ""
 
 
 def test_figures_keep_their_intervals(folder: Path) -> None:

@@ -24,6 +24,7 @@ SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3",
 _BLOCK_VALUES = 1 << 18
 _LENGTH_UNKNOWN = 0x7FFF0000  # what writes to a pipe claims the most that a header can hold
 _READABLE = "WAV, FLAC, OGG, MP3 or AIFF"
+_SAMPLE_DUMP = b"\xf0\x7e"  # of a damaged one, libsndfile writes to stdout
 _CONTAINERS = (  # offset, first bytes, what they are
     (4, b"ftyp", "MPEG-4 (m4a, mp4)"),
     (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
@@ -168,18 +169,40 @@ def _decoder(name: str, file: BinaryIO) -> soundfile.SoundFile:
     file.seek(0)
     if not head:
         raise AudioError(f"{name}: found an empty file, expected {_READABLE}")
+    if head.startswith(_SAMPLE_DUMP):
+        raise AudioError(f"{name}: found a MIDI sample dump, expected {_READABLE}; convert it")
     try:
-        return soundfile.SoundFile(file)
+        return soundfile.SoundFile(_SeekedAnywhere(file))
     except soundfile.LibsndfileError as error:
         raise AudioError(
             f"{name}: found {_what_it_is(head, error.error_string)}, expected {_READABLE}; "
             "convert it, for example with ffmpeg"
         ) from None
-    except TypeError:  # soundfile goes by the names of files that have no header
-        raise AudioError(
-            f"{name}: found the name of a headerless file, expected {_READABLE}; "
-            "convert it, or give its samples and rate"
-        ) from None
+
+
+class _SeekedAnywhere:
+    """A file for libsndfile, which damaged headers send to before the beginning and beyond all numbers.
+
+    A seek that cannot be is told as C tells it, by a place of -1, where Python would print a traceback. It
+    has no name, since soundfile takes what is called `.raw` to have no header.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lost = False
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
+        try:
+            self._file.seek(offset, whence)
+        except (OSError, OverflowError, ValueError):
+            self._lost = True
+
+    def tell(self) -> int:
+        lost, self._lost = self._lost, False
+        return -1 if lost else self._file.tell()
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(max(0, count))
 
 
 def _what_it_is(head: bytes, reason: str) -> str:
@@ -188,6 +211,8 @@ def _what_it_is(head: bytes, reason: str) -> str:
             return f"{container} audio"
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return f"text ({head[:24].decode('ascii')!r})"
+    if "does not exist" in reason:  # libsndfile's word for it
+        return "an MP3 that cannot be decoded, or what only begins like one"
     if "SF_INFO" in reason:
         return "a header without a sample rate or channels"
     return f"no audio that can be read ({reason.strip(' .')})"

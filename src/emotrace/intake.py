@@ -12,6 +12,9 @@ BLOCK_S = 0.1  # what is mixed, checked and resampled at a time
 LATENCY_S = 0.2  # what is waited for: a block, and what the resampler looks ahead
 
 _LEAST_RATE_HZ = 1_000  # a damaged header may claim 1 Hz, and so ask for 16,000 samples in place of one
+_MOST_RATE_HZ = (
+    1_000_000  # or 4 GHz, of which a resampler's filter takes minutes and a block of 100 ms gigabytes
+)
 _LOUDEST = 1e12  # squares of more overflow the model's single precision
 _NOTHING = np.zeros(0, dtype=np.float32)
 
@@ -39,10 +42,10 @@ class Intake:
             raise AudioError(
                 f"{name}: found a sample rate of {source_rate_hz}, expected a whole number of Hz"
             )
-        if source_rate_hz < _LEAST_RATE_HZ:
+        if not _LEAST_RATE_HZ <= source_rate_hz <= _MOST_RATE_HZ:
             raise AudioError(
-                f"{name}: found a sample rate of {int(source_rate_hz)} Hz, expected {_LEAST_RATE_HZ} Hz "
-                "or more; check the header or the rate given"
+                f"{name}: found a sample rate of {int(source_rate_hz)} Hz, expected {_LEAST_RATE_HZ} to "
+                f"{_MOST_RATE_HZ} Hz; check the header or the rate given"
             )
         self.name, self.source_rate_hz, self.rate_hz = name, int(source_rate_hz), rate_hz
         self._resampler = (
@@ -166,6 +169,6 @@ def as_floats(samples: npt.ArrayLike, name: str = "<samples>") -> Samples:
             f"{name}: found samples of type {x.dtype}, expected floats of full scale 1 "
             "or integers of 8, 16 or 32 bits"
         )
-    with np.errstate(over="ignore"):  # what overflows to infinity is refused as not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is refused
         x = x.astype(np.float32, copy=False)
     return x[:, None] if x.ndim == 1 else x

@@ -30,8 +30,11 @@ from emotrace.windows import (
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.onnx"
 
+_MOST_SAMPLES = 1 << 26  # of a window, which is held in memory: 70 minutes at 16 kHz
+_MOST_CONFIG_BYTES = 1 << 20  # what was measured fills a few thousand; a link may lead to what never ends
+
 # A plain name in the folder itself: no path, nothing hidden.
-_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -42,7 +45,7 @@ class _Strict(BaseModel):
 class Calibration(_Strict):
     """Scores are softmax(log-likelihood / temperature)."""
 
-    temperature: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # beyond, scores overflow
 
 
 class Figure(_Strict):
@@ -85,14 +88,14 @@ class ModelConfig(_Strict):
     output: Literal["log_posteriors", "log_scores"]
     id2label: dict[int, str]
     label2id: dict[str, int]
-    sampling_rate: int = Field(default=16_000, ge=1_000)
-    window_samples: int = Field(default=samples_in(LONGEST_FRAMES), ge=1)
+    sampling_rate: int = Field(default=16_000, ge=1_000, le=192_000)
+    window_samples: int = Field(default=samples_in(LONGEST_FRAMES), ge=1, le=_MOST_SAMPLES)
     hop_samples: int = Field(default=HOP_FRAMES * FRAME_HOP_SAMPLES, ge=1)
     frame_samples: int = Field(default=FRAME_SAMPLES, ge=1)
     frame_hop_samples: int = Field(default=FRAME_HOP_SAMPLES, ge=1)
     minimum_samples: int = Field(default=samples_in(16), ge=1)
-    frame_first_s: float | None = Field(default=None, ge=0)
-    frame_step_s: float | None = Field(default=None, gt=0)
+    frame_first_s: float | None = Field(default=None, ge=0, le=10)
+    frame_step_s: float | None = Field(default=None, ge=1e-3, le=10)
     decoding: Decoding = "likelihood"  # how posteriors become scores (CTC systems)
     calibration: Calibration = Calibration()
     recipe: dict[str, Any] = {}
@@ -152,16 +155,11 @@ class ModelFolder:
             raise ModelError(
                 f"{self.path}: found no SHA-256 of {name} in {CONFIG_FILE}; export the model again"
             )
-        file = self.path / name
-        if not file.is_file():
+        if not (self.path / name).is_file():
             raise ModelError(
                 f"{self.path}: found no {name}, which {CONFIG_FILE} lists; fetch the whole folder again"
             )
-        if file.resolve().parent != self.path.resolve():
-            raise ModelError(
-                f"{self.path}: found that {name} is a link out of the folder; put the file itself there"
-            )
-        content = file.read_bytes()
+        content = _content(self.path, name)
         if hashlib.sha256(content).hexdigest() != expected:
             raise ModelError(
                 f"{self.path}: found that {name} is not the file that {CONFIG_FILE} lists (its SHA-256 "
@@ -180,13 +178,17 @@ class ModelFolder:
         options.log_severity_level = 3
         content = self.read(MODEL_FILE)
         try:
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )  # its fallback, to the same provider, prints to stdout
+            self._refuse_a_network_of_another_config(session)
+        except ModelError:
+            raise
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds, without a common base
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
                 f"{self.path}: {MODEL_FILE} does not run ({reason}); export the model again"
             ) from None
-        self._refuse_a_network_of_another_config(session)
         return session
 
     def _refuse_a_network_of_another_config(self, session: onnxruntime.InferenceSession) -> None:
@@ -240,10 +242,9 @@ def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
     path = Path(folder)
     if not path.is_dir():
         raise ModelError(f"{path}: found no such folder, expected a model folder; check --model")
-    try:
-        content = (path / CONFIG_FILE).read_bytes()
-    except OSError:
-        raise ModelError(f"{path}: found no {CONFIG_FILE}, expected a model folder; check --model") from None
+    if not (path / CONFIG_FILE).is_file():
+        raise ModelError(f"{path}: found no {CONFIG_FILE}, expected a model folder; check --model")
+    content = _content(path, CONFIG_FILE, _MOST_CONFIG_BYTES)
     try:
         config = ModelConfig.model_validate_json(content)
     except ValidationError as error:
@@ -252,6 +253,28 @@ def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
     for name in (MODEL_FILE, *config.sha256):
         model.read(name)
     return model
+
+
+def _content(folder: Path, name: str, most: int = -1) -> bytes:
+    """The bytes of a file that lies in a folder, and not elsewhere; `most` is how many there may be."""
+    file = folder / name
+    try:
+        if file.resolve().parent != folder.resolve():
+            raise ModelError(
+                f"{folder}: found that {name} is a link out of the folder; put the file itself there"
+            )
+        with file.open("rb") as opened:
+            content = opened.read(most + 1 if most >= 0 else -1)
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: found a {name} that cannot be read ({error.strerror}); check who may read it"
+        ) from None
+    if 0 <= most < len(content):
+        raise ModelError(
+            f"{folder}: found a {name} of more than {most} bytes, expected a few thousand; "
+            "export the model again"
+        )
+    return content
 
 
 def write_config(folder: str | os.PathLike[str], config: ModelConfig) -> ModelConfig:
@@ -290,12 +313,18 @@ def first_complaint(error: ValidationError) -> str:
     ...     Calibration(temperature=-1)
     ... except ValidationError as error:
     ...     print(first_complaint(error))
-    temperature: Input should be greater than 0, found -1
+    temperature: Input should be greater than or equal to 0.001, found -1
     """
     complaints = error.errors()
     first = complaints[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(_shortened(part).strip("'") for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
-    found = f", found {first['input']!r}" if isinstance(first["input"], int | float | str) else ""
+    found = f", found {_shortened(first['input'])}" if isinstance(first["input"], int | float | str) else ""
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
     return f"{where + ': ' if where else ''}{message}{found}{more}"
+
+
+def _shortened(value: float | str) -> str:
+    """A value as Python writes it, or as much of it as goes in a line."""
+    written = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return written if len(written) <= 100 else f"{written[:97]}..."

@@ -10,6 +10,9 @@ from emotrace.decoding import Floats
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.model_folder import ModelFolder
 
+_SPARE_S = 0.5  # what padding may add to a window
+_ROUNDING = 1e-2  # of a network in half precision
+
 
 class Network:
     """A network ready to run, from several threads at once if need be.
@@ -30,7 +33,25 @@ class Network:
     def posteriors_of(self, samples: Samples) -> Floats:
         """Log-posteriors of one window, shape (frame, K + 1)."""
         log_posteriors, lengths = self._run(samples[None], ["log_posteriors", "frame_lengths"])
-        return self._sound(log_posteriors[0, : int(lengths[0])], classes=len(self.config.labels) + 1)
+        frames = lengths[0] if lengths.shape == (1,) and lengths.dtype.kind in "iu" else -1
+        if log_posteriors.ndim != 3 or len(log_posteriors) != 1 or not 0 < frames <= log_posteriors.shape[1]:
+            raise ModelError(
+                f"{self.path}: the network gave log_posteriors of shape {log_posteriors.shape} and "
+                f"frame_lengths {lengths.ravel()[:3].tolist()} for one window; export the model again"
+            )
+        step_s = self.config.frame_step_s or 0.0
+        if frames * step_s > _SPARE_S + len(samples) / self.config.sampling_rate:
+            raise ModelError(
+                f"{self.path}: the network gave {frames} frames of {step_s} s for {len(samples)} samples; "
+                "export the model again"
+            )
+        logs = self._sound(log_posteriors[0, : int(frames)], classes=len(self.config.labels) + 1)
+        if not (np.abs(np.logaddexp.reduce(logs, axis=1)) < _ROUNDING).all():
+            raise ModelError(
+                f"{self.path}: the network gave log_posteriors whose probabilities do not sum to 1; "
+                "export the model again"
+            )
+        return logs
 
     def log_scores_of(self, clips: Samples) -> Floats:
         """Log-scores of clips of one length, (clip, sample) → (clip, K)."""
@@ -54,12 +75,16 @@ class Network:
         return found
 
     def _sound(self, output: npt.NDArray[np.generic], classes: int) -> Floats:
-        logs = np.asarray(output, dtype=np.float64)
-        if logs.ndim != 2 or not len(logs) or logs.shape[1] != classes or not (logs < np.inf).all():
-            kind = "numbers that are not finite" if logs.size else "nothing"
+        if output.dtype.kind != "f" or output.ndim != 2 or not len(output) or output.shape[1] != classes:
             raise ModelError(
-                f"{self.path}: the network gave {kind}, of shape {logs.shape}, "
+                f"{self.path}: the network gave {output.dtype} of shape {output.shape}, "
                 f"expected {classes} logarithms a row; export the model again"
+            )
+        logs = np.asarray(output, dtype=np.float64)
+        if not (logs < np.inf).all():
+            raise ModelError(
+                f"{self.path}: the network gave numbers that are not finite, expected logarithms of "
+                "probabilities; export the model again"
             )
         return logs
 
