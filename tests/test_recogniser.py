@@ -203,11 +203,6 @@ def test_posteriors_of_no_sense_are_an_error_and_never_a_label(
         recogniser.evidence(Audio(np.full(RATE_HZ, np.nan, dtype=np.float32), RATE_HZ))
 
 
-def test_without_a_folder_the_error_says_what_to_do() -> None:
-    with pytest.raises(ModelError, match="emotrace train"):
-        emotrace.load()
-
-
 def test_real_speech_is_answered(recogniser: Recogniser, data: Path) -> None:
     for file in sorted((data / "samples").glob("*.wav")):
         result = recogniser(file)

@@ -13,6 +13,7 @@ import emotrace
 from emotrace import shipped
 from emotrace.errors import EmotraceError, RunError
 from emotrace.training.calibration import calibration_error
+from emotrace.training.confusion import confusion_text
 from emotrace.training.crossval import Experiment, fold_folder
 from emotrace.training.evaluation import score_predictions
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
@@ -92,7 +93,8 @@ def test_what_ships_runs_and_says_what_was_measured_of_whom(
     }
     assert f"| cross-validated UA | {scores.ua:.3f} | " in body
     assert "not of this network" in body
-    assert "truth \\ predicted  anger  sadness  recall\nanger                  5        5  50.0 %" in body
+    assert scores.confusion == ((5, 5), (0, 10))
+    assert confusion_text(scores.labels, scores.confusion) in body
     assert "Article 5(1)(f)" in body
 
     before = {file.name: file.read_bytes() for file in target.iterdir()}
