@@ -1,6 +1,7 @@
 """Calibration and risk face plain loops."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,10 +56,7 @@ def test_the_calibration_error_is_that_of_a_plain_loop(bins: int) -> None:
 def test_scores_that_say_the_truth_have_a_small_error_and_boasts_a_large_one() -> None:
     honest = made(20_000, believable=True)
     assert calibration_error(honest) < 0.02
-    boasts = [
-        Prediction(p.file, p.speaker, 0, 1, p.truth, p.predicted, {**dict.fromkeys(LABELS, 0.0), p.predicted: 1.0})
-        for p in honest
-    ]  # fmt: skip
+    boasts = [replace(p, scores={**dict.fromkeys(LABELS, 0.0), p.predicted: 1.0}) for p in honest]
     wrong = sum(not p.correct for p in honest) / len(honest)
     assert calibration_error(boasts) == pytest.approx(wrong)
 
