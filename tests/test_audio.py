@@ -267,6 +267,8 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         read_audio(tmp_path / "nowhere.wav")
     with pytest.raises(AudioError, match="found a folder"):
         read_audio(tmp_path)
+    with pytest.raises(AudioError, match="expected one that a file can have"):
+        read_audio("a\0.wav")
 
 
 def test_a_file_is_what_its_header_says_whatever_its_name(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
         ({"calibration": {"temperature": 1e-300}}, "calibration.temperature"),
         ({"hop_samples": 100_000}, "hop_samples"),
         ({"hop_samples": 39_999}, "hop_samples"),
+        ({"window_samples": 40_000}, "hop_samples must be no more than the frames"),
         ({"minimum_samples": 1}, "minimum_samples"),
         ({"sha256": {"model.onnx": "abc"}}, "sha256"),
     ],

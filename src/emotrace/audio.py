@@ -149,6 +149,8 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
             raise AudioError(f"{path}: found a folder, expected an audio file") from None
         except OSError as error:
             raise AudioError(f"{path}: found a file that cannot be opened ({error.strerror})") from None
+        except ValueError:  # it holds a zero
+            raise AudioError(f"found the path {str(path)!r}, expected one that a file can have") from None
         if path.is_file():
             return str(path), file
         with file:  # a pipe, which cannot go back

@@ -113,6 +113,8 @@ class ModelConfig(_Strict):
             raise ValueError("label2id must be the inverse of id2label")
         if self.hop_samples > self.window_samples or self.hop_samples % self.frame_hop_samples:
             raise ValueError("hop_samples must be whole frame hops, and no more than window_samples")
+        if self.hop_frames > self.longest_frames:
+            raise ValueError("hop_samples must be no more than the frames of a window cover")
         if not self.frame_samples <= self.minimum_samples <= self.window_samples:
             raise ValueError("minimum_samples must lie between frame_samples and window_samples")
         if self.output == "log_posteriors":
@@ -185,7 +187,7 @@ class ModelFolder:
         except ModelError:
             raise
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds, without a common base
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             raise ModelError(
                 f"{self.path}: {MODEL_FILE} does not run ({reason}); export the model again"
             ) from None
@@ -322,6 +324,16 @@ def first_complaint(error: ValidationError) -> str:
     found = f", found {_shortened(first['input'])}" if isinstance(first["input"], int | float | str) else ""
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
     return f"{where + ': ' if where else ''}{message}{found}{more}"
+
+
+def one_line(error: Exception) -> str:
+    """What a library says of an error, as one line that can be printed.
+
+    >>> one_line(ValueError("bad\\n  \\x01name"))
+    'bad ?name'
+    """
+    words = " ".join(str(error).split())[:200]
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def _shortened(value: float | str) -> str:

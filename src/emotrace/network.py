@@ -8,7 +8,7 @@ import numpy.typing as npt
 from emotrace.audio_checks import Samples
 from emotrace.decoding import Floats
 from emotrace.errors import EmotraceError, ModelError
-from emotrace.model_folder import ModelFolder
+from emotrace.model_folder import ModelFolder, one_line
 
 _SPARE_S = 0.5  # what padding may add to a window
 _ROUNDING = 1e-2  # of a network in half precision
@@ -70,8 +70,9 @@ class Network:
         try:
             found: list[npt.NDArray[np.generic]] = self._session.run(outputs, feed)
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds, without a common base
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{self.path}: the network failed ({reason}); export the model again") from None
+            raise ModelError(
+                f"{self.path}: the network failed ({one_line(error)}); export the model again"
+            ) from None
         return found
 
     def _sound(self, output: npt.NDArray[np.generic], classes: int) -> Floats:
