@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from emotrace.decoding import (
-    align,
     average_scores,
     best_path,
     class_log_likelihoods,
@@ -76,19 +75,6 @@ def test_the_likelihoods_of_all_sequences_sum_to_one() -> None:
         for labels in itertools.product(range(2), repeat=length)
     )
     assert total == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(("frames", "classes"), TINY)
-def test_alignment_is_the_likeliest_path_of_that_emotion(frames: int, classes: int) -> None:
-    for seed, zeros in itertools.product(range(4), (0.0, 0.3)):
-        p = posteriors(seed, frames, classes, zeros)
-        paths = enumerated(p)
-        for label in range(classes - 1):
-            run = align(logs(p), label)
-            path = np.full(frames, classes - 1)
-            path[run.start : run.stop] = label
-            likeliest = max(probability for probability, _ in paths[(label,)])
-            assert np.prod(p[np.arange(frames), path]) == pytest.approx(likeliest)
 
 
 @pytest.mark.parametrize(("frames", "classes"), TINY)

@@ -15,8 +15,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Decoding = Literal["likelihood", "vote"]
 
-_LEAST_LOG = -1e6  # stands for -inf where finite numbers are needed to rank paths that are all impossible
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -160,26 +158,6 @@ def log_scores(
     voted = votes.any(axis=-1, keepdims=True)
     logs: Floats = np.where(voted, np.log(votes + 0.5), class_log_likelihoods(x, lengths))
     return logs
-
-
-def align(log_posteriors: npt.ArrayLike, label: int) -> Run:
-    """Where one emotion lies on the most likely of its paths blank* label+ blank*.
-
-    Raises:
-        ValueError: if there is no frame
-
-    >>> align(np.log([[0.1, 0.9], [0.4, 0.6], [0.3, 0.7]]), 0)
-    Run(label=0, start=1, stop=2)
-    """
-    x = np.maximum(np.asarray(log_posteriors, dtype=np.float64), _LEAST_LOG)
-    if not len(x):
-        raise ValueError("expected at least one frame to align, found none")
-    # The gain of a frame that is the emotion over one that is blank: find the run whose sum is greatest.
-    gain = np.concatenate([[0.0], np.cumsum(x[:, label] - x[:, -1])])
-    least = np.minimum.accumulate(gain[:-1])
-    stop = int(np.argmax(gain[1:] - least)) + 1
-    start = int(np.argmin(gain[:stop]))
-    return Run(label, start, stop)
 
 
 def class_scores(log_likelihoods: npt.ArrayLike, temperature: float = 1.0) -> Floats:
