@@ -26,6 +26,7 @@ import torch
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.decoding import best_path, class_scores, log_scores
 from emotrace.evidence import FrameGatherer
+from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
 from emotrace.files import write_text
 from emotrace.model.systems import Network, build, find_system
@@ -105,7 +106,9 @@ class TorchNetwork:
             frame_samples=network.spectrum.frame_samples,
             frame_hop_samples=FRAME_HOP_SAMPLES,
             decoding=system.decoding(recipe),
-            calibration=SimpleNamespace(temperature=run.temperature),
+            calibration=SimpleNamespace(
+                temperature=run.temperature, no_emotion_above=NO_EMOTION_ABOVE if recipe.emotionless else None
+            ),
         )
 
     def posteriors_of(self, samples: np.ndarray) -> np.ndarray:
@@ -155,8 +158,14 @@ def as_shipped(heard: Heard) -> Timeline:
     """The timeline's own rule."""
     with np.errstate(divide="ignore"):
         logs = np.log(heard.posteriors)
-    times = {"first_s": heard.first_s, "step_s": heard.step_s, "duration_s": heard.recording.duration_s}
-    return trace(logs, heard.emotions, **times)
+    return trace(
+        logs,
+        heard.emotions,
+        first_s=heard.first_s,
+        step_s=heard.step_s,
+        duration_s=heard.recording.duration_s,
+        taught_none=heard.model.config.calibration.no_emotion_above is not None,
+    )
 
 
 def one_label(heard: Heard) -> Timeline:

@@ -152,6 +152,34 @@ def test_an_utterance_that_is_all_blank_still_has_a_timeline(
     assert result.timeline[0].emotion == result.label
 
 
+@pytest.fixture
+def taught_none(make_model: Callable[..., Path], tmp_path: Path) -> Recogniser:
+    """A recogniser whose model was taught what holds no emotion: here whatever is hardly to be heard."""
+    return load(make_model(tmp_path / "taught", calibration={"no_emotion_above": 0.5}), threads=1)
+
+
+def test_what_holds_no_emotional_speech_has_no_label(
+    taught_none: Recogniser, speech_like: SpeechLike
+) -> None:
+    result = taught_none((speech_like(12.0, 0.001), RATE_HZ))
+    assert (result.label, result.timeline.spans) == (None, ())
+    assert result.warnings == ("no emotional speech found: the scores mean nothing",)
+    assert result.scores is not None
+    assert sum(result.scores.values()) == pytest.approx(1)
+    assert result.abstaining_below(1.0) is result
+
+
+def test_where_some_of_it_holds_an_emotion_that_counts_alone(
+    taught_none: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
+    audio = np.concatenate([speech_like(20.0, 0.001), speech_like(10.0, 0.3)]), RATE_HZ
+    result, other = taught_none(audio), recogniser(audio)
+    assert result.label == "anger"
+    assert result.scores is not None and other.scores is not None  # noqa: PT018
+    assert result.scores["anger"] > other.scores["anger"] + 0.1
+    assert (result.timeline[0].start, result.timeline[-1].end) == (pytest.approx(20.0, abs=0.5), 30.0)
+
+
 def test_temperature_levels_the_scores(
     make_model: Callable[..., Path], recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ class Evidence:
 
     Attributes:
         scores: probabilities of the K emotions over the whole recording, shape (K,); None for silence
+        emotionless: whether the model finds no emotion in any window of it
         log_posteriors: natural logarithms, shape (frame, K + 1), blank last (-inf where the model has none)
         first_s: centre of the first frame
         step_s: from one frame's centre to the next's
@@ -35,6 +36,7 @@ class Evidence:
     """
 
     scores: Floats | None
+    emotionless: bool
     log_posteriors: Floats
     first_s: float
     step_s: float
@@ -56,6 +58,10 @@ class Gatherer(Protocol):
     def scores(self) -> Floats | None:
         """Probabilities of the K emotions in the windows so far, None if all were silent."""
 
+    @property
+    def emotionless(self) -> bool:
+        """Whether there were windows, none of which holds an emotion."""
+
     def hear(self, samples: Samples) -> Iterator[Floats]:
         """Posteriors that become final by these samples."""
 
@@ -71,7 +77,8 @@ def gatherer(network: Network) -> Gatherer:
 class FrameGatherer:
     """CTC systems: windows heard one by one, their posteriors averaged where they overlap.
 
-    A frame is final when no later window holds it.
+    A frame is final when no later window holds it. Where the model was taught what holds no emotion, a window
+    counts as far as it holds one.
     """
 
     def __init__(self, network: Network) -> None:
@@ -82,11 +89,17 @@ class FrameGatherer:
         self._hop_frames = round(config.hop_samples / config.sampling_rate / config.frame_step_s)
         self._windows = _cutter(network)
         self._average = ScoreAverage()
+        self._least_nothing = 1.0  # the least likelihood of the empty label sequence in a window
         self._stitch = OverlapAverage(len(config.labels) + 1)
 
     @property
     def scores(self) -> Floats | None:
         return self._average.scores
+
+    @property
+    def emotionless(self) -> bool:
+        most = self._network.config.calibration.no_emotion_above
+        return most is not None and self.scores is not None and self._least_nothing > most
 
     def hear(self, samples: Samples) -> Iterator[Floats]:
         for window in self._windows.feed(samples):
@@ -110,7 +123,12 @@ class FrameGatherer:
             return first
         log_posteriors = self._network.posteriors_of(window.samples)
         logs = log_scores(log_posteriors, None, config.decoding)
-        self._average.add(class_scores(logs, config.calibration.temperature), len(window.samples))
+        weight = float(len(window.samples))
+        if config.calibration.no_emotion_above is not None:
+            nothing = float(np.exp(log_posteriors[:, -1].sum()))
+            self._least_nothing = min(self._least_nothing, nothing)
+            weight *= max(1 - nothing, 1e-9)
+        self._average.add(class_scores(logs, config.calibration.temperature), weight)
         self._stitch.add(first, np.exp(log_posteriors))
         return first
 
@@ -119,6 +137,7 @@ class ClipGatherer:
     """Classifiers: windows scored as they are, and short clips all along for the timeline."""
 
     step_s = CLIP_HOP_S
+    emotionless = False  # a classifier always names one
 
     def __init__(self, network: Network) -> None:
         config = network.config

@@ -35,6 +35,7 @@ from emotrace.windows import FRAME_HOP_SAMPLES, samples_in
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+NO_EMOTION_ABOVE = 0.5  # the empty label sequence is likelier than all others together
 MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
 
 
@@ -88,7 +89,10 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         frame_first_s=network.first_step_s if ctc else None,
         frame_step_s=network.step_s if ctc else None,
         decoding=system.decoding(recipe) if ctc else "likelihood",
-        calibration=Calibration(temperature=provenance.temperature),
+        calibration=Calibration(
+            temperature=provenance.temperature,
+            no_emotion_above=NO_EMOTION_ABOVE if ctc and recipe.emotionless else None,
+        ),
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,
         protocol=provenance.protocol,

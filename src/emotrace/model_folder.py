@@ -43,9 +43,14 @@ class _Strict(BaseModel):
 
 
 class Calibration(_Strict):
-    """Scores are softmax(log-likelihood / temperature)."""
+    """Scores are softmax(log-likelihood / temperature).
+
+    A window holds no emotion where the likelihood of the empty label sequence is above `no_emotion_above`;
+    None where the model was not taught what holds none.
+    """
 
     temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # beyond, scores overflow
+    no_emotion_above: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Figure(_Strict):

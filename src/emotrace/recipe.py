@@ -113,6 +113,9 @@ class Recipe(Section):
     baseline_width: float = Field(1.0, gt=0, le=1)  # times the layers of the literature's baselines
     end_to_end: bool = False  # train front and back together; else the back end on cached features
     changing: float = Field(0.0, ge=0)  # clips of several emotions made for each utterance, for CTC to align
+    emotionless: float = Field(
+        0.0, ge=0
+    )  # sounds without speech made for each utterance, whose CTC target is empty
     refit: bool = False  # then train on the validation speakers too, for the epochs that they chose
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given
     precision: Literal["float32", "bfloat16"] = "float32"  # of the products while training

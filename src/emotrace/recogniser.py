@@ -80,7 +80,9 @@ class Recogniser:
     def from_audio(self, audio: Audio) -> Result:
         """Recognise audio at the model's rate; digital silence has no label."""
         if audio.silent:
-            return result_of(self.config, None, Timeline(), audio.duration_s, audio.name, audio.warnings)
+            return result_of(
+                self.config, None, False, Timeline(), audio.duration_s, audio.name, audio.warnings
+            )
         return self.from_evidence(self._listen(audio, keep=False).evidence(), audio)
 
     def evidence(self, audio: Audio) -> Evidence:
@@ -94,7 +96,13 @@ class Recogniser:
     def from_evidence(self, evidence: Evidence, audio: Audio) -> Result:
         """The result that the evidence of a recording makes."""
         return result_of(
-            self.config, evidence.scores, evidence.timeline, audio.duration_s, audio.name, audio.warnings
+            self.config,
+            evidence.scores,
+            evidence.emotionless,
+            evidence.timeline,
+            audio.duration_s,
+            audio.name,
+            audio.warnings,
         )
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ class Result:
     """The emotion of one recording, or of one segment of it, and where in time it shows.
 
     Attributes:
-        label: the emotion, None for digital silence and where the model abstains
+        label: the emotion, None for digital silence, where no emotion is found and where the model abstains
         score: probability of the likeliest emotion, None for silence
         scores: probability of each emotion, in the model's order; they sum to 1; None for silence
         timeline: where which emotion shows, in seconds from the start of the file
@@ -54,7 +54,7 @@ class Result:
         >>> unsure.abstaining_below(0.5).warnings
         ('abstained: anger scores 0.40, below 0.50',)
         """
-        if self.score is None or self.score >= probability:
+        if self.label is None or self.score is None or self.score >= probability:
             return self
         why = f"abstained: {self.label} scores {self.score:.2f}, below {probability:.2f}"
         return dataclasses.replace(self, label=None, warnings=(*self.warnings, why))

@@ -31,6 +31,7 @@ class Listener:
 
     def __init__(self, network: Network, keep: bool = False) -> None:
         self._labels = network.config.labels
+        self._taught_none = network.config.calibration.no_emotion_above is not None
         self._gatherer = gatherer(network)
         self._tracer: Tracer | None = None
         self._kept: list[Floats] | None = [] if keep else None
@@ -40,6 +41,11 @@ class Listener:
     def scores(self) -> Floats | None:
         """Probabilities of the emotions in what was heard so far, None for silence."""
         return self._gatherer.scores
+
+    @property
+    def emotionless(self) -> bool:
+        """Whether no emotion was found in what was heard so far."""
+        return self._gatherer.emotionless
 
     @property
     def timeline(self) -> Timeline:
@@ -68,13 +74,17 @@ class Listener:
         with np.errstate(divide="ignore"):
             log_posteriors = np.log(posteriors)
         source = self._gatherer
-        return Evidence(self.scores, log_posteriors, source.first_s, source.step_s, self.timeline)
+        return Evidence(
+            self.scores, self.emotionless, log_posteriors, source.first_s, source.step_s, self.timeline
+        )
 
     def _traced(self) -> Tracer:
         """The tracer, made once there are posteriors: where those of a short recording lie is known then."""
         if self._tracer is None:
             source = self._gatherer
-            self._tracer = Tracer(self._labels, first_s=source.first_s, step_s=source.step_s)
+            self._tracer = Tracer(
+                self._labels, first_s=source.first_s, step_s=source.step_s, taught_none=self._taught_none
+            )
         return self._tracer
 
     def _keep(self, posteriors: Floats) -> None:
@@ -150,6 +160,7 @@ class Stream:
         return result_of(
             self._config,
             None if self._intake.silent else self._listener.scores,
+            self._listener.emotionless,
             Timeline() if self._intake.silent else self._listener.timeline,
             self._intake.duration_s,
             file,
@@ -176,12 +187,13 @@ def latency_s(config: ModelConfig) -> float:
 def result_of(
     config: ModelConfig,
     scores: Floats | None,
+    emotionless: bool,
     timeline: Timeline,
     duration_s: float,
     file: str | None,
     warnings: tuple[str, ...],
 ) -> Result:
-    """Decide: the likeliest emotion; none for silence, of which there are no scores."""
+    """Decide: the likeliest emotion; none for silence, of which there are no scores, and where none shows."""
     if scores is None:
         return Result(None, None, None, Timeline(), duration_s, file, warnings, config.name)
     best = int(scores.argmax())
@@ -190,8 +202,10 @@ def result_of(
             f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one "
             "emotion a clip",
         )
+    if emotionless:
+        warnings += ("no emotional speech found: the scores mean nothing",)
     return Result(
-        label=config.labels[best],
+        label=None if emotionless else config.labels[best],
         score=float(scores[best]),
         scores=_by_name(config, scores),
         timeline=timeline,

@@ -22,6 +22,7 @@ from emotrace.timeline import Span, SpanEvent, Timeline
 
 DENSITY_S = 0.5  # over which the density of labels is averaged
 LEAST_LABELS_PER_S = 0.02  # a tenth of one in a window of 5 s, the least that CTC trains for
+LEAST_OF_TAUGHT = 0.3  # a tenth of what repeated targets train for, for models that were taught what has none
 _LEAST = 1e-300
 
 
@@ -42,6 +43,7 @@ class Tracer:
         emotions: the K names
         first_s: centre of the first frame
         step_s: time from one frame's centre to the next's
+        taught_none: whether the network was taught what holds no emotion, so that few labels mean none
 
     >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
     >>> events = tracer.hear(np.array([[0.9, 0.1]] * 4)) + tracer.end(1.0)
@@ -49,8 +51,12 @@ class Tracer:
     [('opened', 0.0, 1.0), ('closed', 0.0, 1.0)]
     """
 
-    def __init__(self, emotions: Sequence[str], *, first_s: float, step_s: float) -> None:
+    def __init__(
+        self, emotions: Sequence[str], *, first_s: float, step_s: float, taught_none: bool = False
+    ) -> None:
         self._emotions = emotions
+        self._taught_none = taught_none
+        self._least = LEAST_OF_TAUGHT if taught_none else LEAST_LABELS_PER_S
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
@@ -64,7 +70,7 @@ class Tracer:
     def hear(self, posteriors: Floats) -> list[SpanEvent]:
         """Take in posteriors, shape (frame, K + 1), blank last."""
         self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
-        return self._decide(self._course.hear(posteriors), least=LEAST_LABELS_PER_S)
+        return self._decide(self._course.hear(posteriors), self._least)
 
     def end(self, duration_s: float, posteriors: Floats | None = None) -> list[SpanEvent]:
         """Take in the last posteriors; `duration_s` is the length of the recording."""
@@ -74,8 +80,9 @@ class Tracer:
             course.append(self._course.hear(posteriors))
         course.append(self._course.end())
         self._duration_s = duration_s
-        least = LEAST_LABELS_PER_S
-        if not self._decided and self._recent.sum() < least * self._step_s * len(self._recent):
+        least = self._least
+        few = self._recent.sum() < least * self._step_s * len(self._recent)
+        if few and not self._decided and not self._taught_none:
             least = 0.0  # a short recording that is nearly all blank: its label must be somewhere
         return self._decide(np.concatenate(course), least) + self._close()
 
@@ -131,6 +138,7 @@ def trace(
     first_s: float,
     step_s: float,
     duration_s: float,
+    taught_none: bool = False,
 ) -> Timeline:
     """The timeline of a recording of one window from its posteriors: all that `Tracer` tells, at once.
 
@@ -140,13 +148,14 @@ def trace(
         first_s: centre of the first frame
         step_s: time from one frame's centre to the next's
         duration_s: length of the audio
+        taught_none: as for `Tracer`
 
     >>> p = np.log([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
     >>> timeline = trace(p, ["anger", "sadness"], first_s=0.5, step_s=1.0, duration_s=2.0)
     >>> [(span.start, span.end, span.emotion) for span in timeline]
     [(0.0, 1.0, 'anger'), (1.0, 2.0, 'sadness')]
     """
-    tracer = Tracer(emotions, first_s=first_s, step_s=step_s)
+    tracer = Tracer(emotions, first_s=first_s, step_s=step_s, taught_none=taught_none)
     events = tracer.end(duration_s, np.exp(np.asarray(log_posteriors, dtype=np.float64)))
     return Timeline(tuple(event.span for event in events if event.kind == "closed"))
 

@@ -18,6 +18,7 @@ from emotrace.training.progress import silent
 SPEAKERS = ("ann", "bea", "cem", "dov", "eve")
 TINY = """
 changing = 0
+emotionless = 0
 refit = false
 views = 2
 baseline_width = 0.125

@@ -10,6 +10,7 @@ from emotrace.training.changing import changing_clips
 from emotrace.training.clips import Clip
 from emotrace.training.crossval import Experiment, Part, train_part
 from emotrace.training.progress import silent
+from emotrace.training.stage import Objective
 
 
 def clips_of(speakers: dict[str, list[int]]) -> list[Clip]:
@@ -60,6 +61,21 @@ def test_each_holds_stretches_of_one_speakers_utterances_and_says_how_long() -> 
 def test_a_speaker_of_one_emotion_gives_none() -> None:
     assert {clip.speaker for clip in made(clips_of({"ann": [0, 1], "bea": [2, 2]}))} == {"ann"}
     assert made(clips_of({"bea": [2, 2]})) == []
+
+
+def test_in_every_other_a_stretch_has_no_emotion() -> None:
+    noise = Clip("noise", "", 0, ((torch.full((400, 2), -1.0),),), (400,), ((None, 1.0),))
+    clips = clips_of({"ann": [0, 1, 2]})
+    found = changing_clips(clips, 40, 200, torch.Generator().manual_seed(0), unchanged, [noise])
+    with_none = [clip for clip in found if None in dict(clip.parts)]
+    assert len(with_none) == 20
+    assert {[label for label, _ in clip.parts].index(None) for clip in with_none} == {0, 1, 2, 3}
+    for clip in with_none:
+        (window,) = clip.windows
+        assert len(window) <= 200
+        share = dict(clip.parts)[None]
+        assert (window[:, 1] == -1).sum() == round(share * len(window)) == 200 // len(clip.parts)
+        assert None not in Objective("ctc", "repeated").target(clip.parts, 1000)
 
 
 def test_a_training_takes_them_in(experiment: Experiment, tmp_path: Path) -> None:

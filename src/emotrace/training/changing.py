@@ -22,11 +22,13 @@ def changing_clips(
     longest: int,
     generator: torch.Generator,
     change: Callable[[Tensor, torch.Generator], Tensor],
+    emotionless: Sequence[Clip] = (),
 ) -> list[Clip]:
     """`count` clips of two or three utterances of one speaker each, no two neighbours of one emotion.
 
-    Each utterance is changed by `change`, then cut at random places to its part of `longest` frames. None
-    come where no speaker has two emotions.
+    Each utterance is changed by `change`, then cut at random places to its part of `longest` frames. In every
+    other clip a stretch of one that is `emotionless` comes first, last or between. No clips come where no
+    speaker has two emotions.
 
     Args:
         clips: windows of static bands (frame, band)
@@ -35,8 +37,12 @@ def changing_clips(
     for clip in clips:
         speakers.setdefault(clip.speaker, []).append(clip)
     able = [own for own in speakers.values() if len({clip.label for clip in own}) > 1]
-    return [_changing(able[_draw(len(able), generator)], longest, generator, change)
-            for _ in range(count if able else 0)]  # fmt: skip
+    made = []
+    for number in range(count if able else 0):
+        own = able[_draw(len(able), generator)]
+        other = emotionless[_draw(len(emotionless), generator)] if emotionless and number % 2 else None
+        made.append(_changing(own, longest, generator, change, other))
+    return made
 
 
 def _changing(
@@ -44,27 +50,39 @@ def _changing(
     longest: int,
     generator: torch.Generator,
     change: Callable[[Tensor, torch.Generator], Tensor],
+    other: Clip | None,
 ) -> Clip:
     parts = 2 + _draw(MOST_PARTS - 1, generator)
+    most = longest // (parts + (other is not None))
     chosen: list[Clip] = []
     windows: list[Tensor] = []
     for _ in range(parts):
         others = [clip for clip in own if not chosen or clip.label != chosen[-1].label]
         chosen.append(others[_draw(len(others), generator)])
         window = chosen[-1].windows[_draw(len(chosen[-1].windows), generator)]
-        window = change(window, generator)
-        start = _draw(max(0, len(window) - longest // parts) + 1, generator)
-        windows.append(window[start : start + longest // parts])
+        windows.append(_cut(change(window, generator), most, generator))
+    labels: list[int | None] = [clip.label for clip in chosen]
+    if other is not None:
+        place = _draw(parts + 1, generator)
+        chosen.insert(place, other)
+        labels.insert(place, None)
+        windows.insert(place, _cut(other.windows[0], most, generator))
     whole = torch.cat(windows)
     shares = [len(window) / len(whole) for window in windows]
     return Clip(
         " + ".join(clip.name for clip in chosen),
-        chosen[0].speaker,
-        chosen[0].label,
+        own[0].speaker,
+        own[0].label,
         ((whole,),),
         (len(whole),),
-        tuple((clip.label, share) for clip, share in zip(chosen, shares, strict=True)),
+        tuple(zip(labels, shares, strict=True)),
     )
+
+
+def _cut(window: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """At most so many frames, from a random place."""
+    start = _draw(max(0, len(window) - most) + 1, generator)
+    return window[start : start + most]
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

@@ -24,7 +24,8 @@ class Clip:
     A window is (time, feature): frames of static bands for a front, steps of local features for a back end.
     `views` holds the same windows more than once where stage 2 is given augmented copies. `durations` are
     those of the windows as they were cut, in samples: the weights by which the runtime averages their scores.
-    Where the emotion changes, `parts` says how: each emotion's place, and its share of the time.
+    Where the emotion changes, `parts` says how: each emotion's place (None: no emotion), and its share of the
+    time; the label says nothing then.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Clip:
     label: int
     views: tuple[tuple[Tensor, ...], ...]
     durations: tuple[int, ...]
-    parts: tuple[tuple[int, float], ...] = ()
+    parts: tuple[tuple[int | None, float], ...] = ()
 
     @property
     def windows(self) -> tuple[Tensor, ...]:
@@ -49,7 +50,7 @@ class Batch(NamedTuple):
     x: Tensor
     lengths: Tensor
     labels: Tensor
-    parts: tuple[tuple[tuple[int, float], ...], ...]
+    parts: tuple[tuple[tuple[int | None, float], ...], ...]
 
 
 def read_clips(

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.features import spectrogram
-from emotrace.model.systems import Network, build, find_system
+from emotrace.model.systems import Network, System, build, find_system, spectrum_of
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
 from emotrace.training.changing import changing_clips
 from emotrace.training.clips import Clip, window_batches
+from emotrace.training.emotionless import emotionless_clips
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
 from emotrace.training.stage import Change, Objective, StageData, kept_epochs, run_stage
@@ -118,14 +119,10 @@ class Trainer:
         objective = Objective(
             system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
         )
-        changing: list[Clip] = []
-        if system.loss == "ctc":
-            generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
-            longest = system.longest_frames(recipe)
-            changing = changing_clips(train, round(recipe.changing * len(train)), longest, generator, change)
+        made = self.made(system, train, change) if system.loss == "ctc" else []
         if system.front is None or system.stages == 1 or recipe.end_to_end:
             fit_normalisation(network, train)
-            data = StageData([*train, *changing], validation, labels, change)
+            data = StageData([*train, *made], validation, labels, change)
             stage = "whole" if system.back else f"{FRONT_STAGE}{system.front}"
             settings = recipe.stage1 if system.front else recipe.stage2
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
@@ -134,12 +131,22 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
         takes = [list(train)] + [augmented(train, change, generator) for _ in range(recipe.views - 1)]
         local = StageData(
-            [*views([local_clips(network, take) for take in takes]), *local_clips(network, changing)],
+            [*views([local_clips(network, take) for take in takes]), *local_clips(network, made)],
             local_clips(network, validation),
             labels,
         )
         self.run("back", FromLocal(network), local, objective, recipe.stage2)
         return network.eval()
+
+    def made(self, system: System, train: Sequence[Clip], change: Change) -> list[Clip]:
+        """What CTC learns beside the utterances: sounds without emotion, and clips whose emotion changes."""
+        recipe, longest = self.recipe, system.longest_frames(self.recipe)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
+        count = round(recipe.emotionless * len(train))
+        emotionless = emotionless_clips(count, spectrum_of(recipe, system), longest, generator)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
+        count = round(recipe.changing * len(train))
+        return [*changing_clips(train, count, longest, generator, change, emotionless), *emotionless]
 
 
 def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:

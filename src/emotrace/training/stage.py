@@ -71,15 +71,16 @@ class Objective:
         losses = F.cross_entropy(output, batch.labels, reduction="none", label_smoothing=smoothing)
         return (losses * weights[batch.labels]).mean()
 
-    def target(self, parts: Sequence[tuple[int, float]], frames: int) -> list[int]:
-        """The label sequence of so many frames of 10 ms, of which each part's emotion has a share.
+    def target(self, parts: Sequence[tuple[int | None, float]], frames: int) -> list[int]:
+        """The label sequence of so many frames of 10 ms, of which each part's emotion, or none, has a share.
 
         >>> Objective("ctc", "repeated").target([(2, 0.5), (0, 0.5)], 150)
         [2, 2, 0, 0]
         """
+        shown = [(label, share) for label, share in parts if label is not None]
         if self.ctc_target == "single":
-            return [label for label, _ in parts]
-        return [same for label, share in parts for same in repeated_target(label, round(share * frames))]
+            return [label for label, _ in shown]
+        return [same for label, share in shown for same in repeated_target(label, round(share * frames))]
 
 
 class Listed(Dataset[Any]):
