@@ -25,7 +25,7 @@ FLOOR_DB = (-110.0, -60.0)  # of the noise beneath every sound
 
 
 def emotionless_clips(count: int, spectrum: LogPower, longest: int, generator: torch.Generator) -> list[Clip]:
-    """`count` clips without emotion, of at most `longest` frames; each kind of sound as often as the others.
+    """`count` clips without emotion, of at most `longest` frames; each of `SOUNDS` as often as the others.
 
     >>> from emotrace.features import LogMel
     >>> (clip,) = emotionless_clips(1, LogMel(40), 500, torch.Generator().manual_seed(1))
@@ -47,10 +47,38 @@ def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: i
 
 
 def sound(random: np.random.Generator, kind: str, length: int) -> Samples:
-    """One of `SOUNDS` at a level of its own over a floor of noise, within full scale."""
-    samples = at_level(SOUNDS[kind](random, length), random.uniform(*LEVEL_DB))
+    """One of `SOUNDS`, at times through a filter, an envelope and over another one, at a level of its own.
+
+    A floor of noise lies under it; the whole is within full scale.
+    """
+    samples = SOUNDS[kind](random, length)
+    if random.random() < 0.5:
+        samples = filtered(random, samples)
+    if random.random() < 0.5:
+        samples = samples * envelope(random, length)
+    if random.random() < 0.3:
+        other = SOUNDS[random.choice(list(SOUNDS))](random, length)
+        samples = at_level(samples, 0) + at_level(other, random.uniform(-20, 0))
     floor = at_level(coloured_noise(random, length), random.uniform(*FLOOR_DB))
-    return (samples + floor).clip(-1, 1)
+    return (at_level(samples, random.uniform(*LEVEL_DB)) + floor).clip(-1, 1)
+
+
+def filtered(random: np.random.Generator, samples: Samples) -> Samples:
+    """The sound through a loudspeaker of its own: gains of -20 to 20 dB, smooth over octaves."""
+    hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE_HZ)
+    octaves = np.log2(np.maximum(hz, 31) / 31)
+    gains_db = np.interp(octaves, np.arange(9), random.uniform(-20, 20, 9))
+    return np.fft.irfft(np.fft.rfft(samples) * 10 ** (gains_db / 20), len(samples))
+
+
+def envelope(random: np.random.Generator, length: int) -> Samples:
+    """Loudness that goes up and down at random, 0.5 to 12 times a second, in steps or smoothly."""
+    points = max(2, int(random.uniform(0.5, 12) * length / SAMPLE_RATE_HZ)) + 1
+    places = np.sort(random.uniform(0, length, points))
+    heights = 10 ** (random.uniform(-30, 0, points) / 20)
+    if random.random() < 0.5:
+        return heights[np.searchsorted(places, np.arange(length)).clip(max=points - 1)]
+    return np.interp(np.arange(length), places, heights)
 
 
 def at_level(samples: Samples, level_db: float) -> Samples:
@@ -59,7 +87,7 @@ def at_level(samples: Samples, level_db: float) -> Samples:
 
 
 def coloured_noise(random: np.random.Generator, length: int) -> Samples:
-    """Gaussian noise whose power falls by 0 to 6 dB an octave, steady or slowly swelling."""
+    """Gaussian noise whose power falls by 0 to 6 dB an octave, steady or swelling."""
     spectrum = np.fft.rfft(random.normal(size=length))
     spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** random.uniform(0, 1)
     swell = 1 + random.uniform(0, 0.9) * np.sin(2 * np.pi * random.uniform(0.1, 8) * _times(length))
@@ -101,6 +129,16 @@ def music(random: np.random.Generator, length: int) -> Samples:
     return samples
 
 
+def buzz(random: np.random.Generator, length: int) -> Samples:
+    """A sawtooth, a square wave or pulses of one pitch, which may tremble or glide."""
+    hz = np.exp(random.uniform(np.log(40), np.log(2000)))
+    glide = random.uniform(-0.5, 0.5) * (random.random() < 0.5) * _times(length)
+    tremor = random.uniform(0, 0.1) * np.sin(2 * np.pi * random.uniform(0.5, 8) * _times(length))
+    phase = np.cumsum(hz * 2 ** (glide + tremor)) / SAMPLE_RATE_HZ % 1
+    shapes = (2 * phase - 1, np.sign(phase - random.uniform(0.1, 0.5)), (phase < 0.05).astype(float))
+    return shapes[random.integers(3)]
+
+
 def hum(random: np.random.Generator, length: int) -> Samples:
     """Mains or a machine: harmonics of a steady low pitch, of random strength and phase."""
     hz = random.uniform(45, 130)
@@ -123,7 +161,7 @@ def knocks(random: np.random.Generator, length: int) -> Samples:
     return samples
 
 
-SOUNDS: dict[str, Sound] = {make.__name__: make for make in (coloured_noise, tones, music, hum, knocks)}
+SOUNDS: dict[str, Sound] = {make.__name__: make for make in (coloured_noise, tones, buzz, music, hum, knocks)}
 
 
 def _times(length: int) -> Samples:
