@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from emotrace.errors import ModelError
-from emotrace.model_folder import ModelConfig, labels_both_ways, load_model_folder, write_config
+from emotrace.model_config import ModelConfig, labels_both_ways
+from emotrace.model_folder import load_model_folder, write_config
 
 MakeModel = Callable[..., Path]
 

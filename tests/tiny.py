@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotrace.model_folder import ModelConfig, labels_both_ways, network_metadata, write_config
+from emotrace.model_config import ModelConfig, labels_both_ways, network_metadata
+from emotrace.model_folder import write_config
 
 LABELS = ("anger", "sadness")
 

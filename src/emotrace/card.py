@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emotrace.corpora import CORPORA
-from emotrace.model_folder import Figure, ModelConfig
+from emotrace.model_config import Figure, ModelConfig
 from emotrace.recipe import Recipe
 
 NOT_FOR = """\

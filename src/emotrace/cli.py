@@ -11,7 +11,7 @@ from emotrace.cli_answers import DONE, INTERRUPTED, PIPE_CLOSED, WRONG_CALL, Mod
 from emotrace.errors import EmotraceError
 
 if TYPE_CHECKING:
-    from emotrace.model_folder import ModelConfig
+    from emotrace.model_config import ModelConfig
 
 
 def _version() -> str:

@@ -15,16 +15,8 @@ from emotrace.card import Provenance, card
 from emotrace.errors import RunError
 from emotrace.files import files_in, write_bytes, write_text
 from emotrace.model.systems import Network, find_system
-from emotrace.model_folder import (
-    CONFIG_FILE,
-    MODEL_FILE,
-    Calibration,
-    Figure,
-    ModelConfig,
-    labels_both_ways,
-    network_metadata,
-    write_config,
-)
+from emotrace.model_config import Calibration, Figure, ModelConfig, labels_both_ways, network_metadata
+from emotrace.model_folder import CONFIG_FILE, MODEL_FILE, write_config
 from emotrace.recipe import Recipe
 from emotrace.training.calibration import calibration_error
 from emotrace.training.confusion import confusion_text

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from emotrace.errors import MissingExtraError, ModelError
-from emotrace.model_folder import CONFIG_FILE, ModelConfig
+from emotrace.model_config import ModelConfig
+from emotrace.model_folder import CONFIG_FILE
 
 ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>.*))?")
 

@@ -5,7 +5,8 @@ import os
 from emotrace.audio import Audio, Source, open_sound, read_audio
 from emotrace.evidence import Evidence
 from emotrace.hub import folder_of
-from emotrace.model_folder import ModelConfig, load_model_folder
+from emotrace.model_config import ModelConfig
+from emotrace.model_folder import load_model_folder
 from emotrace.network import Network
 from emotrace.result import Result
 from emotrace.shipped import shipped_model

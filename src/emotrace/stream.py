@@ -12,7 +12,7 @@ from emotrace.decoding import Floats
 from emotrace.errors import AudioError
 from emotrace.evidence import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, Evidence, gatherer
 from emotrace.intake import LATENCY_S, Intake, as_floats
-from emotrace.model_folder import ModelConfig
+from emotrace.model_config import ModelConfig
 from emotrace.network import Network
 from emotrace.result import Result
 from emotrace.timeline import Span, SpanEvent, Timeline

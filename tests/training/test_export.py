@@ -13,7 +13,7 @@ import torch
 from emotrace.errors import ModelError, RunError
 from emotrace.export import Provenance, export_model, export_run
 from emotrace.model.systems import SYSTEMS, Network, build
-from emotrace.model_folder import Figure
+from emotrace.model_config import Figure
 from emotrace.recipe import Recipe
 from emotrace.recogniser import load
 
