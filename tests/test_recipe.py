@@ -61,6 +61,13 @@ def test_every_shipped_recipe_loads_by_its_name_and_keeps_all_it_says(file: Path
     assert laid_over(dumped, settings) == dumped
 
 
+@pytest.mark.parametrize("below", ["default", "paper", "table"])
+def test_static_changes_the_channels_of_any_recipe_and_nothing_else(below: str) -> None:
+    whole, static = load_recipe([below]), load_recipe([below, "static"])
+    assert (whole.features.channels, static.features.channels) == (3, 1)
+    assert laid_over(static.model_dump(), {"features": {"channels": 3}}) == whole.model_dump()
+
+
 def test_no_file_means_the_default_recipe() -> None:
     assert load_recipe() == load_recipe(["default"])
 
