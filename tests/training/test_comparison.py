@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_of_table
+from statsmodels.stats.multitest import multipletests
 
-from emotrace.training.comparison import against
+from emotrace.training.comparison import against, every_pair
 from emotrace.training.predictions import Prediction
 from emotrace.training.statistics import holm, ua_difference, wa_difference, z_test
 
@@ -83,6 +85,24 @@ def test_each_p_is_corrected_among_its_own_kind() -> None:
     assert [c.mcnemar_holm for c in found] == holm([c.mcnemar.p for c in found])
     assert [c.ua_holm for c in found] == holm([c.ua.p for c in found if c.ua])
     assert [c.wa_holm for c in found] == holm([c.wa.p for c in found if c.wa])
+
+
+def test_each_pair_is_tested_as_statsmodels_does_and_corrected_for_all_of_them() -> None:
+    runs = {"a": run(0.9, 1), "b": run(0.5, 2), "c": run(0.7, 3), "d": run(0.72, 4)}
+    runs["b"] += [replace(p, seed=2) for p in run(0.5, 9)]  # a second seed is not further utterances
+    pairs = every_pair(runs)
+    assert [pair.first + pair.second for pair in pairs] == ["ab", "ac", "ad", "bc", "bd", "cd"]
+    expected = []
+    for pair in pairs:
+        both = [[0, 0], [0, 0]]
+        for one, other in zip(runs[pair.first][:90], runs[pair.second][:90], strict=True):
+            both[not one.correct][not other.correct] += 1
+        assert [pair.mcnemar.only_first, pair.mcnemar.only_second] == [both[0][1], both[1][0]]
+        expected.append(mcnemar_of_table(both, exact=True).pvalue)
+    assert [pair.mcnemar.p for pair in pairs] == pytest.approx(expected)
+    assert [pair.mcnemar_holm for pair in pairs] == pytest.approx(multipletests(expected, method="holm")[1])
+    assert min(pair.mcnemar_holm for pair in pairs) < 0.05 < max(pair.mcnemar_holm for pair in pairs)
+    assert every_pair({"a": runs["a"]}) == []
 
 
 def test_one_speaker_has_no_interval_and_nothing_to_compare_is_nothing() -> None:

@@ -26,7 +26,7 @@ from emotrace.training.progress import Epoch
 from emotrace.training.published import TABLE_5, published
 from emotrace.training.speed import stage_seconds
 from emotrace.training.table import Plan, make_plan, train_table
-from emotrace.training.table_report import write_table
+from emotrace.training.table_report import table_page, write_table
 from emotrace.training.table_rows import measure_table
 
 CHOSEN = ("pcnse-sadrn-ctc", "blstm-ctc", "pcnse-sadrn")
@@ -122,7 +122,19 @@ def test_the_table_says_what_the_runs_say(plan: Plan, told: list[Epoch]) -> None
     with (plan.output / "table.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["system"] for row in rows] == ["blstm-ctc", "pcnse-sadrn", "pcnse-sadrn-ctc"]
+    assert "## Each against each" in page
+    with (plan.output / "pairs.csv").open(newline="") as stream:
+        pairs = list(csv.DictReader(stream))
+    assert [(pair["first"], pair["second"]) for pair in pairs] == [
+        ("blstm-ctc", "pcnse-sadrn"), ("blstm-ctc", "pcnse-sadrn-ctc"), ("pcnse-sadrn", "pcnse-sadrn-ctc"),
+    ]  # fmt: skip
+    for pair, row in zip(pairs[1:], rows, strict=False):  # those against the reference, who is second here
+        assert float(pair["mcnemar_p"]) == float(row["mcnemar_p"])
+        assert (pair["only_first"], pair["only_second"]) == (
+            row["mcnemar_only_this"], row["mcnemar_only_reference"],
+        )  # fmt: skip
     told_by_json = json.loads((plan.output / "table.json").read_text())
+    assert [pair["first"] for pair in told_by_json["pairs"]] == [pair["first"] for pair in pairs]
     assert told_by_json["reference"] == "pcnse-sadrn-ctc"
     for row, same in zip(rows, told_by_json["rows"], strict=True):
         metrics = json.loads((plan.output / row["system"] / "metrics.json").read_text())
@@ -136,6 +148,7 @@ def test_a_table_without_the_papers_system_is_held_against_its_best(plan: Plan, 
     assert told
     two = replace(plan, systems=("blstm-ctc", "pcnse-sadrn"))
     table = measure_table(two, ["tiny"])
+    assert "Each against each" not in table_page(table)  # there is but one pair
     best = max(table.rows, key=lambda row: row.scores.ua)
     assert table.reference == best.system
     assert [row.comparison is None for row in table.rows] == [row is best for row in table.rows]

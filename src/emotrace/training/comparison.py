@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from emotrace.training.evaluation import score_predictions
 from emotrace.training.predictions import Prediction
@@ -42,6 +43,16 @@ class Comparison:
     wa_holm: float | None
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two runs: what each alone got right, and whether that is more than chance, corrected for all pairs."""
+
+    first: str
+    second: str
+    mcnemar: McNemar
+    mcnemar_holm: float
+
+
 def against(reference: Sequence[Prediction], others: Sequence[Sequence[Prediction]]) -> list[Comparison]:
     """Compare each of `others` with `reference`.
 
@@ -69,6 +80,28 @@ def against(reference: Sequence[Prediction], others: Sequence[Sequence[Predictio
     return [
         Comparison(zs[i], z_holm[i], mcnemars[i], mcnemar_holm[i], *uas[i], *was[i])
         for i in range(len(others))
+    ]
+
+
+def every_pair(runs: Mapping[str, Sequence[Prediction]]) -> list[Pair]:
+    """McNemar's test between each run and each that comes after it, by their names, on the lowest seed.
+
+    Raises:
+        RunError: two runs did not label the same utterances, or disagree about the truth.
+
+    >>> labels = {"anger": 1.0, "rest": 0.0}
+    >>> right = [Prediction(f"{i}.wav", str(i), 0, 1, "anger", "anger", labels) for i in range(6)]
+    >>> wrong = [Prediction(f"{i}.wav", str(i), 0, 1, "anger", "rest", labels) for i in range(6)]
+    >>> pairs = every_pair({"a": right, "b": wrong, "c": right})
+    >>> [(pair.first, pair.second, pair.mcnemar_holm) for pair in pairs]
+    [('a', 'b', 0.09375), ('a', 'c', 1.0), ('b', 'c', 0.09375)]
+    """
+    heard = {name: lowest_seed(predictions) for name, predictions in runs.items()}
+    names = list(combinations(heard, 2))
+    tests = [mcnemar(heard[first], heard[second]) for first, second in names]
+    corrected = holm([test.p for test in tests])
+    return [
+        Pair(first, second, test, p) for (first, second), test, p in zip(names, tests, corrected, strict=True)
     ]
 
 

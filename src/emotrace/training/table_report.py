@@ -12,16 +12,22 @@ from emotrace.files import write_bytes, write_text
 from emotrace.training.comparison import FEW_SPEAKERS, Comparison
 from emotrace.training.evaluation import Interval, Spread
 from emotrace.training.report import table as markdown_table
+from emotrace.training.table_pairs import pair_record, pairs_csv, pairs_page, probability
 from emotrace.training.table_plot import table_png
 from emotrace.training.table_rows import Row, Table
 
 
 def write_table(folder: Path, table: Table) -> str:
-    """Write `table.md`, `table.csv`, `table.json` and `table.png`; the Markdown is also what comes back."""
+    """Write `table.md`, `table.csv`, `table.json` and `table.png`; the Markdown is also what comes back.
+
+    Of three systems and more, `pairs.csv` has each held against each.
+    """
     page = table_page(table)
     write_text(folder / "table.md", page)
     write_text(folder / "table.csv", table_csv(table))
     write_text(folder / "table.json", json.dumps(as_dict(table), indent=2) + "\n")
+    if len(table.rows) > 2:
+        write_text(folder / "pairs.csv", pairs_csv(table.pairs))
     write_bytes(folder / "table.png", table_png(table))
     return page
 
@@ -66,6 +72,8 @@ def table_page(table: Table) -> str:
     ]
     if many:
         lines += _significance(table)
+    if len(table.rows) > 2:  # of two, the table above says it all
+        lines += pairs_page(table)
     return "\n".join(lines)
 
 
@@ -76,11 +84,11 @@ def _significance(table: Table) -> list[str]:
             row.system,
             "–" if c.ua is None else f"{c.ua.value:+.3f}",
             "–" if c.ua is None else _interval(c.ua.interval),
-            _probability(c.ua_holm),
+            probability(c.ua_holm),
             f"{c.z.z:.2f}",
-            _probability(c.z_holm),
+            probability(c.z_holm),
             f"{c.mcnemar.only_second} : {c.mcnemar.only_first}",
-            _probability(c.mcnemar_holm),
+            probability(c.mcnemar_holm),
         ]
         for row in table.rows
         if (c := row.comparison) is not None
@@ -112,8 +120,9 @@ def table_csv(table: Table) -> str:
 
 def as_dict(table: Table) -> dict[str, Any]:
     """The same with what the rows have in common."""
-    common = {key: value for key, value in vars(table).items() if key != "rows"}
-    return {**common, "rows": [record(row) for row in table.rows]}
+    common = {key: value for key, value in vars(table).items() if key not in ("rows", "pairs")}
+    pairs = [pair_record(pair) for pair in table.pairs]
+    return {**common, "rows": [record(row) for row in table.rows], "pairs": pairs}
 
 
 def record(row: Row) -> dict[str, Any]:
@@ -202,7 +211,3 @@ def _interval(interval: Interval | None) -> str:
 
 def _fraction(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _probability(p: float | None) -> str:
-    return "–" if p is None else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")

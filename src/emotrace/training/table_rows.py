@@ -11,7 +11,7 @@ import numpy.typing as npt
 from emotrace.corpora import OpenCorpus
 from emotrace.model.systems import find_system
 from emotrace.training.clips import sound_of
-from emotrace.training.comparison import Comparison, against
+from emotrace.training.comparison import Comparison, Pair, against, every_pair
 from emotrace.training.evaluation import Scores, Spread, score_predictions, spread
 from emotrace.training.fold import FRONT_STAGE
 from emotrace.training.predictions import read_predictions
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Systems on the same utterances, and how they came about."""
+    """Systems on the same utterances, how they came about, and each held against each."""
 
     protocol: str
     recipes: tuple[str, ...]
@@ -60,6 +60,7 @@ class Table:
     version: str
     reference: str
     rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
 
 
 def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
@@ -97,6 +98,7 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
         version=plan.experiment.version,
         reference=reference,
         rows=tuple(rows),
+        pairs=tuple(every_pair(said)),
     )
 
 
