@@ -83,14 +83,14 @@ def compare(
     reading: Reading = AS_IT_LIES,
     as_json: Annotated[bool, Parameter("--json")] = False,
 ) -> int:
-    """Set runs on the same utterances side by side: figures, differences to the first, by emotion, by sex.
+    """Set runs on the same utterances side by side: differences to the first, by emotion, by sex, by length.
 
     Parameters
     ----------
     runs
         Folders that `emotrace crossval` wrote, two or more.
     name
-        The corpus of the runs, to tell women's voices from men's where it says who is which.
+        The corpus of the runs, to tell short utterances from long ones, and women's from men's where it says.
     root
         Folder of the corpus.
     as_json

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, recall_score
@@ -32,6 +33,9 @@ def said(accuracy: float, seed: int) -> list[Prediction]:
     return answers
 
 
+SAID = (said(0.9, 1), said(0.5, 2), said(0.7, 3))
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, Sequence[Prediction]], Path]:
     """Write a run's predictions: `write("a", predictions)`."""
@@ -47,12 +51,13 @@ def write(tmp_path: Path) -> Callable[[str, Sequence[Prediction]], Path]:
 @pytest.fixture
 def runs(write: Callable[[str, Sequence[Prediction]], Path]) -> list[Path]:
     """Three runs, the second in another order."""
-    return [write("a", said(0.9, 1)), write("b", said(0.5, 2)[::-1]), write("c", said(0.7, 3))]
+    first, second, third = SAID
+    return [write("a", first), write("b", second[::-1]), write("c", third)]
 
 
 @pytest.fixture
 def corpus() -> OpenCorpus:
-    """Speakers 0, 1 and 2 are women, 3 and 4 are men, of 5 nothing is known."""
+    """Speakers 0, 1 and 2 are women, 3 and 4 are men, of 5 nothing is known; no sound can be read."""
     sexes = {"0": "female", "1": "female", "2": "female", "3": "male", "4": "male"}
     utterances = [
         Utterance(p.file, Path(p.file), p.truth, "x", p.speaker, sex=sexes.get(p.speaker)) for p in said(1, 0)
@@ -70,8 +75,8 @@ def call(capfd: pytest.CaptureFixture[str], *tokens: object) -> tuple[int, str, 
 
 def test_figures_are_those_of_sklearn_and_scipy(runs: list[Path], corpus: OpenCorpus) -> None:
     found = compare(runs, corpus)
-    first = said(0.9, 1)
-    for run, predictions in zip(found, (first, said(0.5, 2), said(0.7, 3)), strict=True):
+    first = SAID[0]
+    for run, predictions in zip(found, SAID, strict=True):
         truth, predicted = [p.truth for p in predictions], [p.predicted for p in predictions]
         assert run.scores.ua == pytest.approx(balanced_accuracy_score(truth, predicted))
         recalls = recall_score(truth, predicted, labels=LABELS, average=None)
@@ -95,7 +100,28 @@ def test_figures_are_those_of_sklearn_and_scipy(runs: list[Path], corpus: OpenCo
 
 def test_a_corpus_that_knows_nobodys_sex_adds_nothing(runs: list[Path], corpus: OpenCorpus) -> None:
     nobodys = replace(corpus, utterances=tuple(replace(u, sex=None) for u in corpus.utterances))
-    assert [run.by_sex for run in compare(runs, nobodys)] == [{}, {}, {}]
+    assert [(run.by_sex, run.by_length) for run in compare(runs, nobodys)] == 3 * [({}, {})]
+
+
+def test_short_and_long_utterances_are_told_apart_wherever_their_length_is_said(
+    runs: list[Path], corpus: OpenCorpus
+) -> None:
+    samples = np.zeros(8000, np.float32)
+    sounds = {
+        0: {"audio": (samples, 8000)},  # 1 s
+        1: {"audio": (samples, 4000)},  # 2 s, the most that is short
+        2: {"start_s": 1.0, "end_s": 3.5},
+        3: {"audio": (samples, 1000), "start_s": 2.0},
+        4: {"end_s": 9.0},
+    }
+    utterances = tuple(replace(u, **sounds[i % 5]) for i, u in enumerate(corpus.utterances))
+    groups = dict(zip((u.name for u in utterances), 12 * [0, 0, 1, 2, 2], strict=True))
+    for run, predictions in zip(compare(runs, replace(corpus, utterances=utterances)), SAID, strict=True):
+        assert list(run.by_length) == ["0 to 2 s", "2 to 5 s", "over 5 s"]
+        for group, scores in enumerate(run.by_length.values()):
+            of = [p for p in predictions if groups[p.file] == group]
+            assert scores.n == len(of) == (24, 12, 24)[group]
+            assert scores.wa == pytest.approx(sum(p.correct for p in of) / len(of))
 
 
 def test_another_corpus_is_refused(runs: list[Path], corpus: OpenCorpus) -> None:
@@ -112,7 +138,7 @@ def test_people_and_programs_are_told_the_same(
     assert [run["run"] for run in told] == [str(run) for run in runs]
     assert list(told[0]) == [
         "run", "system", "n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval",
-        "by_emotion", "by_sex", "against_first",
+        "by_emotion", "by_sex", "by_length", "against_first",
     ]  # fmt: skip
     assert told[0]["against_first"] is None
     second = told[1]["against_first"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emotrace.corpora import OpenCorpus
+import soundfile
+
+from emotrace.corpora import OpenCorpus, Utterance
 from emotrace.errors import EmotraceError, RunError
 from emotrace.training.comparison import FEW_SPEAKERS, Comparison, against
 from emotrace.training.confusion import aligned, recalls
@@ -17,14 +20,17 @@ from emotrace.training.predictions import Prediction, read_predictions
 from emotrace.training.runs import PREDICTIONS_FILE, RECIPE_FILE
 from emotrace.training.statistics import Difference, paired
 
-UNKNOWN_SEX = "not stated"
+UNKNOWN = "not stated"
+BOUNDS_S = (2.0, 5.0)  # what is longer than 5 s, the paper cuts
+LENGTHS = ("0 to 2 s", "2 to 5 s", "over 5 s")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A run beside others: `by_sex` where the corpus says who is which, `comparison` with the first run.
+    """A run beside others; `comparison` is with the first of them.
 
     `by_emotion` is the share of each emotion's utterances that were recognised; None where there are none.
+    `by_sex` is known where the corpus says who is which, `by_length` where it is there at all.
     """
 
     run: str
@@ -32,6 +38,7 @@ class Compared:
     scores: Scores
     by_emotion: Mapping[str, float | None]
     by_sex: Mapping[str, Scores]
+    by_length: Mapping[str, Scores]
     comparison: Comparison | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -44,10 +51,8 @@ class Compared:
             "system": self.system,
             **{name: scores[name] for name in names},
             "by_emotion": dict(self.by_emotion),
-            "by_sex": {
-                sex: {name: getattr(of, name) for name in ("n", "ua", "wa")}
-                for sex, of in self.by_sex.items()
-            },
+            "by_sex": _figures(self.by_sex),
+            "by_length": _figures(self.by_length),
             "against_first": c
             and {
                 "ua": _as_dict(c.ua, c.ua_holm),
@@ -67,7 +72,7 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
 
     Args:
         folders: of cross-validations, or of anything else with a `predictions.csv`
-        corpus: the one they ran on, which may know who is a woman and who a man
+        corpus: the one they ran on, which knows how long utterances are, and may know who is a woman or a man
 
     Raises:
         EmotraceError: there are fewer than two.
@@ -84,39 +89,82 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
             raise RunError(f"{folders[0]} and {folder} cannot be compared: {error}") from None
     compared: list[Comparison | None] = [None, *against(said[0], said[1:])]
     labels = said[0][0].labels
-    sexes = {} if corpus is None else sexes_of(said[0], corpus)
+    sexes = {} if corpus is None else of_corpus(said[0], corpus, sex_of)
+    lengths = {} if corpus is None else of_corpus(said[0], corpus, length_of)
     found = []
     for folder, predictions, comparison in zip(folders, said, compared, strict=True):
         scores = score_predictions(predictions)
         recall = dict(zip(scores.labels, recalls(scores.confusion), strict=True))
-        by_sex = {
-            sex: score_predictions([p for p in predictions if sexes[p.file] == sex], resamples=1)
-            for sex in sorted(set(sexes.values()))
-        }
-        by_emotion = {label: recall[label] for label in labels}
-        found.append(Compared(str(folder), _system(folder), scores, by_emotion, by_sex, comparison))
+        found.append(
+            Compared(
+                run=str(folder),
+                system=_system(folder),
+                scores=scores,
+                by_emotion={label: recall[label] for label in labels},
+                by_sex=by_group(predictions, sexes),
+                by_length=by_group(predictions, lengths),
+                comparison=comparison,
+            )
+        )
     return found
 
 
-def sexes_of(predictions: Sequence[Prediction], corpus: OpenCorpus) -> dict[str, str]:
-    """The speaker's sex by utterance; empty where the corpus knows nobody's.
+def by_group(predictions: Sequence[Prediction], groups: Mapping[str, str]) -> dict[str, Scores]:
+    """The figures of each group of utterances, groups by alphabet."""
+    return {
+        group: score_predictions([p for p in predictions if groups[p.file] == group], resamples=1)
+        for group in sorted(set(groups.values()))
+    }
+
+
+def of_corpus(
+    predictions: Sequence[Prediction], corpus: OpenCorpus, group: Callable[[Utterance], str]
+) -> dict[str, str]:
+    """The group of each utterance, by its name; empty where all of them are unknown.
 
     Raises:
         RunError: the corpus lacks an utterance.
     """
-    known = {utterance.name: utterance.sex for utterance in corpus.utterances}
-    lacking = sorted({p.file for p in predictions} - known.keys())
+    known = {utterance.name: utterance for utterance in corpus.utterances}
+    names = sorted({p.file for p in predictions})
+    lacking = [name for name in names if name not in known]
     if lacking:
         raise RunError(
             f"{corpus.corpus.name} has no utterance {lacking[0]} ({len(lacking)} such); "
             "name with --corpus and --root the corpus of the runs"
         )
-    sexes = {p.file: known[p.file] or UNKNOWN_SEX for p in predictions}
-    return {} if set(sexes.values()) == {UNKNOWN_SEX} else sexes
+    groups = {name: group(known[name]) for name in names}
+    return {} if set(groups.values()) == {UNKNOWN} else groups
+
+
+def sex_of(utterance: Utterance) -> str:
+    """The speaker's sex, as the corpus says it."""
+    return utterance.sex or UNKNOWN
+
+
+def length_of(utterance: Utterance) -> str:
+    """How long it is, by whole groups; of a file the header says it, if it can be read.
+
+    >>> from pathlib import Path
+    >>> length_of(Utterance("a", Path("a.wav"), "anger", "A", "03", start_s=1.0, end_s=4.5))
+    '2 to 5 s'
+    """
+    if utterance.end_s is not None:
+        end_s = utterance.end_s
+    elif isinstance(utterance.audio, Path):
+        try:
+            end_s = soundfile.info(utterance.audio).duration
+        except soundfile.LibsndfileError:
+            return UNKNOWN
+    else:
+        samples, sample_rate_hz = utterance.audio
+        end_s = len(samples) / sample_rate_hz
+    seconds = end_s - utterance.start_s
+    return LENGTHS[bisect_left(BOUNDS_S, seconds)]
 
 
 def compared_text(runs: Sequence[Compared]) -> str:
-    """Figures, differences to the first run, accuracy by emotion and by sex, as text for people."""
+    """Figures, differences to the first run, accuracy by emotion, sex and length, as text for people."""
     first, others = runs[0], runs[1:]
     numbers = [str(number) for number in range(1, len(runs) + 1)]
     names = [f"{n}  {run.run}  {run.system}".rstrip() for n, run in zip(numbers, runs, strict=True)]
@@ -148,13 +196,14 @@ def compared_text(runs: Sequence[Compared]) -> str:
         "Right alone: utterances that only this run got right, and only run 1.",
         aligned(emotions),
     ]
-    if first.by_sex:
-        sexes = [["speakers", "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
-        for sex, scores in first.by_sex.items():
-            of = [run.by_sex[sex] for run in runs]
+    for title, groups in (("speakers", "by_sex"), ("utterances", "by_length")):
+        lines = [[title, "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
+        for group, scores in vars(first)[groups].items():
+            of = [vars(run)[groups][group] for run in runs]
             told = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
-            sexes.append([sex, str(scores.n), *told])
-        blocks.append(aligned(sexes))
+            lines.append([group, str(scores.n), *told])
+        if len(lines) > 1:
+            blocks.append(aligned(lines))
     return "\n\n".join(blocks)
 
 
@@ -164,6 +213,13 @@ def _system(folder: Path) -> str:
         return str(json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))["system"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _figures(by_group: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
+    return {
+        group: {name: getattr(scores, name) for name in ("n", "ua", "wa")}
+        for group, scores in by_group.items()
+    }
 
 
 def _told(difference: Difference | None, p: float | None) -> list[str]:
