@@ -1,0 +1,39 @@
+"""wav2vec2-base with a classification head, as transformers builds it.
+
+Its weights are random, which cost what trained ones do.
+"""
+
+from __future__ import annotations
+
+import soundfile
+import torch
+import transformers
+from peers.answering import cores, serve
+
+LABELS = 4
+
+
+class Wav2Vec2:
+    """The model that most of today's recognisers of emotions are."""
+
+    def __init__(self) -> None:
+        torch.set_num_threads(cores())
+        torch.manual_seed(1)
+        config = transformers.Wav2Vec2Config(num_labels=LABELS)
+        self.network = transformers.Wav2Vec2ForSequenceClassification(config).eval()
+        self.extract = transformers.Wav2Vec2FeatureExtractor()
+
+    def versions(self) -> dict[str, dict[str, str]]:
+        """What this is."""
+        return {"versions": {"transformers": transformers.__version__}}
+
+    def clip(self, path: str) -> None:
+        """Scores of one file."""
+        samples, rate_hz = soundfile.read(path, dtype="float32")
+        given = self.extract(samples, sampling_rate=rate_hz, return_tensors="pt")
+        with torch.inference_mode():
+            self.network(**given).logits.softmax(1)
+
+
+if __name__ == "__main__":
+    serve(Wav2Vec2())

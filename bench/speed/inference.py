@@ -1,0 +1,134 @@
+"""The rows on recognising: from features to many files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from speed.inputs import DEFAULT, LAYOUTS
+from speed.session import Session
+from speed.worker import WorkerError
+
+AGREEMENT = 1e-3
+PAPER_WIDTH = 64
+EGEMAPS_ONCE = (
+    "import sys, opensmile as o; "
+    "o.Smile(o.FeatureSet.eGeMAPSv02, o.FeatureLevel.Functionals).process_file(sys.argv[1])"
+)
+
+
+def features(session: Session) -> None:
+    """3-D log-Mel of 5 s, in torch as trained on, beside librosa."""
+    samples = str(session.inputs.samples)
+    with session.workers(1, "training", "librosa") as workers:
+        names = {"training": "ours", "librosa": "librosa"}
+        outputs = {name: session.inputs.folder / f"features-{name}.npy" for name in workers}
+        for name, worker in workers.items():
+            worker.ask("features", samples=samples, output=str(outputs[name]))
+        if len(outputs) == len(names):
+            session.agree("features of librosa", *outputs.values(), limit=AGREEMENT)
+        calls = {names[n]: worker.timer("features", samples=samples) for n, worker in workers.items()}
+        session.findings.alternate("features", calls, session.rounds(15))
+
+
+def clip(session: Session) -> None:
+    """A 5-s file to label and timeline, on one core."""
+    inputs = session.inputs
+    with session.workers(1, "ours", "egemaps", "wav2vec2") as workers:
+        calls = {}
+        for who, network in (("ours", DEFAULT), ("ours-paper", LAYOUTS[0])):
+            model = str(inputs.model(network))
+            workers["ours"].ask("load", model=model)
+            calls[who] = workers["ours"].timer("clip", model=model, path=str(inputs.clip))
+        for who in ("egemaps", "wav2vec2"):
+            if who in workers:
+                calls[who] = workers[who].timer("clip", path=str(inputs.clip))
+        session.findings.alternate("clip", calls, session.rounds(11))
+
+
+def network(session: Session) -> None:
+    """The paper's network on one window, beside the same weights in Keras."""
+    inputs = session.inputs
+    with session.workers(session.cores, "ours", "keras") as workers:
+        for layout in LAYOUTS:
+            made, model = inputs.folder / layout, str(inputs.model(layout))
+            given = {
+                "ours": {"model": model, "samples": str(inputs.samples)},
+                "keras": {"layout": layout, "image": str(made / "image.npy")},
+            }
+            workers["ours"].ask("load", model=model)
+            outputs = [made / f"posteriors-{who}.npy" for who in workers]
+            try:
+                if "keras" in workers:
+                    weights = str(made / "model.npz")
+                    workers["keras"].ask("load", layout=layout, width=PAPER_WIDTH, weights=weights)
+                for (who, worker), output in zip(workers.items(), outputs, strict=True):
+                    worker.ask("window", **given[who], output=str(output))
+            except WorkerError as error:
+                session.findings.miss(f"{layout} of Keras", error)
+                continue
+            if len(outputs) == 2:
+                session.agree(f"log-posteriors of Keras, {layout}", *outputs, limit=AGREEMENT)
+            calls = {who: worker.timer("window", **given[who]) for who, worker in workers.items()}
+            session.findings.alternate(f"network-{layout}", calls, session.rounds(11), warm=2)
+
+
+def files(session: Session) -> None:
+    """All of EmoDB by one command, on one core and on two."""
+    folder = session.inputs.files
+    if folder is None:
+        session.findings.miss("files", FileNotFoundError("found no EmoDB; set EMOTRACE_DATA"))
+        return
+
+    def ours(cores: int, jobs: int) -> Callable[[], float]:
+        return lambda: session.fresh(predict(session, folder, "--jobs", str(jobs)), cores)["seconds"]
+
+    two = session.cores
+    with session.workers(1, "egemaps") as alone, session.workers(two, "egemaps") as both:
+        calls = {"ours-core": ours(1, 1), "ours-job": ours(two, 1), "ours-jobs": ours(two, two)}
+        for who, workers in (("egemaps-core", alone), ("egemaps-cores", both)):
+            if "egemaps" in workers:
+                calls[who] = workers["egemaps"].timer("files", folder=str(folder))
+        session.findings.alternate("files", calls, session.rounds(3), warm=0)
+
+
+def minutes(session: Session) -> None:
+    """A file of ten minutes on one core."""
+    with session.workers(1, "ours", "egemaps") as workers:
+        model, path = str(session.inputs.model(DEFAULT)), str(session.inputs.long)
+        workers["ours"].ask("load", model=model)
+        calls = {"ours": workers["ours"].timer("clip", model=model, path=path)}
+        if "egemaps" in workers:
+            calls["egemaps"] = workers["egemaps"].timer("clip", path=path)
+        session.findings.alternate("minutes", calls, session.rounds(3), warm=0)
+
+
+def cold(session: Session) -> None:
+    """A process from its start to its end on a 2-s clip: processor time and peak of memory."""
+    commands = {
+        "ours": predict(session, session.inputs.short),
+        "egemaps": [session.peers, "-c", EGEMAPS_ONCE, session.inputs.short],
+    }
+
+    def timed(who: str) -> Callable[[], float]:
+        def run() -> float:
+            cost = session.fresh(commands[who], session.cores)
+            peak = f"memory/{who}"
+            session.findings.figures[peak] = max(cost["peak_mib"], session.findings.figures.get(peak, 0.0))
+            return cost["processor_s"]
+
+        return run
+
+    session.findings.alternate("cold", {who: timed(who) for who in commands}, session.rounds(7))
+    long = session.fresh(predict(session, session.inputs.long), session.cores)
+    session.findings.figures["memory/ours-minutes"] = long["peak_mib"]
+
+
+def predict(session: Session, source: Path, *options: str) -> list[str | Path]:
+    """The command that a user gives."""
+    model = session.inputs.model(DEFAULT)
+    return [sys.executable, "-m", "emotrace", "predict", "--model", model, *options, source]
+
+
+ROWS = (features, clip, network, cold, minutes, files)
