@@ -186,7 +186,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         session = Session(make_inputs(Path(folder), quick=True), Path(sys.executable), quick)
         export(session, [DEFAULT])
-        every = range(1, 1 + (os.cpu_count() or 1))
+        most = os.cpu_count() or 1
+        every = [2**power for power in range(most.bit_length()) if 2**power <= most]
         found: list[Point] = []
         for curve, xs in (
             (lengths, LENGTHS_S),

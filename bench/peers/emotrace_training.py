@@ -57,6 +57,7 @@ class Training:
         torch.set_num_threads(cores())
         self.logmel = LogMel(BANDS)
         self.ready: dict[str, dict[str, Any]] = {}
+        self.steps: dict[str, int] = {}
 
     def versions(self) -> dict[str, dict[str, str]]:
         """What this is."""
@@ -94,20 +95,30 @@ class Training:
         network: str,
         precision: str,
         batch: int,
+        steps: int = 1,
         root: str = "",
         most: int | None = None,
         device: str = "cpu",
     ) -> dict[str, int]:
-        """Get a stage ready for one batch of noise of 5 s, or stage 1 for EmoDB, `most` utterances of it."""
+        """Get a stage ready: for steps on noise of 5 s, or stage 1 for EmoDB, `most` utterances of it.
+
+        `steps` is by how many the seconds of an epoch are divided.
+        """
         recipe, made = recipe_of(network), untrained(network, FRONT if stage == 1 else SYSTEM)
         if stage == 1:
             model, settings = FromStatic(made, recipe.augmentation), recipe.stage1
             objective = Objective("cross-entropy")
-            clips = emodb(made, recipe, root)[:most] if root else noise(batch, recipe.longest_frames, BANDS)
+            clips = (
+                emodb(made, recipe, root)[:most]
+                if root
+                else noise(steps * batch, recipe.longest_frames, BANDS)
+            )
         else:
             model, settings = FromLocal(made), recipe.stage2
             objective = Objective("ctc", recipe.ctc_target, made.front.frames_per_step)
-            clips = noise(batch, made.front.steps_out(recipe.longest_frames), made.front.features_out)
+            frames, features = made.front.steps_out(recipe.longest_frames), made.front.features_out
+            clips = noise(steps * batch, frames, features)
+        self.steps[name] = steps
         self.ready[name] = {
             "model": model,
             "data": StageData(clips, (), len(EMOTIONS)),
@@ -125,7 +136,7 @@ class Training:
         with tempfile.TemporaryDirectory() as folder:
             run_stage(**ready, seed=1, folder=Path(folder), tell=lambda _: times.append(time.perf_counter()))
         hook.remove()
-        return {"seconds": times[-1] - times[0]}
+        return {"seconds": (times[-1] - times[0]) / self.steps[name]}
 
 
 def noise(clips: int, frames: int, features: int) -> list[Clip]:
