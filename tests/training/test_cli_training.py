@@ -191,7 +191,25 @@ def test_evaluate_leaves_out_emotions_the_model_does_not_know_and_says_so(
     code, out, err = call("evaluate", "--model", finished_model, "--corpus", "synthetic", "--json")
     assert code == 0
     assert json.loads(out)["n"] == 96
-    assert err == "emotrace: 96 utterances are left out: the model does not know their emotions\n"
+    assert err == "emotrace: 96 utterances are left out: the model does not know happiness, neutral\n"
+
+
+def test_evaluate_lets_a_model_choose_among_the_emotions_of_the_corpus_and_says_so(
+    call: Call, finished_model: Path, corpus_root: Path
+) -> None:
+    rows = (corpus_root / "manifest.csv").read_text().splitlines()
+    angry = corpus_root / "angry.csv"
+    angry.write_text("\n".join(row for row in rows if ",sadness," not in row) + "\n")
+    asked = ("--model", finished_model, "--corpus", "manifest", "--root")
+    _, everything, _ = call("evaluate", *asked, corpus_root, "--json")
+    missed = json.loads(everything)["confusion"][0][1]
+    code, out, err = call("evaluate", *asked, angry, "--json")
+    told = json.loads(out)
+    assert (code, told["labels"], told["confusion"]) == (0, ["anger"], [[10]])
+    assert err == (
+        "emotrace: the model chose among anger: manifest has no sadness, "
+        f"which it would have named {missed} times of 10\n"
+    )
 
 
 @pytest.mark.slow
