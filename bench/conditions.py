@@ -158,3 +158,14 @@ CONDITIONS: dict[str, Condition] = {
     "gain +20 dB, clipped": gained(20, clipped=True),
     "gain -20 dB": gained(-20),
 }
+
+
+def left_out() -> dict[str, str]:
+    """The conditions whose files the libsndfile at hand cannot write, and what it says."""
+    second, found = white(SAMPLE_RATE_HZ, np.random.default_rng(0)), {}
+    for name, condition in CONDITIONS.items():
+        try:
+            condition(second, np.random.default_rng(0))
+        except (soundfile.LibsndfileError, ValueError) as error:
+            found[name] = str(error)
+    return found

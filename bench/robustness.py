@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from conditions import CONDITIONS
+from conditions import CONDITIONS, left_out
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -179,8 +179,10 @@ def main() -> None:
     given = parser.parse_args()
     chosen = None if given.folds is None else [int(number) for number in given.folds.split(",")]
     runs = [given.run, given.against] if given.against else [given.run]
+    missing = left_out()
+    conditions = [condition for condition in CONDITIONS if condition not in missing]
     try:
-        said, *others = (hear(run, given.root, chosen, list(CONDITIONS)) for run in runs)
+        said, *others = (hear(run, given.root, chosen, conditions) for run in runs)
         rows = rows_of(said, others[0] if others else None)
     except EmotraceError as error:
         raise SystemExit(f"robustness: {error}") from None
@@ -190,7 +192,9 @@ def main() -> None:
     lines = [cells(row) for row in rows]
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([head, *lines])
-    page = "\n".join([NOTE.format(speakers=rows[0].scores.speakers), *table(head, lines), ""])
+    note = NOTE.format(speakers=rows[0].scores.speakers)
+    note += "".join(f"Left out: {condition} ({why}).\n" for condition, why in missing.items())
+    page = "\n".join([note, *table(head, lines), ""])
     write_text(given.output.with_suffix(".csv"), file.getvalue())
     write_text(given.output.with_suffix(".md"), page)
     write_bytes(given.output.with_suffix(".png"), picture(rows, names))

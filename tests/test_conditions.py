@@ -74,6 +74,15 @@ def test_8_khz_keeps_1_khz_and_loses_6(conditions: ModuleType, tones: np.ndarray
     assert level_db(heard, 6000) < level_db(tones, 6000) - 60
 
 
+def test_a_codec_that_cannot_be_written_is_named(
+    conditions: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert conditions.left_out() == {}
+    impossible = {"AMR": lambda samples, _: conditions.encoded(samples, RATE_HZ, format="AMR")}
+    monkeypatch.setattr(conditions, "CONDITIONS", impossible)
+    assert list(conditions.left_out()) == ["AMR"]
+
+
 @pytest.mark.parametrize(("codec", "kbps"), [("mp3", 32), ("mp3", 16), ("opus", 16), ("opus", 8)])
 def test_codecs_spend_the_bits_that_their_names_say(conditions: ModuleType, codec: str, kbps: float) -> None:
     speech_like = conditions.babble(8 * RATE_HZ, np.random.default_rng(1))
