@@ -59,10 +59,10 @@ class Findings:
         found = {name.removeprefix(f"{row}/"): self.value(name) for name in names}
         return {who: value for who, value in found.items() if value is not None}
 
-    def miss(self, name: str, error: Exception) -> None:
+    def miss(self, name: str, why: object) -> None:
         """Say, at once and in the results, that something could not be measured."""
-        self.missing[name] = str(error)
-        print(f"NOT MEASURED: {name}: {error}", file=sys.stderr, flush=True)
+        self.missing[name] = str(why)
+        print(f"NOT MEASURED: {name}: {why}", file=sys.stderr, flush=True)
 
     def alternate(
         self, row: str, calls: Mapping[str, Callable[[], float]], rounds: int, warm: int = 1

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from speed.inputs import DEFAULT, LAYOUTS
+from speed.inputs import DEFAULT, LAYOUTS, NO_EMODB
 from speed.session import Session
 from speed.worker import WorkerError
 
@@ -78,7 +78,7 @@ def files(session: Session) -> None:
     """All of EmoDB by one command, on one core and on two."""
     folder = session.inputs.files
     if folder is None:
-        session.findings.miss("files", FileNotFoundError("found no EmoDB; set EMOTRACE_DATA"))
+        session.findings.miss("files", NO_EMODB)
         return
 
     def ours(cores: int, jobs: int) -> Callable[[], float]:

@@ -16,6 +16,7 @@ from emotrace.errors import ModelError
 from emotrace.shipped import shipped_model
 
 RATE_HZ = 16_000
+NO_EMODB = "found no EmoDB; point EMOTRACE_DATA at the folder that has emodb/"
 WINDOW_SAMPLES = 80_240  # 500 frames
 LAYOUTS = ("branch-pool", "inception")
 DEFAULT = "default"

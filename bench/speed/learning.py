@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from speed.inference import PAPER_WIDTH
-from speed.inputs import LAYOUTS
+from speed.inputs import LAYOUTS, NO_EMODB
 from speed.session import Session
 from speed.worker import Worker, WorkerError
 
@@ -45,7 +45,7 @@ def epoch(session: Session) -> None:
     """Stage 1 for an epoch of EmoDB in batches by length; Keras's is reckoned from its padded step."""
     findings, root = session.findings, session.inputs.emodb
     if root is None:
-        findings.miss("epoch", FileNotFoundError("found no EmoDB; set EMOTRACE_DATA"))
+        findings.miss("epoch", NO_EMODB)
         return
     with session.workers(session.cores, "training") as workers:
         given = {"network": LAYOUT, "precision": PRECISIONS["ours"], "root": str(root)}

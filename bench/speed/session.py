@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from speed.findings import Findings
 from speed.inputs import Inputs
-from speed.worker import HERE, Worker, WorkerError, environment
+from speed.worker import Worker, WorkerError, environment
 
 OURS = {"ours": "emotrace_runtime", "training": "emotrace_training", "librosa": "librosa_mel"}
 PEERS = {"egemaps": "egemaps", "wav2vec2": "wav2vec2", "keras": "keras_network"}
@@ -84,7 +84,12 @@ class Session:
         """
         launch = [sys.executable, "-S", Path(__file__).with_name("launch.py"), str(cores), *command]
         told = subprocess.run(
-            launch, capture_output=True, text=True, check=True, env=environment(cores), cwd=HERE
+            launch,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(cores),
+            cwd=self.inputs.folder,
         )
         cost: dict[str, float] = json.loads(told.stdout)
         if "error" in cost:
