@@ -37,7 +37,6 @@ class Worker:
             text=True,
             preexec_fn=lambda: confine(cores),
         )
-        self.module = module
         try:
             self.versions: dict[str, str] = self.ask("versions")["versions"]
         except WorkerError:
@@ -60,7 +59,7 @@ class Worker:
             line = ""
         answer = json.loads(line) if line else {"error": self._last_words()}
         if "error" in answer:
-            raise WorkerError(f"{self.module}: {answer['error']}")
+            raise WorkerError(answer["error"])
         return answer
 
     def timer(self, call: str, **given: Any) -> Callable[[], float]:
@@ -85,7 +84,7 @@ class Worker:
         code = self._process.wait()
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors if line.strip()]
-        return f"ended with {code}: {lines[-1] if lines else 'no word'}"
+        return f"its process ended with {code}: {lines[-1] if lines else 'no word'}"
 
 
 def environment(cores: int) -> dict[str, str]:
