@@ -80,12 +80,12 @@ def test_a_peer_that_fails_is_named_and_the_others_go_on(
         return float(len(turns))
 
     found = findings.Findings()
-    found.alternate("row", {"broken": broken, "ours": ours}, rounds=2, warm=1)
+    found.alternate({"row/broken": broken, "row/ours": ours}, rounds=2, warm=1)
     assert turns == ["broken", "ours", "ours", "ours"]
     assert found.times == {"row/ours": [3.0, 4.0]}
     assert found.missing == {"row/broken": "fell over"}
     with pytest.raises(worker.WorkerError):
-        found.alternate("row", {"ours": broken}, rounds=1)
+        found.alternate({"row/ours": broken}, rounds=1)
 
 
 def test_what_is_missing_is_said_loudly_and_leaves_its_goals_open(load: Loader) -> None:

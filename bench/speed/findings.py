@@ -64,33 +64,31 @@ class Findings:
         self.missing[name] = str(why)
         print(f"NOT MEASURED: {name}: {why}", file=sys.stderr, flush=True)
 
-    def alternate(
-        self, row: str, calls: Mapping[str, Callable[[], float]], rounds: int, warm: int = 1
-    ) -> None:
+    def alternate(self, calls: Mapping[str, Callable[[], float]], rounds: int, warm: int = 1) -> None:
         """Make the calls in turn, over and over; the first `warm` rounds do not count.
 
         A peer's call that fails is left out from then on; where ours fails, so does the benchmark.
 
         >>> found = Findings()
-        >>> found.alternate("row", {"ours": lambda: 1.0, "peer": lambda: 2.0}, rounds=3)
+        >>> found.alternate({"row/ours": lambda: 1.0, "row/peer": lambda: 2.0}, rounds=3)
         >>> found.times
         {'row/ours': [1.0, 1.0, 1.0], 'row/peer': [2.0, 2.0, 2.0]}
         """
         left = dict(calls)
         for number in range(warm + rounds):
-            for who, call in list(left.items()):
+            for name, call in list(left.items()):
                 time.sleep(PAUSE_S)
                 try:
                     seconds = call()
                 except WorkerError as error:
-                    if who.startswith("ours"):
+                    if "/ours" in name:
                         raise
-                    self.miss(f"{row}/{who}", error)
-                    self.times.pop(f"{row}/{who}", None)
-                    del left[who]
+                    self.miss(name, error)
+                    self.times.pop(name, None)
+                    del left[name]
                     continue
                 if number >= warm:
-                    self.times.setdefault(f"{row}/{who}", []).append(seconds)
+                    self.times.setdefault(name, []).append(seconds)
 
     def as_json(self) -> str:
         """All of it."""

@@ -69,7 +69,7 @@ GOALS = (
     Goal("padded step, `branch-pool`, beside Keras", 1.8, "step-branch-pool/keras", "step-branch-pool/ours"),
     Goal("padded step, `inception`, beside Keras", 1.8, "step-inception/keras", "step-inception/ours"),
     Goal("epoch of EmoDB, stage 1, beside Keras", 3, "epoch/keras", "epoch/ours"),
-    Goal("many files, two cores beside one", 1.9, "files/ours-core", "files/ours-jobs"),
+    Goal("many files, two cores beside one", 1.9, "files/ours", "files-cores/ours"),
     Goal("cold start of `predict` on 2 s, processor time", 0.8, "cold/ours", unit="s"),
     Goal("resident memory of `predict`", 200, "memory/ours", unit="MiB"),
     Goal("resident memory of `predict` on ten minutes", 200, "memory/ours-minutes", unit="MiB"),

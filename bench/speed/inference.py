@@ -22,14 +22,14 @@ def features(session: Session) -> None:
     """3-D log-Mel of 5 s, in torch as trained on, beside librosa."""
     samples = str(session.inputs.samples)
     with session.workers(1, "training", "librosa") as workers:
-        names = {"training": "ours", "librosa": "librosa"}
+        names = {"training": "features/ours", "librosa": "features/librosa"}
         outputs = {name: session.inputs.folder / f"features-{name}.npy" for name in workers}
         for name, worker in workers.items():
             worker.ask("features", samples=samples, output=str(outputs[name]))
         if len(outputs) == len(names):
             session.agree("features of librosa", *outputs.values(), limit=AGREEMENT)
         calls = {names[n]: worker.timer("features", samples=samples) for n, worker in workers.items()}
-        session.findings.alternate("features", calls, session.rounds(15))
+        session.findings.alternate(calls, session.rounds(15))
 
 
 def clip(session: Session) -> None:
@@ -40,11 +40,11 @@ def clip(session: Session) -> None:
         for who, network in (("ours", DEFAULT), ("ours-paper", LAYOUTS[0])):
             model = str(inputs.model(network))
             workers["ours"].ask("load", model=model)
-            calls[who] = workers["ours"].timer("clip", model=model, path=str(inputs.clip))
+            calls[f"clip/{who}"] = workers["ours"].timer("clip", model=model, path=str(inputs.clip))
         for who in ("egemaps", "wav2vec2"):
             if who in workers:
-                calls[who] = workers[who].timer("clip", path=str(inputs.clip))
-        session.findings.alternate("clip", calls, session.rounds(11))
+                calls[f"clip/{who}"] = workers[who].timer("clip", path=str(inputs.clip))
+        session.findings.alternate(calls, session.rounds(11))
 
 
 def network(session: Session) -> None:
@@ -70,8 +70,11 @@ def network(session: Session) -> None:
                 continue
             if len(outputs) == 2:
                 session.agree(f"log-posteriors of Keras, {layout}", *outputs, limit=AGREEMENT)
-            calls = {who: worker.timer("window", **given[who]) for who, worker in workers.items()}
-            session.findings.alternate(f"network-{layout}", calls, session.rounds(11), warm=2)
+            calls = {
+                f"network-{layout}/{who}": worker.timer("window", **given[who])
+                for who, worker in workers.items()
+            }
+            session.findings.alternate(calls, session.rounds(11), warm=2)
 
 
 def files(session: Session) -> None:
@@ -86,11 +89,15 @@ def files(session: Session) -> None:
 
     two = session.cores
     with session.workers(1, "egemaps") as alone, session.workers(two, "egemaps") as both:
-        calls = {"ours-core": ours(1, 1), "ours-job": ours(two, 1), "ours-jobs": ours(two, two)}
-        for who, workers in (("egemaps-core", alone), ("egemaps-cores", both)):
+        calls = {
+            "files/ours": ours(1, 1),
+            "files-cores/ours": ours(two, two),
+            "files-cores/ours-job": ours(two, 1),
+        }
+        for row, workers in (("files", alone), ("files-cores", both)):
             if "egemaps" in workers:
-                calls[who] = workers["egemaps"].timer("files", folder=str(folder))
-        session.findings.alternate("files", calls, session.rounds(3), warm=0)
+                calls[f"{row}/egemaps"] = workers["egemaps"].timer("files", folder=str(folder))
+        session.findings.alternate(calls, session.rounds(3), warm=0)
 
 
 def minutes(session: Session) -> None:
@@ -98,10 +105,10 @@ def minutes(session: Session) -> None:
     with session.workers(1, "ours", "egemaps") as workers:
         model, path = str(session.inputs.model(DEFAULT)), str(session.inputs.long)
         workers["ours"].ask("load", model=model)
-        calls = {"ours": workers["ours"].timer("clip", model=model, path=path)}
+        calls = {"minutes/ours": workers["ours"].timer("clip", model=model, path=path)}
         if "egemaps" in workers:
-            calls["egemaps"] = workers["egemaps"].timer("clip", path=path)
-        session.findings.alternate("minutes", calls, session.rounds(3), warm=0)
+            calls["minutes/egemaps"] = workers["egemaps"].timer("clip", path=path)
+        session.findings.alternate(calls, session.rounds(3), warm=0)
 
 
 def cold(session: Session) -> None:
@@ -120,7 +127,7 @@ def cold(session: Session) -> None:
 
         return run
 
-    session.findings.alternate("cold", {who: timed(who) for who in commands}, session.rounds(7))
+    session.findings.alternate({f"cold/{who}": timed(who) for who in commands}, session.rounds(7))
     long = session.fresh(predict(session, session.inputs.long), session.cores)
     session.findings.figures["memory/ours-minutes"] = long["peak_mib"]
 

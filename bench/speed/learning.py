@@ -27,7 +27,7 @@ def padded_steps(session: Session) -> None:
         for row, (stage, layout, full, steps, rounds) in STEPS.items():
             batch = session.batch(full)
             calls = {
-                who: prepared(
+                f"{row}/{who}": prepared(
                     workers["training"], stage, batch, network=layout, precision=precision, steps=steps
                 )
                 for who, precision in PRECISIONS.items()
@@ -35,10 +35,10 @@ def padded_steps(session: Session) -> None:
             try:
                 if "keras" in workers:
                     size = {"layout": layout, "width": PAPER_WIDTH}
-                    calls["keras"] = prepared(workers["keras"], stage, batch, **size)
+                    calls[f"{row}/keras"] = prepared(workers["keras"], stage, batch, **size)
             except WorkerError as error:
                 session.findings.miss(f"{row}/keras", error)
-            session.findings.alternate(row, calls, session.rounds(rounds))
+            session.findings.alternate(calls, session.rounds(rounds))
 
 
 def epoch(session: Session) -> None:
@@ -52,7 +52,7 @@ def epoch(session: Session) -> None:
         given |= {"most": 4} if session.quick else {}
         ready = workers["training"].ask("prepare", name="epoch", stage=1, batch=BATCH, **given)
         timer = workers["training"].timer("epoch", name="epoch")
-        findings.alternate("epoch", {"ours": timer}, session.rounds(2), warm=0 if session.quick else 1)
+        findings.alternate({"epoch/ours": timer}, session.rounds(2), warm=0 if session.quick else 1)
     padded = findings.value("step-branch-pool/keras")
     if padded is not None:
         findings.figures["epoch/keras"] = padded * ready["utterances"] / session.batch(BATCH)
@@ -65,7 +65,7 @@ def gpu(session: Session) -> None:
             return
         for layout in LAYOUTS:
             calls = {
-                who: prepared(
+                f"gpu-{layout}/{who}": prepared(
                     workers["training"],
                     1,
                     BATCH,
@@ -76,7 +76,7 @@ def gpu(session: Session) -> None:
                 )
                 for who, precision in PRECISIONS.items()
             }
-            session.findings.alternate(f"gpu-{layout}", calls, session.rounds(11), warm=2)
+            session.findings.alternate(calls, session.rounds(11), warm=2)
 
 
 def prepared(worker: Worker, stage: int, batch: int, **given: Any) -> Callable[[], float]:
