@@ -89,11 +89,7 @@ def files(session: Session) -> None:
 
     two = session.cores
     with session.workers(1, "egemaps") as alone, session.workers(two, "egemaps") as both:
-        calls = {
-            "files/ours": ours(1, 1),
-            "files-cores/ours": ours(two, two),
-            "files-cores/ours-job": ours(two, 1),
-        }
+        calls = {"files/ours": ours(1, 1), "files-cores/ours": ours(two, two)}
         for row, workers in (("files", alone), ("files-cores", both)):
             if "egemaps" in workers:
                 calls[f"{row}/egemaps"] = workers["egemaps"].timer("files", folder=str(folder))
@@ -108,7 +104,7 @@ def minutes(session: Session) -> None:
         calls = {"minutes/ours": workers["ours"].timer("clip", model=model, path=path)}
         if "egemaps" in workers:
             calls["minutes/egemaps"] = workers["egemaps"].timer("clip", path=path)
-        session.findings.alternate(calls, session.rounds(3), warm=0)
+        session.findings.alternate(calls, session.rounds(2), warm=0)
 
 
 def cold(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from speed.inference import PAPER_WIDTH
@@ -12,33 +13,49 @@ from speed.worker import Worker, WorkerError
 
 BATCH = 32
 LAYOUT = LAYOUTS[0]
-STEPS = {  # stage, layout, batch, steps of ours in a call, rounds; inception is 4.5 times the work
-    "step-branch-pool": (1, LAYOUT, BATCH, 1, 3),
-    "step-inception": (1, "inception", 8, 1, 2),
-    "back-branch-pool": (2, LAYOUT, BATCH, 4, 5),
-}
 GPU_STEPS = 50
 PRECISIONS = {"ours": "bfloat16", "ours-float32": "float32"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a row on a training step trains.
+
+    Attributes:
+        each: how many steps of ours a call has, more where one is short
+        rounds: how often it is called
+    """
+
+    stage: int
+    layout: str
+    batch: int
+    each: int
+    rounds: int
+    precisions: tuple[str, ...] = tuple(PRECISIONS)
+
+
+STEPS = {
+    "step-branch-pool": Step(1, LAYOUT, BATCH, each=1, rounds=3),
+    "step-inception": Step(1, "inception", 8, each=1, rounds=2, precisions=("ours",)),  # 4.5 times the work
+    "back-branch-pool": Step(2, LAYOUT, BATCH, each=4, rounds=5),
+}
 
 
 def padded_steps(session: Session) -> None:
     """A step of either stage on a padded batch: ours in either precision, and Keras."""
     with session.workers(session.cores, "training", "keras") as workers:
-        for row, (stage, layout, full, steps, rounds) in STEPS.items():
-            batch = session.batch(full)
-            calls = {
-                f"{row}/{who}": prepared(
-                    workers["training"], stage, batch, network=layout, precision=precision, steps=steps
-                )
-                for who, precision in PRECISIONS.items()
-            }
+        for row, step in STEPS.items():
+            batch, layout, calls = session.batch(step.batch), step.layout, {}
+            for who in step.precisions:
+                given = {"network": layout, "precision": PRECISIONS[who], "steps": step.each}
+                calls[f"{row}/{who}"] = prepared(workers["training"], step.stage, batch, **given)
             try:
                 if "keras" in workers:
                     size = {"layout": layout, "width": PAPER_WIDTH}
-                    calls[f"{row}/keras"] = prepared(workers["keras"], stage, batch, **size)
+                    calls[f"{row}/keras"] = prepared(workers["keras"], step.stage, batch, **size)
             except WorkerError as error:
                 session.findings.miss(f"{row}/keras", error)
-            session.findings.alternate(calls, session.rounds(rounds))
+            session.findings.alternate(calls, session.rounds(step.rounds))
 
 
 def epoch(session: Session) -> None:
@@ -52,7 +69,7 @@ def epoch(session: Session) -> None:
         given |= {"most": 4} if session.quick else {}
         ready = workers["training"].ask("prepare", name="epoch", stage=1, batch=BATCH, **given)
         timer = workers["training"].timer("epoch", name="epoch")
-        findings.alternate({"epoch/ours": timer}, session.rounds(2), warm=0 if session.quick else 1)
+        findings.alternate({"epoch/ours": timer}, rounds=1, warm=0 if session.quick else 1)
     padded = findings.value("step-branch-pool/keras")
     if padded is not None:
         findings.figures["epoch/keras"] = padded * ready["utterances"] / session.batch(BATCH)

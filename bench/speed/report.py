@@ -50,7 +50,6 @@ NAMES = {
     "ours": "emotrace",
     "ours-paper": "emotrace, width 64 of the paper",
     "ours-float32": "emotrace, float32",
-    "ours-job": "emotrace, one at a time on two threads",
     "ours-minutes": "emotrace, on ten minutes",
     "librosa": "librosa",
     "egemaps": "openSMILE eGeMAPS",
