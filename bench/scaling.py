@@ -30,7 +30,7 @@ from emotrace.files import write_text
 LENGTHS_S = (1, 3, 10, 30, 100, 300, 900, 3600)
 BATCHES = (1, 2, 4, 8, 16, 32)
 FILES = (1, 4, 16, 64, 256, 1024)
-FEW_FILES = 64
+CORE_FILES = 256
 QUICK = 3  # points of each curve
 ROUNDS = 3
 
@@ -89,7 +89,7 @@ def steps(session: Session, points: Sequence[int]) -> Iterator[Point]:
 
 def cores(session: Session, points: Sequence[int]) -> Iterator[Point]:
     """Files of 2 s by one command, as many jobs as cores."""
-    folder = links(session, FEW_FILES)
+    folder = links(session, CORE_FILES)
     for count in points:
         command = predict(session, folder, "--jobs", str(count))
         yield median("cores and jobs", count, [session.fresh(command, count) for _ in range(ROUNDS)])
@@ -159,7 +159,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
         own = [point for point in points if point.curve == curve]
         x = [point.x for point in own]
         axes.loglog(x, [point.seconds for point in own], "o-", color="#4477aa")
-        if len(own) > 2:
+        if own[-1].seconds > own[0].seconds:
             line = fitted(own)
             axes.loglog(x, [line.start + line.slope * at for at in x], ":", color="black")
             axes.set_title(f"{line.start:.2g} s + {line.slope:.2g} s each, off by {line.off:.0%}", fontsize=9)
@@ -171,7 +171,11 @@ def draw(points: Sequence[Point], path: Path) -> None:
         memory = axes.twinx()
         memory.semilogx(x, [point.mib for point in own], "s--", color="#cc6677", markersize=4)
         memory.set_ylabel("peak MiB", color="#cc6677")
-        memory.set_ylim(bottom=0)
+        memory.set_ylim(0, 1.3 * max(point.mib for point in own))
+        axes.set_xticks(x, [f"{at:g}" for at in x])
+        axes.xaxis.set_minor_locator(pyplot.NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.tick_params(which="both", labelsize=7)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
