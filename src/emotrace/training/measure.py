@@ -79,7 +79,7 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
 def among(labels: Sequence[str], scores: Mapping[str, float]) -> dict[str, float]:
     """The scores if nothing but `labels` could be.
 
-    >>> among(["anger", "sadness"], {"anger": 0.1, "calm": 0.6, "sadness": 0.3})
+    >>> among(["anger", "sadness"], {"anger": 0.125, "calm": 0.5, "sadness": 0.375})
     {'anger': 0.25, 'sadness': 0.75}
     """
     total = sum(scores[label] for label in labels)
