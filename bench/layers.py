@@ -21,9 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch import nn
 
 from emotrace.features import SAMPLE_RATE_HZ
 from emotrace.files import write_bytes, write_text
@@ -90,14 +88,11 @@ class Timing:
 def networks(recipe: Recipe, device: str) -> dict[str, Network]:
     """Each subject's whole system with fresh weights, of which only the back end is timed."""
     torch.manual_seed(1)
-    return {
-        subject.name: build(
-            Recipe.model_validate(laid_over(recipe.model_dump(), {"back": {"causal": subject.causal}})),
-            subject.system,
-            LABELS,
-        ).to(device)
-        for subject in SUBJECTS
-    }
+    built = {}
+    for subject in SUBJECTS:
+        own = Recipe.model_validate(laid_over(recipe.model_dump(), {"back": {"causal": subject.causal}}))
+        built[subject.name] = build(own, subject.system, LABELS).to(device)
+    return built
 
 
 def multiply_adds(back: Back, steps: int) -> int:
@@ -171,8 +166,8 @@ def measure(recipe: Recipe, cases: Sequence[Case], device: str, budget_s: float)
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     for case in cases:
         torch.set_num_threads(case.threads)
-        steps = {subject: steps_of(built[subject.name], case.seconds) for subject in SUBJECTS}
-        chosen = [subject for subject in SUBJECTS if case.batch * steps[subject] <= MOST_STEPS]
+        steps = {s: steps_of(built[s.name], case.seconds) for s in SUBJECTS}
+        chosen = [s for s in SUBJECTS if case.batch * steps[s] <= MOST_STEPS]
         calls = [work(built[subject.name], subject.system, case, recipe) for subject in chosen]
         times = alternately(calls, budget_s, wait) if calls else []
         for subject, spent in zip(chosen, times, strict=True):
@@ -188,7 +183,7 @@ def report_page(timings: Sequence[Timing], built: dict[str, Network], where: str
         [
             name,
             f"{network.front.features_out} x {100 // network.front.frames_per_step} a second",
-            f"{parameters(network.back):,}",
+            f"{sum(p.numel() for p in network.back.parameters()):,}",
             *(f"{multiply_adds(network.back, steps_of(network, s)) / 1e6:,.0f}" for s in lengths),
         ]
         for name, network in built.items()
@@ -212,7 +207,7 @@ def report_page(timings: Sequence[Timing], built: dict[str, Network], where: str
             ratios = [f"{ms[slow] / ms[fast]:.2f}" if ms[slow] and ms[fast] else "–" for slow, fast in RATIOS]
             rows.append([seconds, *(f"{value:.1f}" if value else "–" for value in ms.values()), *ratios])
         names = [*built, *(f"{slow} ÷ {fast}" for slow, fast in RATIOS)]
-        title = f"## {what.capitalize()}, batch {batch}, {threads} thread{'s' if threads > 1 else ''}"
+        title = f"## {what.capitalize()}, batch {batch}, threads {threads}"
         lines += ["", title, "", *table(["seconds", *names], rows)]
     return "\n".join(lines) + "\n"
 
@@ -231,7 +226,8 @@ def timings_csv(timings: Sequence[Timing], built: dict[str, Network], device: st
         figures = (timing.median_ms, min(timing.times_ms), max(timing.times_ms))
         writer.writerow(
             [device, case.threads, case.what, case.batch, case.seconds, timing.subject, timing.steps,
-             parameters(back), products, *(f"{figure:.3f}" for figure in figures), len(timing.times_ms)]
+             sum(p.numel() for p in back.parameters()), products,
+             *(f"{figure:.3f}" for figure in figures), len(timing.times_ms)]
         )  # fmt: skip
     return text.getvalue()
 
@@ -239,37 +235,36 @@ def timings_csv(timings: Sequence[Timing], built: dict[str, Network], device: st
 def timings_png(timings: Sequence[Timing]) -> bytes:
     """Milliseconds for each second of speech, against the length; a row for each number of threads."""
     threads = sorted({timing.case.threads for timing in timings})
+    lengths = sorted({timing.case.seconds for timing in timings})
     settings = list(dict.fromkeys((timing.case.what, timing.case.batch) for timing in timings))
     figure = Figure(figsize=(4 * len(settings), 3.2 * len(threads)), dpi=140, layout="constrained")
-    FigureCanvasAgg(figure)
     plots = figure.subplots(len(threads), len(settings), sharex=True, squeeze=False)
     for row, count in enumerate(threads):
         for column, (what, batch) in enumerate(settings):
             axes = plots[row][column]
             for subject in SUBJECTS:
+                cases = {Case(count, what, batch, seconds) for seconds in lengths}
                 places = [
                     (t.case.seconds, t.median_ms / (batch * t.case.seconds))
                     for t in timings
-                    if (t.subject, t.case.threads) == (subject.name, count)
-                    and (t.case.what, t.case.batch) == (what, batch)
+                    if t.subject == subject.name and t.case in cases
                 ]
                 line = "--" if "blstm" in subject.name else "-"
                 axes.plot(*zip(*places, strict=True), line, marker="o", markersize=3, label=subject.name)
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
+            axes.set_xticks(lengths, map(str, lengths))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:g}"[0] in "25" else "")
             axes.grid(linewidth=0.4)
-            axes.set_title(f"{what}, batch {batch}, {count} thread{'s' if count > 1 else ''}", fontsize=9)
+            axes.set_title(f"{what}, batch {batch}, threads {count}", fontsize=9)
             axes.set_xlabel("utterance, s" if row == len(threads) - 1 else "")
             axes.set_ylabel("ms for a second of speech" if column == 0 else "")
-    plots[0][0].legend(fontsize=7)
+    handles, names = plots[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
-
-
-def parameters(back: nn.Module) -> int:
-    """How many there are to learn."""
-    return sum(parameter.numel() for parameter in back.parameters())
 
 
 def main() -> None:
@@ -279,11 +274,10 @@ def main() -> None:
     )
     parser.add_argument("output", type=Path, metavar="OUTPUT")
     parser.add_argument("--quick", action="store_true", help="short utterances, few repeats: a trial")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=found)
     given = parser.parse_args()
     device = given.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     threads = THREADS if device == "cpu" else THREADS[:1]
     lengths, budget_s = (SECONDS[:3:2], 0.0) if given.quick else (SECONDS, BUDGET_S)
     cases = [Case(t, what, batch, s) for t in threads for what, batch in SETTINGS for s in lengths]

@@ -64,7 +64,7 @@ def test_every_back_end_is_timed_on_as_many_steps_as_its_features_have(
     rows = list(csv.DictReader(io.StringIO(layers.timings_csv(timings, built, "cpu"))))
     assert len(rows) == len(timings) == 16
     page = layers.report_page(timings, built, "a test")
-    assert "## Training, batch 2, 1 thread" in page
+    assert "## Training, batch 2, threads 1" in page
     slow, fast = (
         next(t.median_ms for t in timings if (t.case, t.subject) == (cases[0], name))
         for name in ("pcnse-sablstm", "pcnse-sadrn")
