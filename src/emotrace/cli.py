@@ -95,6 +95,7 @@ def _facts(config: "ModelConfig") -> list[tuple[str, str]]:
     facts = [
         ("model", f"{config.name}, version {config.version}"),
         ("system", config.system),
+        ("precision", config.precision),
         ("emotions", ", ".join(config.labels)),
         ("rate", f"{config.sampling_rate} Hz, mono"),
         ("length", f"at least {seconds[0]:.3f} s; in windows of {seconds[1]:.2f} s where longer"),

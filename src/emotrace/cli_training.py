@@ -157,7 +157,15 @@ def evaluate(
     return 1 if measured.failed else 0
 
 
-def export(run: Path, /, *, output: Path) -> int:
+def export(
+    run: Path,
+    /,
+    *,
+    output: Path,
+    int8: Annotated[bool, Parameter(negative=())] = False,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+) -> int:
     """Write the model folder of a run, which needs no torch to run.
 
     Parameters
@@ -166,11 +174,18 @@ def export(run: Path, /, *, output: Path) -> int:
         A folder that `emotrace train` finished, or a fold of `emotrace crossval`.
     output
         Folder for the model.
+    int8
+        Approximate it in int8, faster and smaller; what that loses is measured on the run's corpus.
+    root
+        Folder of the corpus, for --int8.
     """
     need_training()
-    from emotrace.export import export_run
+    from emotrace.export import export_run, export_run_in_int8
 
-    export_run(run, output)
+    if int8:
+        export_run_in_int8(run, output, root, **reading.options())
+    else:
+        export_run(run, output)
     sys.stdout.write(f"{output}\n")
     return 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -11,22 +13,30 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from emotrace.audio_checks import Samples
 from emotrace.card import Provenance, card
+from emotrace.corpora import open_corpus
 from emotrace.errors import RunError
 from emotrace.files import files_in, write_bytes, write_text
+from emotrace.model.fewer_products import with_fewer_products
 from emotrace.model.systems import Network, find_system
 from emotrace.model_config import Calibration, Figure, ModelConfig, labels_both_ways, network_metadata
 from emotrace.model_folder import CONFIG_FILE, MODEL_FILE, write_config
+from emotrace.quantise import quantised
 from emotrace.recipe import Recipe
+from emotrace.recogniser import load
 from emotrace.training.calibration import calibration_error
+from emotrace.training.clips import sound_of
 from emotrace.training.confusion import confusion_text
 from emotrace.training.evaluation import Interval, Scores, score_predictions
+from emotrace.training.measure import measure
 from emotrace.training.predictions import read_predictions
 from emotrace.training.runs import PREDICTIONS_FILE, Run, read_run, same_experiment
 from emotrace.windows import FRAME_HOP_SAMPLES, samples_in
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+CALIBRATED_BY = 48  # utterances, spread over the corpus
 NO_EMOTION_ABOVE = 0.5  # the empty label sequence is likelier than all others together
 MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
 
@@ -45,9 +55,16 @@ class Exported(nn.Module):
 
 
 def export_model(
-    network: Network, provenance: Provenance, folder: Path, *, weights: bool = True
+    network: Network,
+    provenance: Provenance,
+    folder: Path,
+    *,
+    weights: bool = True,
+    calibration: Sequence[Samples] = (),
 ) -> ModelConfig:
     """Write a model folder that runs without torch; `weights` for torch lie in it too unless declined.
+
+    Where windows of speech are given for `calibration`, convolutions compute in int8.
 
     Returns:
         the config as written
@@ -55,7 +72,10 @@ def export_model(
     network = network.eval().to("cpu")
     folder.mkdir(parents=True, exist_ok=True)
     config = config_of(network, provenance)
-    write_bytes(folder / MODEL_FILE, onnx_bytes(network, config))
+    graph = onnx_bytes(with_fewer_products(network, points=not calibration), config)
+    if calibration:
+        graph, config = quantised(graph, calibration), config.model_copy(update={"precision": "int8"})
+    write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
         write_bytes(folder / WEIGHTS_FILE, save(tensors))
@@ -112,6 +132,7 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
         )
     assert program is not None  # only a call that names a file gives none
     model = program.model_proto
+    _forget_source(model)
     for key, value in network_metadata(config).items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     onnx.checker.check_model(model)
@@ -124,10 +145,52 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
     Raises:
         RunError: the folder is not a finished run, or `output` holds something else.
     """
-    run, recipe, network = read_run(run_folder)
     _refuse_other_files(output)
+    _, network, provenance, _ = _finished(run_folder)
+    return export_model(network, provenance, output)
+
+
+def export_run_in_int8(
+    run_folder: Path, output: Path, root: Path | None = None, **options: str | bool
+) -> ModelConfig:
+    """The model folder of a finished run in int8, without weights for torch.
+
+    The run's corpus in `root` is read as `open_corpus` says: utterances of training speakers tell how far
+    values reach, those that the run was measured on tell what int8 loses.
+
+    Raises:
+        RunError: the folder is not a finished run, or `output` holds something else.
+        CorpusError: the corpus is not there.
+    """
+    _refuse_other_files(output)
+    run, network, provenance, scores = _finished(run_folder)
+    corpus = open_corpus(run.corpus, root, **options)
+    heard = [utterance for utterance in corpus.utterances if utterance.speaker in run.train]
+    chosen = heard[:: -(-len(heard) // CALIBRATED_BY) or 1]
+    longest = config_of(network, provenance).window_samples
+    calibration = [sound_of(utterance).samples[:longest] for utterance in chosen]
+    config = export_model(network, provenance, output, weights=False, calibration=calibration)
+    speakers = run.test or run.validation
+    asked = tuple(utterance for utterance in corpus.utterances if utterance.speaker in speakers)
+    own = measure(load(output), replace(corpus, utterances=asked)).scores
+    on = _part(run)
+    figures = {**_figures(on, own), f"{on} UA lost by int8": Figure(value=scores.ua - own.ua)}
+    provenance = replace(
+        provenance,
+        figures=figures,
+        measured=f"{provenance.measured} They are those of this network in int8.".strip(),
+        confusion=confusion_text(own.labels, own.confusion),
+    )
+    config = config.model_copy(update={"figures": figures})
+    write_text(output / CARD_FILE, card(provenance, config))
+    return write_config(output, config)
+
+
+def _finished(run_folder: Path) -> tuple[Run, Network, Provenance, Scores]:
+    """A finished run, its network, where that comes from, and how it was measured."""
+    run, recipe, network = read_run(run_folder)
     scores = score_predictions(read_predictions(run_folder / PREDICTIONS_FILE))
-    on = "test" if run.test else "validation"
+    on = _part(run)
     provenance = Provenance(
         name=f"emotrace-{run.corpus}-{run.seed}",
         system=run.system,
@@ -144,7 +207,12 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
         else "The validation speakers also chose the epoch, so their figures flatter.",
         confusion=confusion_text(scores.labels, scores.confusion),
     )
-    return export_model(network, provenance, output)
+    return run, network, provenance, scores
+
+
+def _part(run: Run) -> str:
+    """Which speakers a run was measured on."""
+    return "test" if run.test else "validation"
 
 
 def export_crossvalidated(
@@ -195,6 +263,14 @@ def export_crossvalidated(
         confusion=confusion_text(scores.labels, scores.confusion),
     )
     return export_model(network, provenance, output, weights=False)
+
+
+def _forget_source(model: onnx.ModelProto) -> None:
+    """Take out what the exporter notes of the code that it followed, paths of this machine among it."""
+    graph = model.graph
+    del graph.value_info[:], graph.metadata_props[:]
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        del part.metadata_props[:]
 
 
 def _figures(of: str, scores: Scores) -> dict[str, Figure]:

@@ -54,6 +54,7 @@ class ModelConfig(_Strict):
         hop_samples: from the start of one window over longer audio to the start of the next
         frame_samples, frame_hop_samples: length of an input frame, and from one to the next
         frame_first_s, frame_step_s: centre of the first output frame, and from one to the next (CTC systems)
+        precision: of convolutions; "int8" approximates the network that was trained
         figures: "wa" and "ua" by `protocol` on `corpus`, for instance; empty where nothing was measured
         sha256: of each other file of the folder, by name
 
@@ -87,6 +88,7 @@ class ModelConfig(_Strict):
     frame_first_s: float | None = Field(default=None, ge=0, le=10)
     frame_step_s: float | None = Field(default=None, ge=1e-3, le=10)
     decoding: Decoding = "likelihood"  # how posteriors become scores (CTC systems)
+    precision: Literal["float32", "int8"] = "float32"
     calibration: Calibration = Calibration()
     recipe: dict[str, Any] = {}
     corpus: str = ""

@@ -137,6 +137,12 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert metadata["sampling_rate"] == "16000"
 
 
+def test_the_graph_names_no_file_of_the_machine_that_made_it(exported: Callable[..., Exported]) -> None:
+    content = (exported("pcnse-sadrn-ctc")[1] / "model.onnx").read_bytes()
+    assert b'File "' not in content
+    assert b"site-packages" not in content
+
+
 def test_windows_are_those_of_the_system(exported: Callable[..., Exported]) -> None:
     config = json.loads((exported("cnn-blstm")[1] / "config.json").read_text())
     assert (config["window_samples"], config["hop_samples"]) == (48_000, 148 * 160)

@@ -1,0 +1,51 @@
+"""A model in int8 is smaller, says so and what it lost, and hardly differs."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from emotrace.errors import CorpusError, RunError
+from emotrace.export import export_run_in_int8
+from emotrace.quantise import quantised
+from emotrace.recogniser import load
+
+
+@pytest.mark.slow
+def test_a_run_in_int8_says_nearly_the_same_and_what_it_lost(
+    finished_run: Path, finished_model: Path, corpus_root: Path, tmp_path: Path
+) -> None:
+    config = export_run_in_int8(finished_run, tmp_path, corpus_root)
+    exact, approximate = load(finished_model), load(tmp_path)
+    assert (exact.config.precision, approximate.config.precision) == ("float32", "int8")
+    assert approximate.config == config
+    assert set(config.figures) == {"validation WA", "validation UA", "validation UA lost by int8"}
+    lost = exact.config.figures["validation UA"].value - config.figures["validation UA"].value
+    assert config.figures["validation UA lost by int8"].value == pytest.approx(lost)
+    assert "in int8" in (tmp_path / "README.md").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "config.json", "README.md"}
+    assert (tmp_path / "model.onnx").stat().st_size < (finished_model / "model.onnx").stat().st_size
+    nodes = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
+    assert "QuantizeLinear" in nodes
+    for file in sorted(corpus_root.rglob("*.wav"))[:8]:
+        one, other = exact(file).scores, approximate(file).scores
+        assert one is not None
+        assert other is not None
+        assert np.allclose(list(one.values()), list(other.values()), atol=0.05)
+
+
+def test_int8_needs_the_corpus_and_an_empty_folder(finished_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="needs a root"):
+        export_run_in_int8(finished_run, tmp_path)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match="holds other files"):
+        export_run_in_int8(finished_run, tmp_path)
+
+
+def test_a_network_without_convolutions_is_not_made_int8(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "none", [value], [result])
+    with pytest.raises(RunError, match="without --int8"):
+        quantised(onnx.helper.make_model(graph).SerializeToString(), [np.zeros(1, dtype=np.float32)])
