@@ -159,18 +159,21 @@ def export_run_in_int8(
     values reach, those that the run was measured on tell what int8 loses.
 
     Raises:
-        RunError: the folder is not a finished run, or `output` holds something else.
+        RunError: the folder is not a finished run, `output` holds something else, or the corpus is another.
         CorpusError: the corpus is not there.
     """
     _refuse_other_files(output)
     run, network, provenance, scores = _finished(run_folder)
     corpus = open_corpus(run.corpus, root, **options)
+    speakers = run.test or run.validation
+    if missing := {*run.train, *speakers} - {utterance.speaker for utterance in corpus.utterances}:
+        raise RunError(f"{root} has no speaker {', '.join(sorted(missing))} of the run; check --root")
     heard = [utterance for utterance in corpus.utterances if utterance.speaker in run.train]
-    chosen = heard[:: -(-len(heard) // CALIBRATED_BY) or 1]
+    chosen = heard[:: -(-len(heard) // CALIBRATED_BY)]
     longest = config_of(network, provenance).window_samples
     calibration = [sound_of(utterance).samples[:longest] for utterance in chosen]
-    config = export_model(network, provenance, output, weights=False, calibration=calibration)
-    speakers = run.test or run.validation
+    unmeasured = replace(provenance, figures=None)
+    config = export_model(network, unmeasured, output, weights=False, calibration=calibration)
     asked = tuple(utterance for utterance in corpus.utterances if utterance.speaker in speakers)
     own = measure(load(output), replace(corpus, utterances=asked)).scores
     on = _part(run)
@@ -178,7 +181,7 @@ def export_run_in_int8(
     provenance = replace(
         provenance,
         figures=figures,
-        measured=f"{provenance.measured} They are those of this network in int8.".strip(),
+        measured=f"Measured in int8. {provenance.measured}".strip(),
         confusion=confusion_text(own.labels, own.confusion),
     )
     config = config.model_copy(update={"figures": figures})

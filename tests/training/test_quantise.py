@@ -1,5 +1,6 @@
 """A model in int8 is smaller, says so and what it lost, and hardly differs."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_a_run_in_int8_says_nearly_the_same_and_what_it_lost(
     assert set(config.figures) == {"validation WA", "validation UA", "validation UA lost by int8"}
     lost = exact.config.figures["validation UA"].value - config.figures["validation UA"].value
     assert config.figures["validation UA lost by int8"].value == pytest.approx(lost)
-    assert "in int8" in (tmp_path / "README.md").read_text()
+    assert "Measured in int8." in (tmp_path / "README.md").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "config.json", "README.md"}
     assert (tmp_path / "model.onnx").stat().st_size < (finished_model / "model.onnx").stat().st_size
     nodes = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
@@ -41,6 +42,16 @@ def test_int8_needs_the_corpus_and_an_empty_folder(finished_run: Path, tmp_path:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match="holds other files"):
         export_run_in_int8(finished_run, tmp_path)
+
+
+def test_int8_wants_the_corpus_that_the_run_was_trained_on(
+    finished_run: Path, corpus_root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(corpus_root, tmp_path / "corpus")
+    manifest = tmp_path / "corpus" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(",cem", ",zoe"))
+    with pytest.raises(RunError, match="has no speaker cem"):
+        export_run_in_int8(finished_run, tmp_path / "model", tmp_path / "corpus")
 
 
 def test_a_network_without_convolutions_is_not_made_int8(tmp_path: Path) -> None:
