@@ -45,14 +45,16 @@ class Meter:
         self.channels = block.shape[1]
         if not len(block):
             return
-        self.peak = max(self.peak, float(block.max()), -float(block.min()))
+        highest, lowest = float(block.max()), float(block.min())
+        self.peak = max(self.peak, highest, -lowest)
         joined = np.concatenate([self._tail, block]) if self._tail.size else block
         if self.peak >= FULL_SCALE:  # the tail's were counted, but for those that go on in this block
             self.clipped += _flat_tops(joined) - _flat_tops(self._tail)
         self._tail = joined[-4:].copy()
-        mono = block.mean(axis=1)
-        self.lowest = min(self.lowest, float(mono.min()))
-        self.highest = max(self.highest, float(mono.max()))
+        if self.channels > 1:
+            mono = block.mean(axis=1)
+            highest, lowest = float(mono.max()), float(mono.min())
+        self.lowest, self.highest = min(self.lowest, lowest), max(self.highest, highest)
 
     @property
     def silent(self) -> bool:

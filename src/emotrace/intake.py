@@ -8,19 +8,20 @@ from emotrace.audio_checks import SHORT_S, BandMeter, Meter, Samples
 from emotrace.errors import AudioError
 
 MINIMUM_S = 0.175  # 16 frames of 25 ms, one every 10 ms
-BLOCK_S = 0.1  # what is mixed, checked and resampled at a time
+BLOCK_S = 0.1  # what is resampled at a time
 LATENCY_S = 0.2  # what is waited for: a block, and what the resampler looks ahead
 
 _LEAST_RATE_HZ = 1_000  # a damaged header may claim 1 Hz, and so ask for 16,000 samples in place of one
 _MOST_RATE_HZ = (
     1_000_000  # or 4 GHz, of which a resampler's filter takes minutes and a block of 100 ms gigabytes
 )
+_BLOCKS_AT_ONCE = 50  # are mixed and checked, where so many are there
 _LOUDEST = 1e12  # squares of more overflow the model's single precision
 _NOTHING = np.zeros(0, dtype=np.float32)
 
 
 class Intake:
-    """Mixes, checks and resamples a recording as it comes, in blocks of 100 ms that know no chunks.
+    """Mixes, checks and resamples a recording as it comes; what comes out knows no chunks.
 
     Args:
         source_rate_hz: samples a second of what comes
@@ -87,8 +88,9 @@ class Intake:
         joined = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
         whole = len(joined) // self._block * self._block
         self._waiting = [joined[whole:].copy()]  # a copy, so that the chunk can be forgotten
+        most = _BLOCKS_AT_ONCE * self._block
         return np.concatenate(
-            [self._take(joined[start : start + self._block]) for start in range(0, whole, self._block)]
+            [self._take(joined[start : min(start + most, whole)]) for start in range(0, whole, most)]
         )
 
     def end(self, minimum_s: float = MINIMUM_S) -> Samples:
@@ -125,22 +127,27 @@ class Intake:
             found.append("narrow band: no energy above 4 kHz")
         return found
 
-    def _take(self, block: Samples) -> Samples:
-        finite = np.isfinite(block)
+    def _take(self, blocks: Samples) -> Samples:
+        """What whole blocks, and at the end of a recording the rest of one, give at the rate wanted."""
+        finite = np.isfinite(blocks)
         if not finite.all():
             first = self._meter.frames + int(np.flatnonzero(~finite.all(axis=1))[0])
             raise AudioError(
                 f"{self.name}: found a sample that is not finite at {first / self.source_rate_hz:.3f} s, "
                 "expected numbers only; write the file anew from its source"
             )
-        self._meter.hear(block)
+        self._meter.hear(blocks)
         if self._meter.peak > _LOUDEST:
             raise AudioError(
                 f"{self.name}: found samples as large as {self._meter.peak:.1e}, expected -1 to 1; "
                 "write the file anew from its source"
             )
-        mono = block.mean(axis=1, dtype=np.float32)
-        return self._gave(mono if self._resampler is None else self._resampler.resample_chunk(mono))
+        mono = blocks[:, 0].copy() if self.channels == 1 else blocks.mean(axis=1, dtype=np.float32)
+        if self._resampler is None:
+            return self._gave(mono)
+        starts = range(0, len(mono), self._block)
+        ready = [self._resampler.resample_chunk(mono[start : start + self._block]) for start in starts]
+        return self._gave(np.concatenate([_NOTHING, *ready]))
 
     def _gave(self, samples: Samples) -> Samples:
         self._given += len(samples)
