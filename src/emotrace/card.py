@@ -14,9 +14,13 @@ A voice that sounds angry does not mean that its owner is. Do not use it on peop
 In the European Union, Regulation (EU) 2024/1689, Article 5(1)(f), forbids inferring people's emotions at the
 workplace and in education institutions, except for medical or safety reasons. It treats other systems for
 emotion recognition as high-risk (Annex III, point 1(c))."""
+KNOWS_ONLY_EMOTIONS = "It knows its emotions only: whatever it hears, it gives one of them."
+TAUGHT_NONE = """\
+It may say that it hears no emotional speech: it learnt from sounds made in code, too, that have no emotion.
+So it tells many noises from speech, but not all, and may take speech far softer than its corpus for none."""
 LIMITS = """\
-It knows its emotions only: whatever it hears, it gives one of them. Another language, way of speaking, age,
-microphone or room than those it was trained on makes it worse, and its scores too sure."""
+Another language, way of speaking, age, microphone, level or room than those it was trained on makes it worse,
+and its scores too sure."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def card(provenance: Provenance, config: ModelConfig) -> str:
                 "## Measured",
                 *_measured(provenance, config),
                 "## Limits",
+                KNOWS_ONLY_EMOTIONS if config.calibration.no_emotion_above is None else TAUGHT_NONE,
                 LIMITS,
                 *([provenance.limits] if provenance.limits else []),
                 "## What it is not for",

@@ -78,7 +78,7 @@ class FrameGatherer:
     """CTC systems: windows heard one by one, their posteriors averaged where they overlap.
 
     A frame is final when no later window holds it. Where the model was taught what holds no emotion, a window
-    counts as far as it holds one.
+    counts as far as it holds one, and says nothing of the timeline where it likely holds none.
     """
 
     def __init__(self, network: Network) -> None:
@@ -117,20 +117,26 @@ class FrameGatherer:
         first = round(window.start / config.sampling_rate / self.step_s)
         if _silent(window.samples):
             seconds = len(window.samples) / config.sampling_rate - 2 * self.first_s
-            blank = np.zeros((1 + max(0, int(seconds / self.step_s + 1e-6)), len(config.labels) + 1))
-            blank[:, -1] = 1.0
-            self._stitch.add(first, blank)
+            self._stitch.add(first, self._blank(1 + max(0, int(seconds / self.step_s + 1e-6))))
             return first
         log_posteriors = self._network.posteriors_of(window.samples)
         logs = log_scores(log_posteriors, None, config.decoding)
-        weight = float(len(window.samples))
-        if config.calibration.no_emotion_above is not None:
+        posteriors: Floats = np.exp(log_posteriors)
+        weight, most = float(len(window.samples)), config.calibration.no_emotion_above
+        if most is not None:
             nothing = float(np.exp(log_posteriors[:, -1].sum()))
             self._least_nothing = min(self._least_nothing, nothing)
             weight *= max(1 - nothing, 1e-9)
+            posteriors = self._blank(len(posteriors)) if nothing > most else posteriors
         self._average.add(class_scores(logs, config.calibration.temperature), weight)
-        self._stitch.add(first, np.exp(log_posteriors))
+        self._stitch.add(first, posteriors)
         return first
+
+    def _blank(self, frames: int) -> Floats:
+        """Posteriors of so many frames that certainly hold no emotion."""
+        blank = np.zeros((frames, len(self._network.config.labels) + 1))
+        blank[:, -1] = 1.0
+        return blank
 
 
 class ClipGatherer:

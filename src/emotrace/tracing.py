@@ -22,7 +22,6 @@ from emotrace.timeline import Span, SpanEvent, Timeline
 
 DENSITY_S = 0.5  # over which the density of labels is averaged
 LEAST_LABELS_PER_S = 0.02  # a tenth of one in a window of 5 s, the least that CTC trains for
-LEAST_OF_TAUGHT = 0.3  # a tenth of what repeated targets train for, for models that were taught what has none
 _LEAST = 1e-300
 
 
@@ -43,7 +42,7 @@ class Tracer:
         emotions: the K names
         first_s: centre of the first frame
         step_s: time from one frame's centre to the next's
-        taught_none: whether the network was taught what holds no emotion, so that few labels mean none
+        taught_none: whether the network was taught what holds no emotion, so that nearly all blank means none
 
     >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
     >>> events = tracer.hear(np.array([[0.9, 0.1]] * 4)) + tracer.end(1.0)
@@ -56,7 +55,6 @@ class Tracer:
     ) -> None:
         self._emotions = emotions
         self._taught_none = taught_none
-        self._least = LEAST_OF_TAUGHT if taught_none else LEAST_LABELS_PER_S
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
@@ -70,7 +68,7 @@ class Tracer:
     def hear(self, posteriors: Floats) -> list[SpanEvent]:
         """Take in posteriors, shape (frame, K + 1), blank last."""
         self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
-        return self._decide(self._course.hear(posteriors), self._least)
+        return self._decide(self._course.hear(posteriors), least=LEAST_LABELS_PER_S)
 
     def end(self, duration_s: float, posteriors: Floats | None = None) -> list[SpanEvent]:
         """Take in the last posteriors; `duration_s` is the length of the recording."""
@@ -80,7 +78,7 @@ class Tracer:
             course.append(self._course.hear(posteriors))
         course.append(self._course.end())
         self._duration_s = duration_s
-        least = self._least
+        least = LEAST_LABELS_PER_S
         few = self._recent.sum() < least * self._step_s * len(self._recent)
         if few and not self._decided and not self._taught_none:
             least = 0.0  # a short recording that is nearly all blank: its label must be somewhere
