@@ -184,6 +184,25 @@ def hold_last(x: Tensor, frames: Tensor) -> Tensor:
     return torch.where(beyond, last, x)
 
 
+def levelled(static: Tensor, frames: Tensor) -> Tensor:
+    """Log-powers against the utterance's own level, so that a gain changes nothing that is above the floor.
+
+    The level is the mean power of real frames, weighted by that power: pauses hardly count.
+
+    Shape: (batch, band, frame) in and out; frames: (batch,) true lengths.
+
+    >>> static = torch.randn(1, 40, 50)
+    >>> louder = levelled(static + 4.6, torch.tensor([50]))
+    >>> louder.allclose(levelled(static, torch.tensor([50])), atol=1e-4)
+    True
+    """
+    power = static.logsumexp(1)
+    beyond = torch.arange(static.shape[2], device=static.device) >= frames[:, None]
+    power = power.masked_fill(beyond, -torch.inf)
+    level = (2 * power).logsumexp(1) - power.logsumexp(1)
+    return static - level[:, None, None]
+
+
 def spectrogram(static: Tensor, frames: Tensor, reach: int = 3, channels: int = 3) -> Tensor:
     """Static, delta and delta-delta as the three channels of an image; the paper's 500 x 40 x 3.
 

@@ -26,7 +26,8 @@ class Features(Section):
     bands: int = Field(40, ge=18)
     channels: Literal[1, 2, 3] = 3  # static; and delta; and delta-delta
     delta_reach: int = Field(3, ge=1)
-    normalisation: Literal["corpus", "utterance"] = "corpus"
+    # corpus: statistics of the training speakers; level: the same, of utterances brought to one level first
+    normalisation: Literal["corpus", "level", "utterance"] = "corpus"
 
 
 class Front(Section):

@@ -69,6 +69,7 @@ def test_each_system_scores_an_utterance_or_each_of_its_steps(name: str) -> None
         ("pcnse-sadrn-ctc", small(causal=False, heads=4, residual=True)),
         ("pcn-sadrn", small(causal=False)),
         ("pcnse-sadrn-ctc", small(normalisation="utterance")),
+        ("pcnse-sadrn-ctc", small(normalisation="level")),
         ("pcnse-sablstm", small(layers=1)),
         ("cnn-gru", small(normalisation="utterance")),
     ],
@@ -184,8 +185,9 @@ def test_steps_are_20_ms_apart_and_frames_10(name: str, layout: str, first_s: fl
     assert (network.first_step_s, network.step_s) == (first_s, step_s)
 
 
-def test_utterance_normalisation_makes_loudness_irrelevant() -> None:
-    network = settled(small(normalisation="utterance"), "pcnse-sadrn-ctc")
+@pytest.mark.parametrize("normalisation", ["utterance", "level"])
+def test_normalisation_by_utterance_or_level_makes_loudness_irrelevant(normalisation: str) -> None:
+    network = settled(small(normalisation=normalisation), "pcnse-sadrn-ctc")
     waveform, lengths = noise(5, 6000), torch.tensor(LENGTHS)
     with torch.inference_mode():
         soft, _ = network(waveform, lengths)

@@ -129,7 +129,7 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert config["sampling_rate"] == 16_000
     assert (config["window_samples"], config["hop_samples"]) == (80_240, 40_000)
     assert (config["frame_first_s"], config["frame_step_s"]) == (network.first_step_s, network.step_s)
-    assert config["calibration"] == {"temperature": 2.5}
+    assert config["calibration"] == {"temperature": 2.5, "no_emotion_above": None}
     assert config["recipe"]["back"]["dilations"] == [1, 2]
     assert set(config["sha256"]) == {"model.onnx", "README.md", "model.safetensors"}
     metadata = onnxruntime.InferenceSession(folder / "model.onnx").get_modelmeta().custom_metadata_map

@@ -11,8 +11,8 @@ from emotrace.model.lengths import real
 class Normalisation(nn.Module):
     """Mean 0 and standard deviation 1 per channel and band; then zero beyond the true lengths.
 
-    With `scope` "corpus" the statistics are buffers, set from the training fold's real frames; with
-    "utterance" each utterance's own are used.
+    With `scope` "utterance" each utterance's own statistics are used, with any other buffers, set from the
+    training fold's real frames.
 
     Shape: (batch, channel, frame, band) in and out; lengths: (batch,).
     """

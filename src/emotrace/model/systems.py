@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotrace.errors import RecipeError
-from emotrace.features import SAMPLE_RATE_HZ, LogMel, LogPower, LogSpectrogram, spectrogram
+from emotrace.features import SAMPLE_RATE_HZ, LogMel, LogPower, LogSpectrogram, levelled, spectrogram
 from emotrace.model.attention import SelfAttention
 from emotrace.model.cnn import WIDTHS, SpectrogramConv
 from emotrace.model.ctc import CTCHead, StepDense
@@ -109,6 +109,7 @@ class Front(nn.Module):
         super().__init__()
         features = recipe.features
         self.reach, self.channels = features.delta_reach, 1 if system.front == "cnn" else features.channels
+        self.level = features.normalisation == "level"
         self.pad_to = None if recipe.masked else system.longest_frames(recipe)
         self.normalise = Normalisation(self.channels, bands, features.normalisation)
         self.pcnse = convolutions(recipe, system, self.channels, bands)
@@ -125,7 +126,12 @@ class Front(nn.Module):
 
     def image(self, static: Tensor, frames: Tensor) -> Tensor:
         """The normalised 3-D spectrogram (batch, channel, frame, band), zero beyond the true lengths."""
-        return self.normalise(spectrogram(static, frames, self.reach, self.channels), frames)
+        return self.normalise(self.spectrogram(static, frames), frames)
+
+    def spectrogram(self, static: Tensor, frames: Tensor) -> Tensor:
+        """The 3-D spectrogram (batch, channel, frame, band) before it is normalised by channel and band."""
+        static = levelled(static, frames) if self.level else static
+        return spectrogram(static, frames, self.reach, self.channels)
 
     def extract(self, image: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Local features of a normalised spectrogram."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from emotrace.features import spectrogram
 from emotrace.model.systems import Network, System, build, find_system, spectrum_of
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
@@ -160,7 +159,7 @@ def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
     for clip in clips:
         covered = 0  # frames of this window that the window before it, always a full one, holds too
         for window in clip.windows:
-            image = spectrogram(window.T[None], torch.tensor([len(window)]), front.reach, front.channels)
+            image = front.spectrogram(window.T[None], torch.tensor([len(window)]))
             fresh = image[0, :, covered:].double()
             total = fresh.sum(1) + (total if count else 0)
             squares = fresh.square().sum(1) + (squares if count else 0)
