@@ -10,18 +10,16 @@ noise. OUTPUT is the start of the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from tables import write_table
 
 from emotrace.corpora import open_corpus
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
-from emotrace.files import write_text
 from emotrace.training.clips import sound_of
 from emotrace.training.runs import read_run
 
@@ -176,18 +174,7 @@ def main() -> None:
         }
         for name, found in nothing.items()
     ]
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    lines = [
-        "| " + " | ".join(row) + " |"
-        for row in [rows[0].keys(), ["---"] * len(rows[0]), *(r.values() for r in rows)]
-    ]
-    text = "\n".join(lines) + "\n"
-    write_text(given.output.with_suffix(".csv"), file.getvalue())
-    write_text(given.output.with_suffix(".md"), text)
-    print(f"{len(folds)} folds\n{text}")
+    print(f"{len(folds)} folds\n{write_table(given.output, rows)}")
 
 
 if __name__ == "__main__":

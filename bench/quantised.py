@@ -9,15 +9,14 @@ the start of the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tables import write_table
+
 from emotrace.corpora import OpenCorpus, open_corpus
 from emotrace.export import export_run, export_run_in_int8
-from emotrace.files import write_text
 from emotrace.recogniser import load
 from emotrace.training.evaluation import score_predictions
 from emotrace.training.measure import measure
@@ -95,17 +94,7 @@ def main() -> None:
         max(one.int8_bytes for one in found),
     )
     rows.append(together.row("all"))
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    lines = [
-        "| " + " | ".join(row) + " |"
-        for row in [rows[0].keys(), ["---"] * len(rows[0]), *(row.values() for row in rows)]
-    ]
-    write_text(given.output.with_suffix(".csv"), file.getvalue())
-    write_text(given.output.with_suffix(".md"), "\n".join(lines) + "\n")
-    print("\n".join(lines))
+    print(write_table(given.output, rows), end="")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,13 +20,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.decoding import best_path, class_scores, log_scores
 from emotrace.evidence import FrameGatherer
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
-from emotrace.files import write_text
 from emotrace.model.systems import Network, build, find_system
 from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
@@ -313,18 +311,7 @@ def main() -> None:
         }
         for name, error in errors.items()
     ]
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    lines = [
-        "| " + " | ".join(row) + " |"
-        for row in [rows[0].keys(), ["---"] * len(rows[0]), *(r.values() for r in rows)]
-    ]
-    text = "\n".join(lines) + "\n"
-    write_text(given.output.with_suffix(".csv"), file.getvalue())
-    write_text(given.output.with_suffix(".md"), text)
-    print(f"{len(folds)} folds, {given.part} speakers\n{text}")
+    print(f"{len(folds)} folds, {given.part} speakers\n{write_table(given.output, rows)}")
 
 
 if __name__ == "__main__":
