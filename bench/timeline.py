@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +46,7 @@ RECORDINGS = 20  # of each speaker
 SEED = 1
 PENALTIES = (1.0, 2.0, 4.0, 8.0)
 WINDOWS_S = (1.0, 2.0)
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,29 @@ def by_likelihood(penalty: float) -> Callable[[Heard], Timeline]:
     return rule
 
 
+def by_occupancy(penalty: float) -> Callable[[Heard], Timeline]:
+    """The likeliest emotion at each frame over all courses (forward-backward); a change costs `penalty`."""
+
+    def rule(heard: Heard) -> Timeline:
+        posteriors = heard.posteriors
+        likely = np.maximum(posteriors[:, :-1] + posteriors[:, -1:], 1e-300)
+        forward = occupied(likely, np.exp(-penalty))
+        backward = occupied(likely[::-1], np.exp(-penalty))[::-1]
+        return heard.timeline((forward * backward / likely).argmax(1))  # the frame itself counts once
+
+    return rule
+
+
+def occupied(likely: np.ndarray, change: float) -> np.ndarray:
+    """Share of each emotion at each frame by what was heard up to it, (frame, K) → (frame, K)."""
+    shares = np.empty_like(likely)
+    share = np.full(likely.shape[1], 1 / likely.shape[1])
+    for frame, gain in enumerate(likely):
+        share = (share + change * (share.sum() - share)) * gain
+        shares[frame] = share = share / share.sum()
+    return shares
+
+
 def sliding(seconds: float, hop_s: float = 0.25) -> Callable[[Heard], Timeline]:
     """The emotion of a window around each moment, as a classifier of utterances would give it."""
 
@@ -238,10 +264,15 @@ def by_front(head: Callable[[Heard], np.ndarray], seconds: float) -> Callable[[H
     return rule
 
 
-def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.ndarray]:
-    """Scores of each step (step, K) by the classifier that stage 1 trained and stage 2 leaves out."""
+def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.ndarray] | None:
+    """Scores of each step (step, K) by the classifier that stage 1 trained and stage 2 leaves out.
+
+    None where stage 1 lies with another training, whose front this one shares.
+    """
     front = find_system(run.system).front
     stage = fold / (REFIT_FOLDER if recipe.refit else ".") / f"{FRONT_STAGE}{front}"
+    if not stage.exists():
+        return None
     network = build(recipe, str(front), len(run.emotions)).eval()
     prefix = "averaged." if recipe.stage1.average else "model."
     state = SafetensorsIO().load_checkpoint(stage / BEST_FILE)["state_dict"]
@@ -258,15 +289,16 @@ def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.nda
     return head
 
 
-def methods(head: Callable[[Heard], np.ndarray]) -> dict[str, Callable[[Heard], Timeline]]:
-    """The rows of the table."""
+def methods(head: Callable[[Heard], np.ndarray] | None) -> dict[str, Callable[[Heard], Timeline]]:
+    """The rows of the table; those of PCNSE's own classifier only where it is at hand."""
     return {
         "one label for the whole": one_label,
         **{f"sliding window of {s:g} s": sliding(s) for s in WINDOWS_S},
-        **{f"PCNSE at each step, mean of {s:g} s": by_front(head, s) for s in (1.0, 2.0)},
+        **{f"PCNSE at each step, mean of {s:g} s": by_front(head, s) for s in (1.0, 2.0) if head},
         "CTC best path, blanks to the nearest": by_best_path,
         **{f"CTC density, mean of {s:g} s": by_density(s) for s in (0.5, 1.0, 2.0)},
         **{f"CTC likelihood, change costs {p:g}": by_likelihood(p) for p in PENALTIES},
+        **{f"CTC occupancy, change costs {p:g}": by_occupancy(p) for p in PENALTIES},
         "`emotrace trace`": as_shipped,
     }
 
@@ -280,7 +312,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["test", "validation"], default="test")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    errors: dict[str, TimelineError] = {}
+    errors: dict[str, dict[str, TimelineError]] = {}
     edges: dict[str, list[float]] = {}
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     for fold in folds:
@@ -298,20 +330,36 @@ def main() -> None:
                 for name, rule in rules.items():
                     found = rule(heard)
                     error = timeline_error(recording.truth, found, recording.duration_s)
-                    errors[name] = errors[name] + error if name in errors else error
+                    own_errors = errors.setdefault(name, {})
+                    own_errors[speaker] = own_errors[speaker] + error if speaker in own_errors else error
                     edges.setdefault(name, []).extend(boundary_errors_s(recording.truth, found))
     rows = [
         {
             "reading": name,
             "EDER": f"{error.rate:.3f}",
+            "95 % over speakers": "{:.3f} to {:.3f}".format(*interval(list(errors[name].values()))),
             "missed": f"{error.missed_s / error.duration_s:.3f}",
             "confused": f"{error.confused_s / error.duration_s:.3f}",
             "median boundary error, s": f"{np.median(edges[name]):.2f}",
             "boundaries within 0.5 s": f"{np.mean(np.array(edges[name]) <= 0.5):.3f}",
         }
-        for name, error in errors.items()
+        for name, error in ((name, together(list(own.values()))) for name, own in errors.items())
     ]
     print(f"{len(folds)} folds, {given.part} speakers\n{write_table(given.output, rows)}")
+
+
+def together(errors: list[TimelineError]) -> TimelineError:
+    """All of them as one."""
+    return reduce(add, errors)
+
+
+def interval(errors: list[TimelineError]) -> tuple[float, float]:
+    """95 % of the rates that drawing the speakers anew gives."""
+    generator = np.random.default_rng(SEED)
+    drawn = generator.integers(len(errors), size=(RESAMPLES, len(errors)))
+    rates = [together([errors[place] for place in places]).rate for places in drawn]
+    low, high = np.quantile(rates, [0.025, 0.975])
+    return float(low), float(high)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class Stage(Section):
     schedule: Literal["keras", "cosine"] = "keras"  # cosine: to zero over `epochs`, after the decay
     weight_decay: float = Field(0.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixup: float = Field(0.0, ge=0)  # a and b of the beta distribution that shares are drawn from; 0: none
     class_weights: Literal["none", "balanced", "fau-aec"] = "none"  # fau-aec: Table 3
     average: float = Field(0.0, ge=0, lt=1)  # what the moving average of the weights keeps at a step; 0: none
 
@@ -86,6 +87,8 @@ class Augmentation(Section):
     gain_db: float = Field(0.0, ge=0)
     tilt_db: float = Field(0.0, ge=0)  # straight line over the bands, from -x to +x at its ends
     noise_db: float = Field(0.0, ge=0)  # stationary noise floor, up to so far above the quietest frames
+    noisy: float = Field(1.0, ge=0, le=1)  # share of the takes with such a floor
+    narrow: float = Field(0.0, ge=0, le=1)  # share of the takes heard as through a telephone or a codec
     time_masks: int = Field(0, ge=0)
     time_mask_frames: int = Field(30, ge=1)
     band_masks: int = Field(0, ge=0)

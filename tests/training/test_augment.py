@@ -15,6 +15,7 @@ ALL = Augmentation(
     gain_db=6.0,
     tilt_db=3.0,
     noise_db=20.0,
+    narrow=0.5,
     time_masks=2,
     band_masks=2,
     band_mask_bands=5,
@@ -94,6 +95,34 @@ def test_noise_fills_what_is_quiet_and_leaves_what_is_loud(static: Tensor) -> No
     assert (x >= loud).all()
     assert torch.allclose(x[60:], loud[60:], atol=1e-3)
     assert x[:5].min() > loud[:5].max() + 1
+
+
+def test_a_narrow_band_takes_what_is_beyond_it_and_leaves_the_speech_band(static: Tensor) -> None:
+    low, high = [], []
+    for seed in range(200):
+        x = take(Augmentation(narrow=1.0), static, seed)
+        kept = (x == static).all(0).nonzero().flatten()
+        low.append(int(kept[0]))
+        high.append(int(kept[-1]))
+        assert len(kept) == high[-1] - low[-1] + 1
+        assert (x <= static).all()
+        assert x.min() >= math.log(1e-10) - 1e-4
+    assert max(low) == 6  # of 40 bands: 15 % of the axis
+    assert min(high) == 25  # 35 %
+    assert (min(low), max(high)) == (0, 39)
+
+
+def test_a_narrow_band_may_lose_all_that_a_telephone_loses(static: Tensor) -> None:
+    losses = [(static - take(Augmentation(narrow=1.0), static, seed))[20:].max() for seed in range(300)]
+    decibels = 10 * torch.stack(losses) / math.log(10)
+    assert decibels.max() > 60
+
+
+@pytest.mark.parametrize("key", ["noisy", "narrow"])
+def test_poor_channels_come_to_the_share_of_takes_that_is_asked_for(static: Tensor, key: str) -> None:
+    settings = Augmentation(**{"noise_db": 20.0, "noisy": 0.0, key: 0.3})
+    changed = sum(not torch.equal(take(settings, static, seed), static) for seed in range(500))
+    assert 110 < changed < 190
 
 
 @pytest.mark.parametrize("frames", [16, 40, 500])

@@ -14,7 +14,8 @@ from emotrace.errors import RunError
 from emotrace.recipe import Stage
 from emotrace.training.clips import Batch, Clip, batched
 from emotrace.training.progress import Epoch, silent
-from emotrace.training.stage import Objective, StageData, class_weights, run_stage
+from emotrace.training.seeds import seed_of
+from emotrace.training.stage import Objective, StageData, StageModule, class_weights, mixup, run_stage
 
 CROSS_ENTROPY = Objective("cross-entropy")
 
@@ -189,3 +190,50 @@ def test_nothing_is_said_or_warned_of_by_the_trainer(
     )  # fmt: skip
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
+
+
+def test_mixup_mixes_each_window_with_another_up_to_where_the_shorter_ends() -> None:
+    sizes, labels = [7, 9, 8, 9], [0, 1, 0, 1]
+    windows = [torch.full((size, 2), 10.0**place) for place, size in enumerate(sizes)]
+    clips = [Clip(f"{label}", "a", label, (), ()) for label in labels]
+    torch.manual_seed(3)
+    heard, mixed_in, share = mixup(batched(windows, clips), 0.4)
+    assert 0 < share < 1
+    mixtures = [[share * 10**i + (1 - share) * 10**j for j in range(4)] for i in range(4)]
+    others = [
+        next(j for j in range(4) if float(heard.x[i, 0, 0]) == pytest.approx(mixtures[i][j]))
+        for i in range(4)
+    ]
+    assert sorted(others) == [0, 1, 2, 3]
+    assert others != [0, 1, 2, 3]
+    assert heard.lengths.tolist() == [min(sizes[i], sizes[j]) for i, j in enumerate(others)]
+    assert heard.x.shape[1] == max(heard.lengths)
+    assert mixed_in.labels.tolist() == [labels[j] for j in others]
+    assert mixed_in.parts == tuple(((labels[j], 1.0),) for j in others)
+    assert heard.labels.tolist() == labels
+
+
+def test_without_mixup_or_company_a_batch_stays_as_it_is() -> None:
+    batch = batch_of([0, 1])
+    assert mixup(batch, 0.0) == (batch, batch, 1.0)
+    alone = batch_of([1])
+    assert mixup(alone, 0.4) == (alone, alone, 1.0)
+
+
+def test_mixup_learns_from_both_labels_by_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = StageData(clips_of([0, 1] * 4), clips_of([0, 1], seed=1), 2)
+    stage = Stage(epochs=1, batch=8, learning_rate=1e-2, mixup=0.4)
+    module = StageModule(Linear(), data, CROSS_ENTROPY, stage, seed=1)
+    logged: list[float] = []
+    monkeypatch.setattr(module, "log", lambda _, value, **__: logged.append(float(value.detach())))
+    monkeypatch.setattr(StageModule, "current_epoch", 0)
+    batch = next(iter(module.train_dataloader()))
+    module.training_step(batch, 0)
+    torch.manual_seed(seed_of(1, 0, 0))
+    heard, mixed_in, share = mixup(batch, 0.4)
+    logs, _ = module.model(heard.x, heard.lengths)
+    wanted = [
+        -share * row[own] - (1 - share) * row[other]
+        for row, own, other in zip(logs, heard.labels, mixed_in.labels, strict=True)
+    ]
+    assert logged == pytest.approx([float(torch.stack(wanted).mean())])

@@ -7,8 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from emotrace.features import FLOOR
 from emotrace.recipe import Augmentation
 
+NOISE_TILT_DB = 10  # at either end of the frequency axis: hum to hiss
+LOWEST_BANDS, HIGHEST_BANDS = 0.15, 0.35  # at most, of the mel axis: a telephone's 300 and 3000 Hz
 NEPERS_PER_DB = math.log(10) / 10  # of power, as the log-Mel spectrogram counts
 
 
@@ -21,8 +24,11 @@ def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, 
     `longest`, and at least 16.
     """
 
+    def share() -> float:
+        return torch.rand((), generator=generator).item()
+
     def draw(reach: float) -> float:
-        return (2 * torch.rand((), generator=generator).item() - 1) * reach
+        return (2 * share() - 1) * reach
 
     if settings.stretch:
         frames = round(len(static) * (1 + draw(settings.stretch)))
@@ -34,13 +40,29 @@ def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, 
         static = static + draw(settings.gain_db) * NEPERS_PER_DB
     if settings.tilt_db:
         static = static + draw(settings.tilt_db) * NEPERS_PER_DB * torch.linspace(-1, 1, static.shape[1])
-    if settings.noise_db:
+    if settings.noise_db and share() < settings.noisy:
         quiet = static.quantile(0.1, dim=0)
-        floor = quiet.mean() + (draw(0.5) + 0.5) * settings.noise_db * NEPERS_PER_DB
+        floor = quiet.mean() + share() * settings.noise_db * NEPERS_PER_DB
+        slope = draw(NOISE_TILT_DB) * NEPERS_PER_DB * torch.linspace(-1, 1, static.shape[1])
         # A band of stationary noise fluctuates from frame to frame about as a chi-squared variable does.
         wobble = torch.randn(static.shape, generator=generator) * 0.5
-        static = torch.logaddexp(static, floor + wobble)
+        static = torch.logaddexp(static, floor + slope + wobble)
+    if settings.narrow and share() < settings.narrow:
+        low, high = share() * LOWEST_BANDS, 1 - share() * HIGHEST_BANDS
+        static = narrowed(static, low, high, 20 + 80 * share())
     return static.contiguous()
+
+
+def narrowed(static: Tensor, low: float, high: float, loss_db: float) -> Tensor:
+    """As a channel passes it that loses so much below and above two places of the frequency axis, 0 to 1.
+
+    >>> narrowed(torch.zeros(1, 8), 0.25, 0.75, 10).abs().gt(0).int().tolist()
+    [[1, 1, 0, 0, 0, 0, 1, 1]]
+    """
+    bands = static.shape[1]
+    centres = torch.arange(bands) + 0.5
+    outside = (low * bands - centres).clamp(min=0) + (centres - high * bands).clamp(min=0)
+    return (static - outside.clamp(max=1) * loss_db * NEPERS_PER_DB).clamp(min=math.log(FLOOR))
 
 
 def resampled(x: Tensor, places: Tensor) -> Tensor:

@@ -145,10 +145,13 @@ class StageModule(L.LightningModule):
         """Loss of one batch."""
         # Once an epoch is not enough: loaders draw from the global generator too, more often after a restart.
         torch.manual_seed(seed_of(self.seed, self.current_epoch, index))
-        output, steps = self.model(batch.x, batch.lengths)
-        loss = self.objective(
-            output, steps, batch, self.weights.to(output.device), self.stage.label_smoothing
-        )
+        heard, mixed_in, share = mixup(batch, self.stage.mixup)
+        output, steps = self.model(heard.x, heard.lengths)
+        weights = self.weights.to(output.device)
+        loss = self.objective(output, steps, heard, weights, self.stage.label_smoothing)
+        if share < 1:
+            other = self.objective(output, steps, mixed_in, weights, self.stage.label_smoothing)
+            loss = share * loss + (1 - share) * other
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
         return loss
 
@@ -163,6 +166,26 @@ class StageModule(L.LightningModule):
         self.log_dict(
             {"val_ua": recall_mean(scores, truth), "val_loss": log_loss(scores, truth)}, batch_size=1
         )
+
+
+def mixup(batch: Batch, concentration: float) -> tuple[Batch, Batch, float]:
+    """Each window mixed with another of its batch (Zhang et al. 2018), up to where the shorter one ends.
+
+    The share of the window itself is drawn from a beta distribution, by torch's global generator.
+
+    Returns:
+        The mixture with the labels of the windows, the same with those of what was mixed in, and the share;
+        the batch itself and 1 where `concentration` is 0 or nothing else is there.
+    """
+    if not concentration or len(batch.labels) < 2:
+        return batch, batch, 1.0
+    share = float(torch.distributions.Beta(concentration, concentration).sample())
+    other = torch.randperm(len(batch.labels), device=batch.labels.device)
+    x = share * batch.x + (1 - share) * batch.x[other]
+    lengths = torch.minimum(batch.lengths, batch.lengths[other])
+    x = x[:, : int(lengths.max())]
+    parts = tuple(batch.parts[place] for place in other.tolist())
+    return batch._replace(x=x, lengths=lengths), Batch(x, lengths, batch.labels[other], parts), share
 
 
 class Keeper(L.Callback):
