@@ -236,4 +236,4 @@ def test_mixup_learns_from_both_labels_by_their_shares(monkeypatch: pytest.Monke
         -share * row[own] - (1 - share) * row[other]
         for row, own, other in zip(logs, heard.labels, mixed_in.labels, strict=True)
     ]
-    assert logged == pytest.approx([float(torch.stack(wanted).mean())])
+    assert logged == pytest.approx([float(torch.stack(wanted).mean().detach())])
