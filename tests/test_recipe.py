@@ -35,7 +35,8 @@ def test_the_paper_recipe_is_what_the_paper_and_keras_say() -> None:
 
 def test_the_paper_recipe_has_none_of_what_the_paper_does_not_have() -> None:
     paper = load_recipe(["paper"])
-    assert not any(value for key, value in paper.augmentation if not key.endswith(("_frames", "_bands", "noisy")))
+    sizes = ("_frames", "_bands", "noisy")
+    assert not any(value for key, value in paper.augmentation if not key.endswith(sizes))
     for stage in (paper.stage1, paper.stage2):
         assert (stage.weight_decay, stage.label_smoothing, stage.class_weights) == (0, 0, "none")
 
