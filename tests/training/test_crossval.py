@@ -80,9 +80,16 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_is(
     assert trained(experiment, tmp_path, chosen=[0, 2]) == {"seed 1, fold cem"}
     assert trained(experiment, tmp_path, chosen=[0], seeds=(1, 2)) == {"seed 2, fold ann"}
     assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")} == before
+
+
+def test_the_report_is_of_all_folds_that_the_folder_holds(experiment: Experiment, tmp_path: Path) -> None:
+    crossval(experiment, output=tmp_path, chosen=[2], workers=1)
+    scores = crossval(experiment, output=tmp_path, chosen=[0], seeds=(2, 1), workers=1)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert [(row["seed"], row["fold"]) for row in metrics["folds"]] == [(1, 0), (1, 2), (2, 0)]
     assert metrics["over_seeds"]["groups"] == 2
-    assert metrics["pooled"]["n"] == 8
+    assert scores.n == metrics["pooled"]["n"] == len(read_predictions(tmp_path / "predictions.csv")) == 12
+    assert "pcnse-sadrn-ctc, 3 of 10 folds so far\n" in (tmp_path / "report.md").read_text()
 
 
 def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(

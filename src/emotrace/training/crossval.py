@@ -205,7 +205,8 @@ def crossval(
 ) -> Scores:
     """Run the corpus's protocol, or the `chosen` folds of it, and pool what is said of each test speaker.
 
-    Finished folds are found, not trained again; a fold that was interrupted goes on from its last epoch. On a
+    Finished folds are found, not trained again; a fold that was interrupted goes on from its last epoch. What
+    is pooled and reported is all that `output` then holds, so that folds and seeds can come one by one. On a
     CPU each fold has one thread, and as many run at once as there are processors (or `workers`); so what
     comes out does not depend on their number.
 
@@ -225,7 +226,7 @@ def crossval(
     if workers is None:
         workers = processors() if experiment.device == "cpu" else 1
     run_jobs(experiment, jobs, workers, tell)
-    found = {job: read_predictions(job.folder / PREDICTIONS_FILE) for job in jobs}
+    found = {job: read_predictions(job.folder / PREDICTIONS_FILE) for job in finished_jobs(output, folds)}
     rows = [
         fold_row(job.folder, job.fold, job.seed, folds[job.fold], predictions)
         for job, predictions in found.items()
@@ -234,10 +235,13 @@ def crossval(
     scores = score_predictions(predictions)
     curves = [
         read_curve(path.parent, folds[job.fold].name, job.seed)
-        for job in jobs
+        for job in found
         for path in sorted(job.folder.glob(f"*/{DONE_FILE}"), reverse=True)
     ]
     title = f"{experiment.corpus.protocol}: {experiment.system}"
+    whole = len(folds) * len({job.seed for job in found})
+    if len(found) < whole:
+        title += f", {len(found)} of {whole} folds so far"
     write_report(output, title, predictions, scores, rows, curves)
     return scores
 
@@ -287,6 +291,17 @@ def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def finished_jobs(output: Path, folds: Sequence[Fold]) -> list[Job]:
+    """What the folder of a cross-validation holds, by seed and fold."""
+    seeds = sorted(int(path.name.removeprefix("seed-")) for path in output.glob("seed-*"))
+    jobs = [
+        Job(number, seed, fold_folder(output, seed, fold))
+        for seed in seeds
+        for number, fold in enumerate(folds)
+    ]
+    return [job for job in jobs if (job.folder / RUN_FILE).exists()]
 
 
 def fold_folder(output: Path, seed: int, fold: Fold) -> Path:
