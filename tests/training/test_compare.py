@@ -14,6 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 from emotrace.cli import main
 from emotrace.corpora import CORPORA, OpenCorpus, Utterance
 from emotrace.errors import RunError
+from emotrace.recipe import Recipe
 from emotrace.training.compare import compare
 from emotrace.training.predictions import Prediction, write_predictions
 
@@ -137,7 +138,7 @@ def test_people_and_programs_are_told_the_same(
     told = json.loads(out)
     assert [run["run"] for run in told] == [str(run) for run in runs]
     assert list(told[0]) == [
-        "run", "system", "n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval",
+        "run", "system", "differs_in", "n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval",
         "by_emotion", "by_sex", "by_length", "against_first",
     ]  # fmt: skip
     assert told[0]["against_first"] is None
@@ -152,6 +153,23 @@ def test_people_and_programs_are_told_the_same(
     assert f"{second['ua']['difference']:+.3f}" in out
     assert "each p is corrected for 2 comparisons (Holm)" in out
     assert f"2  {tmp_path / 'b'}  system-b" in out
+
+
+def test_the_settings_in_which_runs_differ_are_named(
+    runs: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for folder, recipe in zip(runs, (Recipe(), Recipe(views=6), Recipe()), strict=True):
+        identity = {"system": "pcnse", "recipe": recipe.model_dump(mode="json")}
+        (folder / "recipe.json").write_text(json.dumps(identity))
+    old = json.loads((runs[2] / "recipe.json").read_text())
+    del old["recipe"]["views"]  # as a version wrote it that did not know of views
+    (runs[2] / "recipe.json").write_text(json.dumps(old))
+    assert [run.differs_in for run in compare(runs)] == [(), ("recipe.views",), ()]
+    code, out, _ = call(capfd, *runs)
+    assert code == 0
+    assert "\n2 differs from 1 in recipe.views\n3 differs from 1 in nothing that its folder says\n" in out
+    (runs[1] / "recipe.json").unlink()
+    assert [run.differs_in for run in compare(runs)] == [(), None, ()]
 
 
 def test_what_cannot_be_compared_is_one_line(

@@ -2,14 +2,21 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from emotrace.errors import RunError
+from emotrace.recipe import Front, Recipe
 from emotrace.training.runs import claim, read_run
 
-IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": {"front": {"width": 64}, "views": 1}}
+
+def recipe(width: int = 64, views: int = 1) -> dict[str, Any]:
+    return Recipe(front=Front(width=width), views=views).model_dump(mode="json")
+
+
+IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": recipe()}
 
 
 def test_a_folder_is_claimed_once_and_found_again(tmp_path: Path) -> None:
@@ -21,13 +28,24 @@ def test_a_folder_is_claimed_once_and_found_again(tmp_path: Path) -> None:
     assert (folder / "recipe.json").read_bytes() == before
 
 
+def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_path: Path) -> None:
+    claim(tmp_path / "run", IDENTITY)
+    path = tmp_path / "run" / "recipe.json"
+    old = json.loads(path.read_text())
+    del old["recipe"]["views"]
+    path.write_text(json.dumps(old))
+    claim(tmp_path / "run", IDENTITY)
+    with pytest.raises(RunError, match=r"with another recipe\.views;"):
+        claim(tmp_path / "run", {**IDENTITY, "recipe": recipe(views=2)})
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"corpus": "ravdess"}, "corpus"),
         ({"seed": 2}, "seed"),
-        ({"recipe": {"front": {"width": 32}, "views": 1}}, r"recipe\.front\.width"),
-        ({"recipe": {"front": {"width": 64}, "views": 2}, "seed": 3}, r"seed, recipe\.views"),
+        ({"recipe": recipe(width=32)}, r"recipe\.front\.width"),
+        ({"recipe": recipe(views=2), "seed": 3}, r"seed, recipe\.views"),
         ({"system": "pcn"}, "system"),
     ],
 )

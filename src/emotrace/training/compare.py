@@ -17,7 +17,7 @@ from emotrace.training.comparison import FEW_SPEAKERS, Comparison, against
 from emotrace.training.confusion import aligned, recalls
 from emotrace.training.evaluation import Scores, score_predictions
 from emotrace.training.predictions import Prediction, read_predictions
-from emotrace.training.runs import PREDICTIONS_FILE, RECIPE_FILE
+from emotrace.training.runs import PREDICTIONS_FILE, RECIPE_FILE, differences, identity_of
 from emotrace.training.statistics import Difference, paired
 
 UNKNOWN = "not stated"
@@ -29,12 +29,14 @@ LENGTHS = ("0 to 2 s", "2 to 5 s", "over 5 s")
 class Compared:
     """A run beside others; `comparison` is with the first of them.
 
+    `differs_in` names the settings that are not the first's, and is None where a folder does not say its own.
     `by_emotion` is the share of each emotion's utterances that were recognised; None where there are none.
     `by_sex` is known where the corpus says who is which, `by_length` where it is there at all.
     """
 
     run: str
     system: str
+    differs_in: tuple[str, ...] | None
     scores: Scores
     by_emotion: Mapping[str, float | None]
     by_sex: Mapping[str, Scores]
@@ -49,6 +51,7 @@ class Compared:
         return {
             "run": self.run,
             "system": self.system,
+            "differs_in": None if self.differs_in is None else list(self.differs_in),
             **{name: scores[name] for name in names},
             "by_emotion": dict(self.by_emotion),
             "by_sex": _figures(self.by_sex),
@@ -99,6 +102,7 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
             Compared(
                 run=str(folder),
                 system=_system(folder),
+                differs_in=_differs_in(folders[0], folder),
                 scores=scores,
                 by_emotion={label: recall[label] for label in labels},
                 by_sex=by_group(predictions, sexes),
@@ -168,6 +172,11 @@ def compared_text(runs: Sequence[Compared]) -> str:
     first, others = runs[0], runs[1:]
     numbers = [str(number) for number in range(1, len(runs) + 1)]
     names = [f"{n}  {run.run}  {run.system}".rstrip() for n, run in zip(numbers, runs, strict=True)]
+    settings = [
+        f"{n} differs from 1 in {', '.join(run.differs_in or ()) or 'nothing that its folder says'}"
+        for n, run in zip(numbers[1:], others, strict=True)
+        if run.differs_in is not None
+    ]
     figures = [["", "UA", "95 % interval", "WA", "95 % interval", "macro-F1"]]
     for n, run in zip(numbers, runs, strict=True):
         s = run.scores
@@ -188,7 +197,7 @@ def compared_text(runs: Sequence[Compared]) -> str:
     few = ", and are too sure for so few" if first.scores.speakers < FEW_SPEAKERS else ""
     blocks = [
         f"{first.scores.n} predictions for {first.scores.speakers} speakers, the same for all runs",
-        "\n".join(names),
+        "\n".join([*names, *settings]),
         aligned(figures),
         aligned(differences),
         f"Intervals and p of UA and WA resample speakers{few}; each p is corrected for {len(others)} "
@@ -213,6 +222,13 @@ def _system(folder: Path) -> str:
         return str(json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))["system"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _differs_in(first: Path, folder: Path) -> tuple[str, ...] | None:
+    try:
+        return tuple(differences(identity_of(first), identity_of(folder)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _figures(by_group: Mapping[str, Scores]) -> dict[str, dict[str, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,11 @@ def claim(folder: Path, identity: Mapping[str, Any]) -> None:
     wanted = json.loads(json.dumps(identity))
     if path.exists():
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = identity_of(folder)
+        except (OSError, ValueError, KeyError, TypeError):
             raise RunError(f"{path} is damaged; choose another --output or delete {folder}") from None
         if found != wanted:
-            differing = ", ".join(_differences(found, wanted))
+            differing = ", ".join(differences(found, wanted))
             raise RunError(
                 f"{folder} holds a run with another {differing}; choose another --output, or delete it"
             )
@@ -105,16 +106,13 @@ def read_run(folder: Path) -> tuple[Run, Recipe, Network]:
 def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
     """What a run and a cross-validation have in common: corpus, protocol, emotions, system, recipe …
 
-    A setting that was unknown when one of them was made counts as its default.
-
     Raises:
         RunError: they differ in any of them, or one is no such folder.
     """
     identities = []
     for folder in (run, crossval):
         try:
-            found = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
-            found["recipe"] = Recipe.model_validate(found["recipe"]).model_dump(mode="json")
+            found = identity_of(folder)
         except FileNotFoundError:
             raise RunError(
                 f"{folder} has no {RECIPE_FILE}; give what `emotrace train` and `emotrace crossval` left"
@@ -125,7 +123,7 @@ def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
         found.pop("seed", None)
         identities.append(found)
     if identities[0] != identities[1]:
-        differing = ", ".join(_differences(*identities))
+        differing = ", ".join(differences(identities[0], identities[1]))
         raise RunError(
             f"{run} and {crossval} differ in {differing}; expected a run and a cross-validation of the same "
             "corpus, system and recipe"
@@ -142,11 +140,28 @@ def recipe_of(folder: Path) -> Recipe:
     raise FileNotFoundError(2, "no such file", str(folder / RECIPE_FILE))
 
 
-def _differences(found: Any, wanted: Any, prefix: str = "") -> list[str]:
+def identity_of(folder: Path) -> dict[str, Any]:
+    """What `claim` wrote; a setting that was unknown then counts as its default.
+
+    Raises:
+        FileNotFoundError, OSError, ValueError, KeyError, TypeError: it is missing or damaged.
+    """
+    found: dict[str, Any] = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    with suppress(ValidationError):  # a setting that is no more
+        found["recipe"] = Recipe.model_validate(found["recipe"]).model_dump(mode="json")
+    return found
+
+
+def differences(found: Any, wanted: Any, prefix: str = "") -> list[str]:
+    """Names of what two identities do not share.
+
+    >>> differences({"system": "pcn", "recipe": {"views": 1}}, {"system": "pcn", "recipe": {"views": 6}})
+    ['recipe.views']
+    """
     if not isinstance(found, dict) or not isinstance(wanted, dict):
         return [prefix]
     names = []
     for key in {**found, **wanted}:
         if found.get(key) != wanted.get(key):
-            names += _differences(found.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
+            names += differences(found.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
     return names
