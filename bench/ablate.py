@@ -214,12 +214,15 @@ def main() -> None:
     parser.add_argument("--folds", help="as in 0,3")
     parser.add_argument("--seeds", default="1", help="as in 1,2,3")
     parser.add_argument("--system", default=SYSTEM)
+    parser.add_argument("--init", type=Path, help="folder of a model whose weights all begin with")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--jobs", type=int, help="trainings at once; by default as many as processors")
     given = parser.parse_args()
     try:
         levers = read_levers(given.folder, [name for name in given.levers.split(",") if name], given.recipe)
-        experiment = prepare(given.corpus, given.root, given.system, tuple(given.recipe), given.device)
+        experiment = prepare(
+            given.corpus, given.root, given.system, tuple(given.recipe), given.device, init=given.init
+        )
         everyone = range(len(experiment.corpus.folds()))
         folds = given.folds or FOLDS.get(given.corpus)
         chosen = numbers(folds, "--folds") if folds else list(everyone)

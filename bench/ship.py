@@ -31,6 +31,9 @@ def ship(run: Path, crossval: Path, target: Path = FOLDER) -> str:
         config = export_crossvalidated(run, crossval, made, name=NAME, licence=LICENCE)
         if f"-{config.corpus}-" not in NAME:
             raise EmotraceError(f"{run} learnt from {config.corpus}; expected the corpus of {NAME}")
+        if config.earlier_corpora:
+            earlier = ", ".join(config.earlier_corpora)
+            raise EmotraceError(f"{run} learnt from {earlier} before, whose licence may forbid to ship it")
         size = sum(file.stat().st_size for file in made.iterdir())
         if size >= LARGEST_BYTES:
             raise EmotraceError(

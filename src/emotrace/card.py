@@ -29,6 +29,7 @@ class Provenance:
 
     Attributes:
         speakers: on whom it was trained, and how
+        earlier_corpora: of the model whose weights it began with, if any
         license: of the model itself, by the hub's name for it; empty where none was chosen
         figures: what was measured, and by whose network: `measured` says so
         confusion: the matrix behind the figures, as a table of text
@@ -44,6 +45,7 @@ class Provenance:
     version: str
     temperature: float = 1.0
     speakers: str = ""
+    earlier_corpora: Sequence[str] = ()
     license: str = ""
     figures: Mapping[str, Figure] | None = None
     measured: str = ""
@@ -113,17 +115,22 @@ def _front_matter(provenance: Provenance) -> str:
 
 def _facts(provenance: Provenance, config: ModelConfig) -> str:
     corpus = CORPORA.get(provenance.corpus)
-    facts = {"system": f"`{config.system}`", "trained on": config.corpus}
+    facts = {"system": f"`{config.system}`", "trained on": _corpus_and_licence(config.corpus)}
     if corpus:
-        facts["trained on"] = f"{corpus.title}; {corpus.license}"
         facts |= {"kind of speech": corpus.speech, "citation": corpus.citation}
     facts |= {
         "speakers": provenance.speakers,
+        "before that": "; ".join(_corpus_and_licence(name) for name in provenance.earlier_corpora),
         "protocol": config.protocol,
         "input": f"mono speech at {config.sampling_rate} Hz, at least "
         f"{config.minimum_samples / config.sampling_rate} s",
     }
     return "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
+
+
+def _corpus_and_licence(name: str) -> str:
+    corpus = CORPORA.get(name)
+    return f"{corpus.title}; {corpus.license}" if corpus else name
 
 
 def _measured(provenance: Provenance, config: ModelConfig) -> list[str]:

@@ -100,7 +100,7 @@ def _facts(config: "ModelConfig") -> list[tuple[str, str]]:
         ("rate", f"{config.sampling_rate} Hz, mono"),
         ("length", f"at least {seconds[0]:.3f} s; in windows of {seconds[1]:.2f} s where longer"),
         ("timeline", f"every {1000 * (config.frame_step_s or 0):.0f} ms" if per_frame else "of short clips"),
-        ("trained on", config.corpus or "not stated"),
+        ("trained on", ", then ".join((*config.earlier_corpora, config.corpus or "not stated"))),
         ("protocol", config.protocol or "not stated"),
     ]
     for name, figure in config.figures.items():

@@ -32,6 +32,7 @@ def train(
     system: str = SYSTEM,
     recipe: Recipes = (),
     seed: NonNegativeInt = 1,
+    init: Path | None = None,
     device: Device = "auto",
 ) -> int:
     """Train a model on a corpus; a run that was killed goes on when it is called again.
@@ -52,6 +53,8 @@ def train(
         TOML files of settings, or names of those that ship, laid over one another in order.
     seed
         Fixes all that is random.
+    init
+        Folder of a model whose weights to begin with, in place of random ones.
     device
         Where to train.
     """
@@ -60,7 +63,7 @@ def train(
     from emotrace.training.crossval import train_run
     from emotrace.training.progress import shown
 
-    experiment = prepare(name, root, system, recipe, device, reading)
+    experiment = prepare(name, root, system, recipe, device, reading, init)
     with shown() as tell:
         scores = train_run(experiment, seed=seed, folder=output, tell=tell)
     export_run(output, output / "model")
@@ -79,6 +82,7 @@ def crossval(
     recipe: Recipes = (),
     folds: str | None = None,
     seeds: str = "1",
+    init: Path | None = None,
     device: Device = "auto",
     engine: Literal["local"] = "local",
 ) -> int:
@@ -100,6 +104,8 @@ def crossval(
         Only these, as in 0,1; by default all.
     seeds
         One run of the protocol for each, as in 1,2,3.
+    init
+        Folder of a model whose weights to begin with, in place of random ones; of another corpus.
     device
         Where to train.
     engine
@@ -110,7 +116,7 @@ def crossval(
     from emotrace.training import crossval as protocol
     from emotrace.training.progress import shown
 
-    experiment = prepare(name, root, system, recipe, device, reading)
+    experiment = prepare(name, root, system, recipe, device, reading, init)
     with shown() as tell:
         scores = protocol.crossval(
             experiment,
@@ -215,6 +221,7 @@ def prepare(
     recipe: tuple[str, ...],
     device: Device,
     reading: Reading = AS_IT_LIES,
+    init: Path | None = None,
 ) -> Experiment:
     """What `train` and `crossval` have in common, checked before anything runs."""
     import torch
@@ -224,6 +231,7 @@ def prepare(
     from emotrace.model.systems import build, find_system
     from emotrace.recipe import load_recipe
     from emotrace.training.crossval import Experiment
+    from emotrace.training.start import read_start
 
     find_system(system)
     settings = load_recipe(recipe)
@@ -232,7 +240,8 @@ def prepare(
     where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     opened = open_corpus(name, root, **reading.options())
     build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
-    return Experiment(opened, system, settings, str(emotrace.__version__), where)
+    start = None if init is None else read_start(init, system, settings, opened.emotions)
+    return Experiment(opened, system, settings, str(emotrace.__version__), where, start)
 
 
 def need_training() -> None:

@@ -32,9 +32,9 @@ from emotrace.training.evaluation import Interval, Scores, score_predictions
 from emotrace.training.measure import measure
 from emotrace.training.predictions import read_predictions
 from emotrace.training.runs import PREDICTIONS_FILE, Run, read_run, same_experiment
+from emotrace.training.start import WEIGHTS_FILE
 from emotrace.windows import FRAME_HOP_SAMPLES, samples_in
 
-WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 CALIBRATED_BY = 48  # utterances, spread over the corpus
 NO_EMOTION_ABOVE = 0.5  # the empty label sequence is likelier than all others together
@@ -107,6 +107,7 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         ),
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,
+        earlier_corpora=tuple(provenance.earlier_corpora),
         protocol=provenance.protocol,
         figures=dict(provenance.figures or {}),
     )
@@ -204,6 +205,7 @@ def _finished(run_folder: Path) -> tuple[Run, Network, Provenance, Scores]:
         version=run.version,
         temperature=run.temperature,
         speakers=_speakers(run, recipe),
+        earlier_corpora=run.earlier_corpora,
         figures=_figures(on, scores),
         measured=""
         if run.test
@@ -254,6 +256,7 @@ def export_crossvalidated(
         version=run.version,
         temperature=run.temperature,
         speakers=_speakers(run, recipe),
+        earlier_corpora=run.earlier_corpora,
         license=licence,
         figures={
             **_figures("cross-validated", scores),

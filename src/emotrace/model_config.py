@@ -54,6 +54,7 @@ class ModelConfig(_Strict):
         hop_samples: from the start of one window over longer audio to the start of the next
         frame_samples, frame_hop_samples: length of an input frame, and from one to the next
         frame_first_s, frame_step_s: centre of the first output frame, and from one to the next (CTC systems)
+        earlier_corpora: what the model learnt from whose weights this one began with
         precision: of convolutions; "int8" approximates the network that was trained
         figures: "wa" and "ua" by `protocol` on `corpus`, for instance; empty where nothing was measured
         sha256: of each other file of the folder, by name
@@ -92,6 +93,7 @@ class ModelConfig(_Strict):
     calibration: Calibration = Calibration()
     recipe: dict[str, Any] = {}
     corpus: str = ""
+    earlier_corpora: tuple[str, ...] = ()
     protocol: str = ""
     figures: dict[str, Figure] = {}
     sha256: dict[_FileName, _Sha256] = {}

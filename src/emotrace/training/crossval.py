@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from emotrace.corpora import Fold, OpenCorpus
-from emotrace.errors import CorpusError
+from emotrace.errors import CorpusError, ModelError
 from emotrace.files import write_bytes, write_text
 from emotrace.model.systems import find_system, spectrum_of
 from emotrace.recipe import Recipe
@@ -39,6 +39,7 @@ from emotrace.training.runs import (
 from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
 from emotrace.training.speed import one_thread
 from emotrace.training.stage import DONE_FILE
+from emotrace.training.start import Start
 from emotrace.training.workers import in_processes
 
 J = TypeVar("J")
@@ -53,6 +54,7 @@ class Experiment:
     recipe: Recipe
     version: str
     device: str = "cpu"
+    start: Start | None = None  # the model whose weights networks begin with, in place of random ones
     # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
     read: dict[tuple[str, int, int], tuple[object, list[Clip]]] = field(
         default_factory=dict, compare=False, repr=False
@@ -84,6 +86,7 @@ class Experiment:
             "utterances": len(self.corpus.utterances),
             "emotions": list(self.corpus.emotions),
             "system": self.system,
+            **({} if self.start is None else {"start": self.start.identity}),
             **more,
             "recipe": self.recipe.model_dump(mode="json"),
         }
@@ -126,7 +129,9 @@ def train_part(
     if not (folder / RUN_FILE).exists():
         started = time.monotonic()
         train, validation = experiment.of(part.train), experiment.of(part.validation)
-        trainer = Trainer(experiment.recipe, seed, folder, tell, experiment.device, front_folder)
+        trainer = Trainer(
+            experiment.recipe, seed, folder, tell, experiment.device, front_folder, start=experiment.start
+        )
         network = trainer.train(experiment.system, len(experiment.corpus.emotions), train, validation)
         model = FromStatic(network, experiment.recipe.augmentation)
         system = find_system(experiment.system)
@@ -169,6 +174,7 @@ def train_part(
             test=part.test,
             temperature=temperature,
             version=experiment.version,
+            earlier_corpora=() if experiment.start is None else experiment.start.corpora,
             seconds=round(time.monotonic() - started, 1),
         )
         write_run(folder, run, network)
@@ -212,8 +218,10 @@ def crossval(
 
     Raises:
         CorpusError: a fold's number that does not exist.
+        ModelError: the model to begin with learnt from this corpus, and so from the speakers to be tested.
         RunError: `output` holds something else.
     """
+    refuse_a_start_that_knows_the_corpus(experiment)
     folds = experiment.corpus.folds()
     numbers = list(range(len(folds))) if chosen is None else list(chosen)
     for number in numbers:
@@ -244,6 +252,16 @@ def crossval(
         title += f", {len(found)} of {whole} folds so far"
     write_report(output, title, predictions, scores, rows, curves)
     return scores
+
+
+def refuse_a_start_that_knows_the_corpus(experiment: Experiment) -> None:
+    """A model that learnt from a corpus has heard those whom its protocol tests."""
+    name = experiment.corpus.corpus.name
+    if experiment.start is not None and name in experiment.start.corpora:
+        raise ModelError(
+            f"{experiment.start.model.path} learnt from {name}, and so may know the speakers to be tested; "
+            "begin with a model of another corpus"
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from emotrace.training.emotionless import emotionless_clips
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
 from emotrace.training.stage import Change, Objective, StageData, kept_epochs, run_stage
+from emotrace.training.start import Start
 
 FRONT_STAGE = "front-"
 REFIT_FOLDER = "refit"
@@ -68,6 +69,7 @@ class Trainer:
     device: str = "cpu"
     front_folder: Path | None = None
     again: bool = False  # whether this is `refit`
+    start: Start | None = None  # the model whose weights networks begin with
 
     def refit(self, name: str, labels: int, clips: Sequence[Clip]) -> Network:
         """Train anew on all the clips, which now include the validation speakers'.
@@ -115,6 +117,8 @@ class Trainer:
 
         torch.manual_seed(seed_of(self.seed, system.front or name, "weights"))
         network = build(recipe, name, labels)
+        if self.start is not None:
+            self.start.into(network)
         objective = Objective(
             system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
         )

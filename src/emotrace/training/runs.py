@@ -29,6 +29,7 @@ class Run(BaseModel):
     """A finished training: `train` and `validation` are speakers; `test` is empty where nothing was held out.
 
     `temperature` divides log-scores before they are normalised; it was fitted on the validation speakers.
+    `earlier_corpora` are those of the model whose weights it began with, if any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +44,7 @@ class Run(BaseModel):
     test: tuple[str, ...]
     temperature: float
     version: str
+    earlier_corpora: tuple[str, ...] = ()
     seconds: float
 
 
