@@ -24,7 +24,15 @@ from emotrace.corpora import Fold
 from emotrace.errors import CorpusError, EmotraceError, RecipeError
 from emotrace.model.systems import build
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.crossval import Experiment, Part, fold_folder, processors, train_part, work_on
+from emotrace.training.crossval import (
+    Experiment,
+    Part,
+    fold_folder,
+    processors,
+    refuse_a_start_that_knows_the_corpus,
+    train_part,
+    work_on,
+)
 from emotrace.training.evaluation import score_predictions
 from emotrace.training.predictions import read_predictions
 from emotrace.training.progress import Epoch, Tell, shown, within
@@ -223,6 +231,7 @@ def main() -> None:
         experiment = prepare(
             given.corpus, given.root, given.system, tuple(given.recipe), given.device, init=given.init
         )
+        refuse_a_start_that_knows_the_corpus(experiment)
         everyone = range(len(experiment.corpus.folds()))
         folds = given.folds or FOLDS.get(given.corpus)
         chosen = numbers(folds, "--folds") if folds else list(everyone)
