@@ -144,7 +144,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     ]
     spectrum = spectrum_of(recipe, find_system(job.system))
     key = type(spectrum).__name__, spectrum.bands, recipe.longest_frames
-    return Experiment(corpus, job.system, recipe, "0.1.0", device, {key: (utterances, clips)})
+    return Experiment(corpus, job.system, recipe, "0.1.0", device, read={key: (utterances, clips)})
 
 
 def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
