@@ -16,7 +16,7 @@ from pathlib import Path
 
 from speed import inference, learning
 from speed.environment import peers_python
-from speed.inputs import DEFAULT, LAYOUTS, make_inputs
+from speed.inputs import DEFAULT, INT8, LAYOUTS, make_inputs
 from speed.report import draw, markdown
 from speed.session import Session
 from speed.worker import HERE
@@ -36,7 +36,7 @@ def export(session: Session, networks: Sequence[str]) -> None:
 
 def measure(session: Session) -> None:
     """Make the models, then every row."""
-    export(session, (DEFAULT, *LAYOUTS))
+    export(session, (DEFAULT, INT8, *LAYOUTS))
     for row in (*inference.ROWS, *learning.ROWS):
         started_s = time.monotonic()
         row(session)

@@ -25,13 +25,13 @@ from emotrace.training.stage import Objective, StageData, run_stage
 
 FRONT, SYSTEM = "pcnse", "pcnse-sadrn-ctc"
 EMOTIONS = ("anger", "happiness", "sadness", "neutral")
-DEFAULT = "default"
+DEFAULT, INT8 = "default", "default-int8"
 BANDS = 40
 
 
 def recipe_of(network: str) -> Recipe:
     """The default recipe, or the paper's with a layout of that name."""
-    if network == DEFAULT:
+    if network in (DEFAULT, INT8):
         return load_recipe()
     recipe = load_recipe(["paper"])
     return recipe.model_copy(update={"front": recipe.front.model_copy(update={"layout": network})})
@@ -84,7 +84,8 @@ class Training:
         provenance = Provenance(
             f"untrained-{network}", SYSTEM, recipe, EMOTIONS, "none", "none", emotrace.__version__
         )
-        export_model(made, provenance, Path(folder, "model"), weights=False)
+        calibration = [np.load(samples)] if network == INT8 else []
+        export_model(made, provenance, Path(folder, "model"), weights=False, calibration=calibration)
         np.savez(Path(folder, "model.npz"), **{n: v.numpy() for n, v in made.state_dict().items()})
         np.save(Path(folder, "image.npy"), image[0].permute(1, 2, 0).numpy())
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from speed.inputs import DEFAULT, LAYOUTS, NO_EMODB
+from speed.inputs import DEFAULT, INT8, LAYOUTS, NO_EMODB
 from speed.session import Session
 from speed.worker import WorkerError
 
@@ -37,7 +37,7 @@ def clip(session: Session) -> None:
     inputs = session.inputs
     with session.workers(1, "ours", "egemaps", "wav2vec2") as workers:
         calls = {}
-        for who, network in (("ours", DEFAULT), ("ours-paper", LAYOUTS[0])):
+        for who, network in (("ours", DEFAULT), ("ours-int8", INT8), ("ours-paper", LAYOUTS[0])):
             model = str(inputs.model(network))
             workers["ours"].ask("load", model=model)
             calls[f"clip/{who}"] = workers["ours"].timer("clip", model=model, path=str(inputs.clip))

@@ -19,7 +19,7 @@ RATE_HZ = 16_000
 NO_EMODB = "found no EmoDB; point EMOTRACE_DATA at the folder that has emodb/"
 WINDOW_SAMPLES = 80_240  # 500 frames
 LAYOUTS = ("branch-pool", "inception")
-DEFAULT = "default"
+DEFAULT, INT8 = "default", "default-int8"
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ ROWS = {
 }
 NAMES = {
     "ours": "emotrace",
+    "ours-int8": "emotrace, int8",
     "ours-paper": "emotrace, width 64 of the paper",
     "ours-float32": "emotrace, float32",
     "ours-minutes": "emotrace, on ten minutes",
