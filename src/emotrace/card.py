@@ -17,7 +17,8 @@ emotion recognition as high-risk (Annex III, point 1(c))."""
 KNOWS_ONLY_EMOTIONS = "It knows its emotions only: whatever it hears, it gives one of them."
 TAUGHT_NONE = """\
 It may say that it hears no emotional speech: it learnt from sounds made in code, too, that have no emotion.
-So it tells many noises from speech, but not all, and may take speech far softer than its corpus for none."""
+So it tells many noises from speech, but not all."""
+BY_LEVEL = "Speech far softer than its corpus it may take for none: amplify it."
 LIMITS = """\
 Another language, way of speaking, age, microphone, level or room than those it was trained on makes it worse,
 and its scores too sure."""
@@ -89,7 +90,7 @@ def card(provenance: Provenance, config: ModelConfig) -> str:
                 "## Measured",
                 *_measured(provenance, config),
                 "## Limits",
-                KNOWS_ONLY_EMOTIONS if config.calibration.no_emotion_above is None else TAUGHT_NONE,
+                *_no_emotion(provenance, config),
                 LIMITS,
                 *([provenance.limits] if provenance.limits else []),
                 "## What it is not for",
@@ -98,6 +99,12 @@ def card(provenance: Provenance, config: ModelConfig) -> str:
         )
         + "\n"
     )
+
+
+def _no_emotion(provenance: Provenance, config: ModelConfig) -> list[str]:
+    if config.calibration.no_emotion_above is None:
+        return [KNOWS_ONLY_EMOTIONS]
+    return [TAUGHT_NONE, *([BY_LEVEL] if provenance.recipe.features.normalisation == "corpus" else [])]
 
 
 def _front_matter(provenance: Provenance) -> str:
