@@ -24,12 +24,14 @@ PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
 
 @pytest.fixture
 def learn(make_corpus: Callable[..., Path], tiny_recipe: Recipe, tmp_path: Path) -> Callable[..., Path]:
-    """Train on the small corpus with some speakers far louder; the folder."""
+    """Train on the small corpus with some speakers far louder, which tells here; the folder."""
+    features = tiny_recipe.features.model_copy(update={"normalisation": "corpus"})
+    recipe = tiny_recipe.model_copy(update={"features": features})
 
     def run(**loudness: float) -> Path:
         name = "-".join(loudness) or "plain"
         root = make_corpus(tmp_path / f"corpus-{name}", loudness)
-        experiment = Experiment(open_corpus("manifest", root), "pcnse-sadrn-ctc", tiny_recipe, "0")
+        experiment = Experiment(open_corpus("manifest", root), "pcnse-sadrn-ctc", recipe, "0")
         train_part(experiment, PART, fold=0, seed=1, folder=tmp_path / name, tell=silent)
         return tmp_path / name
 
