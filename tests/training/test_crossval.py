@@ -84,6 +84,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_is(
 
 def test_the_report_is_of_all_folds_that_the_folder_holds(experiment: Experiment, tmp_path: Path) -> None:
     crossval(experiment, output=tmp_path, chosen=[2], workers=1)
+    (tmp_path / "seed-old").mkdir()  # somebody's own
     scores = crossval(experiment, output=tmp_path, chosen=[0], seeds=(2, 1), workers=1)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert [(row["seed"], row["fold"]) for row in metrics["folds"]] == [(1, 0), (1, 2), (2, 0)]

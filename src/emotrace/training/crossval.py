@@ -313,7 +313,8 @@ def processors() -> int:
 
 def finished_jobs(output: Path, folds: Sequence[Fold]) -> list[Job]:
     """What the folder of a cross-validation holds, by seed and fold."""
-    seeds = sorted(int(path.name.removeprefix("seed-")) for path in output.glob("seed-*"))
+    names = (path.name.removeprefix("seed-") for path in output.glob("seed-*"))
+    seeds = sorted(int(name) for name in names if name.isdecimal())
     jobs = [
         Job(number, seed, fold_folder(output, seed, fold))
         for seed in seeds
