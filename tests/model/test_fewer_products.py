@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emotrace.model.fewer_products import correlation_points, with_fewer_products
+from emotrace.model.fewer_products import with_fewer_products
 from emotrace.model.pcnse import LAYOUTS
 from emotrace.model.systems import Network, build
 from emotrace.recipe import Recipe
@@ -56,13 +56,3 @@ def test_the_network_itself_stays_as_it_was() -> None:
     with_fewer_products(network)
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
     assert all(parameter.requires_grad for parameter in network.parameters())
-
-
-@pytest.mark.parametrize(("size", "taps"), [(20, 8), (40, 8), (38, 8), (7, 7), (5, 1)])
-def test_points_correlate_as_a_plain_loop_does(size: int, taps: int) -> None:
-    values, kernel = torch.randn(size, dtype=torch.float64), torch.randn(taps, dtype=torch.float64)
-    wanted = [float(values[start : start + taps] @ kernel) for start in range(size - taps + 1)]
-    to_points, kernel_to_points, from_points = correlation_points(size, taps)
-    found = from_points @ ((to_points @ values) * (kernel_to_points @ kernel))
-    assert found.tolist() == pytest.approx(wanted)
-    assert len(to_points) == 1 + 3 * ((size - 1) // 2) + (size % 2 == 0)

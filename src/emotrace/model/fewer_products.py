@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from emotrace.features import DFT_SAMPLES, FLOOR, PRE_EMPHASIS, LogMel, mel_filters, whole_frames
 from emotrace.model.pcnse import ConvBlock, ParallelConv
+from emotrace.model.pointwise import correlate, correlation_points, pointwise_kernels
 from emotrace.model.systems import Network
 from emotrace.windows import FRAME_HOP_SAMPLES, FRAME_SAMPLES
 
@@ -83,9 +84,7 @@ class CentredLogMel(nn.Module):
 
 
 class PointwiseBandConv(nn.Module):
-    """A valid 2-D convolution of maps of so many bands, as 1-D ones over frames, one for each point.
-
-    A kernel of 8 x 8 over 20 bands takes 13 x 8 products a lag, `correlation_points` 29 of them.
+    """A trained valid 2-D convolution of maps of so many bands, as 1-D ones over frames, one for each point.
 
     Shape: (batch, channel, frame, band) in and out.
 
@@ -94,62 +93,21 @@ class PointwiseBandConv(nn.Module):
     True
     """
 
+    kernels: Tensor
     to_points: Tensor
     from_points: Tensor
     bias: Tensor
 
     def __init__(self, conv: nn.Conv2d, bands: int):
         super().__init__()
-        frames, taps = conv.weight.shape[2:]
-        to_points, kernel_to_points, from_points = correlation_points(bands, taps)
-        self.points, self.channels, self.width = len(to_points), conv.in_channels, conv.out_channels
-        kernels = torch.einsum("pt,oclt->pocl", kernel_to_points, conv.weight.detach().double())
-        self.over_frames = nn.Conv1d(
-            self.points * self.channels, self.points * self.width, frames, groups=self.points, bias=False
-        ).requires_grad_(False)
-        self.over_frames.weight.copy_(kernels.flatten(0, 1))
+        to_points, kernel_to_points, from_points = correlation_points(bands, conv.kernel_size[1])
         assert conv.bias is not None
+        kernels = pointwise_kernels(conv.weight.detach().double(), kernel_to_points)
+        self.register_buffer("kernels", kernels.float())
         self.register_buffer("to_points", to_points.float())
         self.register_buffer("from_points", from_points.float())
         self.register_buffer("bias", conv.bias.detach()[:, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
         """The maps that the convolution gives."""
-        batch, _, frames, _ = x.shape
-        # "batch channel frame band -> batch point (channel frame)", and back after the convolution.
-        points = self.to_points @ x.permute(0, 3, 1, 2).flatten(2)
-        maps = self.over_frames(points.view(batch, self.points * self.channels, frames))
-        bands = self.from_points @ maps.view(batch, self.points, -1)
-        return bands.unflatten(2, (self.width, -1)).permute(0, 2, 3, 1) + self.bias
-
-
-def correlation_points(size: int, taps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Matrices B, G and C such that C ((B x) * (G w)) is the valid correlation of `size` values x with w.
-
-    By the DFT of `size` points: a real coefficient takes one product, a complex one three (Gauss), so that
-    all points are real. The circle brings the first values back only where no valid position looks.
-
-    Shape: (point, size), (point, taps), (size - taps + 1, point), float64.
-
-    >>> values, kernel = torch.arange(7.0).double() ** 2, torch.tensor([2.0, -1, 3]).double()
-    >>> to_points, kernel_to_points, from_points = correlation_points(7, 3)
-    >>> (from_points @ ((to_points @ values) * (kernel_to_points @ kernel))).round().tolist()
-    [11.0, 25.0, 47.0, 77.0, 115.0]
-    """
-    angle = 2 * math.pi / size * torch.arange(size, dtype=torch.float64)
-    to_points, kernel_to_points, from_points = [], [], []
-    for frequency in range(size // 2 + 1):
-        cos, sin = torch.cos(frequency * angle), torch.sin(frequency * angle)
-        if 2 * frequency in (0, size):
-            to_points += [cos]
-            kernel_to_points += [cos]
-            from_points += [cos / size]
-        else:
-            to_points += [cos - sin, cos, -sin]
-            kernel_to_points += [cos, sin - cos, cos + sin]
-            from_points += [2 * (cos - sin) / size, -2 * sin / size, -2 * cos / size]
-    return (
-        torch.stack(to_points),
-        torch.stack(kernel_to_points)[:, :taps],
-        torch.stack(from_points, 1)[: size - taps + 1],
-    )
+        return correlate(x, self.kernels, self.to_points, self.from_points) + self.bias

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotrace.model.lengths import real
+from emotrace.model.pointwise import PointwiseConv2d
 from emotrace.model.squeeze import SqueezeExcitation
 
 BRANCH_KERNELS = (1, 3, 5)
@@ -140,6 +141,7 @@ class ConvBlock(nn.Module):
         batch_norm: bool,
         momentum: float,
         eps: float,
+        convolution: type[nn.Conv2d] = nn.Conv2d,
     ):
         super().__init__()
         frames, bands = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -148,7 +150,7 @@ class ConvBlock(nn.Module):
         self.after = (0, 1 - bands % 2, 0, 1 - frames % 2) if same else (0, 0, 0, 0)
         self.pool = pool
         before = ((frames - 1) // 2, (bands - 1) // 2)
-        self.conv = nn.Conv2d(channels, width, (frames, bands), padding=before if same else 0)
+        self.conv = convolution(channels, width, (frames, bands), padding=before if same else 0)
         self.norm = FrameBatchNorm(width, momentum, eps) if batch_norm else None
         self.squeeze = SqueezeExcitation(width, reduction) if reduction else None
 
@@ -226,7 +228,14 @@ class ParallelConv(nn.Module):
         super().__init__()
         places = LAYOUTS[layout]
 
-        def block(inputs: int, outputs: int, kernel: int, same: bool, pool: Pool | None) -> ConvBlock:
+        def block(
+            inputs: int,
+            outputs: int,
+            kernel: int,
+            same: bool,
+            pool: Pool | None,
+            convolution: type[nn.Conv2d] = nn.Conv2d,
+        ) -> ConvBlock:
             return ConvBlock(
                 inputs,
                 outputs,
@@ -237,15 +246,19 @@ class ParallelConv(nn.Module):
                 batch_norm=batch_norm,
                 momentum=momentum,
                 eps=eps,
+                convolution=convolution,
             )
 
         self.branches = nn.ModuleList(
             block(channels, width, kernel, True, places.branch_pool) for kernel in BRANCH_KERNELS
         )
         sizes = ((3 * width, width, 8), (width, 2 * width, 3), (2 * width, width, 3))
+        kinds = (PointwiseConv2d, nn.Conv2d, nn.Conv2d)  # Conv_4 has eight products of ten
         self.trunk = nn.ModuleList(
-            block(*size, same, pool)
-            for size, same, pool in zip(sizes, places.trunk_same, places.trunk_pools, strict=True)
+            block(*size, same, pool, kind)
+            for size, same, pool, kind in zip(
+                sizes, places.trunk_same, places.trunk_pools, kinds, strict=True
+            )
         )
         self.features_out = self.positions_out(bands) * width
 
