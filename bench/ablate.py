@@ -29,7 +29,6 @@ from emotrace.training.crossval import (
     Part,
     fold_folder,
     processors,
-    refuse_a_start_that_knows_the_corpus,
     train_part,
     work_on,
 )
@@ -231,7 +230,8 @@ def main() -> None:
         experiment = prepare(
             given.corpus, given.root, given.system, tuple(given.recipe), given.device, init=given.init
         )
-        refuse_a_start_that_knows_the_corpus(experiment)
+        if experiment.start is not None:
+            experiment.start.refuse_its_own_corpus(experiment.corpus.corpus.name)
         everyone = range(len(experiment.corpus.folds()))
         folds = given.folds or FOLDS.get(given.corpus)
         chosen = numbers(folds, "--folds") if folds else list(everyone)

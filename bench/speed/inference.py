@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from speed.inputs import DEFAULT, INT8, LAYOUTS, NO_EMODB
+from speed.inputs import DEFAULT, INT8, LAYOUTS, NO_EMODB, NO_RAVDESS
 from speed.session import Session
 from speed.worker import WorkerError
 
@@ -78,22 +78,29 @@ def network(session: Session) -> None:
 
 
 def files(session: Session) -> None:
-    """All of EmoDB by one command, on one core and on two."""
-    folder = session.inputs.files
+    """All of EmoDB by one command, on one core and on two; and RAVDESS after it, where it lies here."""
+    inputs, two = session.inputs, session.cores
+    folder = inputs.files
     if folder is None:
         session.findings.miss("files", NO_EMODB)
         return
 
-    def ours(cores: int, jobs: int) -> Callable[[], float]:
-        return lambda: session.fresh(predict(session, folder, "--jobs", str(jobs)), cores)["seconds"]
+    def ours(cores: int, *sources: Path) -> Callable[[], float]:
+        command = predict(session, *sources, "--jobs", str(cores))
+        return lambda: session.fresh(command, cores)["seconds"]
 
-    two = session.cores
     with session.workers(1, "egemaps") as alone, session.workers(two, "egemaps") as both:
-        calls = {"files/ours": ours(1, 1), "files-cores/ours": ours(two, two)}
+        calls = {"files/ours": ours(1, folder), "files-cores/ours": ours(two, folder)}
         for row, workers in (("files", alone), ("files-cores", both)):
             if "egemaps" in workers:
                 calls[f"{row}/egemaps"] = workers["egemaps"].timer("files", folder=str(folder))
         session.findings.alternate(calls, session.rounds(3), warm=0)
+    if inputs.more_files is None:
+        session.findings.miss("many files", NO_RAVDESS)
+        return
+    both_corpora = folder, inputs.more_files
+    calls = {"many/ours": ours(1, *both_corpora), "many-cores/ours": ours(two, *both_corpora)}
+    session.findings.alternate(calls, session.rounds(3), warm=0)
 
 
 def minutes(session: Session) -> None:
@@ -128,10 +135,10 @@ def cold(session: Session) -> None:
     session.findings.figures["memory/ours-minutes"] = long["peak_mib"]
 
 
-def predict(session: Session, source: Path, *options: str) -> list[str | Path]:
-    """The command that a user gives."""
+def predict(session: Session, *given: str | Path) -> list[str | Path]:
+    """The command that a user gives, with so many sources and options."""
     model = session.inputs.model(DEFAULT)
-    return [sys.executable, "-m", "emotrace", "predict", "--model", model, *options, source]
+    return [sys.executable, "-m", "emotrace", "predict", "--model", model, *given]
 
 
 ROWS = (features, clip, network, cold, minutes, files)

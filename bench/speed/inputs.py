@@ -17,6 +17,7 @@ from emotrace.shipped import shipped_model
 
 RATE_HZ = 16_000
 NO_EMODB = "found no EmoDB; point EMOTRACE_DATA at the folder that has emodb/"
+NO_RAVDESS = "found no RAVDESS; point EMOTRACE_DATA at the folder that has ravdess/"
 WINDOW_SAMPLES = 80_240  # 500 frames
 LAYOUTS = ("branch-pool", "inception")
 DEFAULT, INT8 = "default", "default-int8"
@@ -24,13 +25,14 @@ DEFAULT, INT8 = "default", "default-int8"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files in a temporary folder, and the root of EmoDB, which may be missing.
+    """Files in a temporary folder, and two corpora, which may be missing.
 
     Attributes:
         clip: 5 s of speech, one window; `samples` is the same as .npy
         short: 2 s of speech
         long: ten minutes of speech
         files: a folder of EmoDB's files, if it lies here
+        more_files: a folder of RAVDESS's, if it lies here
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class Inputs:
     short: Path
     long: Path
     files: Path | None
+    more_files: Path | None
     emodb: Path | None
 
     def model(self, network: str) -> Path:
@@ -53,9 +56,10 @@ class Inputs:
 
 def make_inputs(folder: Path, quick: bool) -> Inputs:
     """Write them to a folder, less of what is much if `quick`; models come later."""
-    root, files = emodb(), None
-    if root is not None:
-        files = few(root / "wav", folder / "few") if quick else root / "wav"
+    root, ravdess = corpus("emodb", "wav"), corpus("ravdess", "Actor_01")
+    files = None if root is None else root / "wav"
+    if quick:
+        files, ravdess = few(files, folder / "few"), few(ravdess, folder / "few-more")
     samples = folder / "clip.npy"
     np.save(samples, speech(WINDOW_SAMPLES))
     return Inputs(
@@ -65,20 +69,24 @@ def make_inputs(folder: Path, quick: bool) -> Inputs:
         short=written(folder / "short.wav", 2 * RATE_HZ),
         long=written(folder / "long.wav", (20 if quick else 600) * RATE_HZ),
         files=files,
+        more_files=ravdess,
         emodb=root,
     )
 
 
-def emodb() -> Path | None:
-    """The root of EmoDB: in $EMOTRACE_DATA, or beside the project."""
-    root = Path(os.environ.get("EMOTRACE_DATA", ROOT.parent / "shared" / "data"), "emodb").resolve()
-    return root if (root / "wav").is_dir() else None
+def corpus(name: str, inside: str) -> Path | None:
+    """The root of a corpus, which has that folder: in $EMOTRACE_DATA, or beside the project."""
+    root = Path(os.environ.get("EMOTRACE_DATA", ROOT.parent / "shared" / "data"), name).resolve()
+    return root if (root / inside).is_dir() else None
 
 
-def few(source: Path, folder: Path) -> Path:
-    """A folder of eight links to files of another."""
+def few(source: Path | None, folder: Path) -> Path | None:
+    """A folder of eight links to recordings anywhere in another, if there is one."""
+    if source is None:
+        return None
     folder.mkdir()
-    for file in sorted(source.glob("*.wav"))[:8]:
+    recordings = (file for file in sorted(source.rglob("*")) if file.suffix in (".wav", ".flac"))
+    for file in list(recordings)[:8]:
         (folder / file.name).symlink_to(file)
     return folder
 

@@ -20,6 +20,7 @@ LINEAR_FRAME_SAMPLES = 640
 LINEAR_DFT_SAMPLES = 800
 LINEAR_BINS = 200
 FLOOR = 1e-10  # of a band's power, before the logarithm
+NEPERS_PER_DB = math.log(10) / 10  # of power, as logarithms of it count here
 
 
 def hz_to_mel(hz: Tensor) -> Tensor:
@@ -184,23 +185,21 @@ def hold_last(x: Tensor, frames: Tensor) -> Tensor:
     return torch.where(beyond, last, x)
 
 
-def levelled(static: Tensor, frames: Tensor) -> Tensor:
-    """Log-powers against the utterance's own level, so that a gain changes nothing that is above the floor.
+def level(static: Tensor, frames: Tensor) -> Tensor:
+    """The level of each utterance: mean power of its real frames, weighted by that power, as a log-power.
 
-    The level is the mean power of real frames, weighted by that power: pauses hardly count.
+    Pauses hardly count. A gain moves it as it moves the bands.
 
-    Shape: (batch, band, frame) in and out; frames: (batch,) true lengths.
+    Shape: (batch, band, frame); frames: (batch,) true lengths → (batch, 1, 1).
 
-    >>> static = torch.randn(1, 40, 50)
-    >>> louder = levelled(static + 4.6, torch.tensor([50]))
-    >>> louder.allclose(levelled(static, torch.tensor([50])), atol=1e-4)
+    >>> static, frames = torch.randn(1, 40, 50), torch.tensor([50])
+    >>> level(static + 4.6, frames).allclose(level(static, frames) + 4.6)
     True
     """
     power = static.logsumexp(1)
     beyond = torch.arange(static.shape[2], device=static.device) >= frames[:, None]
     power = power.masked_fill(beyond, -torch.inf)
-    level = (2 * power).logsumexp(1) - power.logsumexp(1)
-    return static - level[:, None, None]
+    return ((2 * power).logsumexp(1) - power.logsumexp(1))[:, None, None]
 
 
 def spectrogram(static: Tensor, frames: Tensor, reach: int = 3, channels: int = 3) -> Tensor:

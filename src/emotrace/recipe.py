@@ -28,6 +28,7 @@ class Features(Section):
     delta_reach: int = Field(3, ge=1)
     # corpus: statistics of the training speakers; level: the same, of utterances brought to one level first
     normalisation: Literal["corpus", "level", "utterance"] = "corpus"
+    range_db: float = Field(0.0, ge=0)  # what lies further below the utterance's level is raised; 0: nothing
 
 
 class Front(Section):

@@ -17,10 +17,15 @@ LAYOUTS = ("branch-pool", "mid-pool", "inception")
 
 
 def small(
-    *, masked: bool = True, normalisation: str = "corpus", layout: str = "branch-pool", **back: object
+    *,
+    masked: bool = True,
+    normalisation: str = "corpus",
+    range_db: float = 0.0,
+    layout: str = "branch-pool",
+    **back: object,
 ) -> Recipe:
     return Recipe(
-        features=Features(normalisation=normalisation),
+        features=Features(normalisation=normalisation, range_db=range_db),
         front=Front(width=8, reduction=2, layout=layout),
         back=Back(**{"width": 16, "stacks": 1, "dilations": (1, 2, 4), "dropout": 0.0, **back}),
         masked=masked,
@@ -194,6 +199,21 @@ def test_normalisation_by_utterance_or_level_makes_loudness_irrelevant(normalisa
         loud, _ = network(waveform * 7.3, lengths)
     # Statics of float32 near 10 are right to 1e-6; the network carries that on, a little larger.
     torch.testing.assert_close(loud, soft, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("normalisation", ["corpus", "level"])
+def test_what_lies_further_below_the_level_than_the_range_is_raised_to_it(normalisation: str) -> None:
+    front = build(small(normalisation=normalisation, range_db=60), "pcnse-sadrn-ctc", 4).front
+    x = torch.randn(2, 40, 30, generator=torch.Generator().manual_seed(5)) * 10
+    lengths = torch.tensor([30, 12])
+    found = front.spectrogram(x, lengths)[:, 0].transpose(1, 2).double().numpy()
+    for row, length in enumerate(lengths):
+        bands = x[row, :, :length].double().numpy()
+        power = np.exp(bands).sum(0)
+        own = np.log((power**2).sum() / power.sum())  # the mean of powers that weigh themselves
+        wanted = np.maximum(bands, own - np.log(1e6)) - (own if normalisation == "level" else 0)
+        assert (wanted > bands - (own if normalisation == "level" else 0) + 1).any()
+        np.testing.assert_allclose(found[row, :, :length], wanted, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("scope", ["corpus", "utterance"])

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from emotrace.errors import RunError
 from emotrace.recipe import Stage
+from emotrace.training.augment import mixup
 from emotrace.training.clips import Batch, Clip, batched
 from emotrace.training.progress import Epoch, silent
 from emotrace.training.seeds import seed_of
-from emotrace.training.stage import Objective, StageData, StageModule, class_weights, mixup, run_stage
+from emotrace.training.stage import Objective, StageData, StageModule, class_weights, run_stage
 
 CROSS_ENTROPY = Objective("cross-entropy")
 

@@ -10,7 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotrace.errors import RecipeError
-from emotrace.features import SAMPLE_RATE_HZ, LogMel, LogPower, LogSpectrogram, levelled, spectrogram
+from emotrace.features import (
+    NEPERS_PER_DB,
+    SAMPLE_RATE_HZ,
+    LogMel,
+    LogPower,
+    LogSpectrogram,
+    level,
+    spectrogram,
+)
 from emotrace.model.attention import SelfAttention
 from emotrace.model.cnn import WIDTHS, SpectrogramConv
 from emotrace.model.ctc import CTCHead, StepDense
@@ -109,7 +117,7 @@ class Front(nn.Module):
         super().__init__()
         features = recipe.features
         self.reach, self.channels = features.delta_reach, 1 if system.front == "cnn" else features.channels
-        self.level = features.normalisation == "level"
+        self.levels, self.range_db = features.normalisation == "level", features.range_db
         self.pad_to = None if recipe.masked else system.longest_frames(recipe)
         self.normalise = Normalisation(self.channels, bands, features.normalisation)
         self.pcnse = convolutions(recipe, system, self.channels, bands)
@@ -130,7 +138,11 @@ class Front(nn.Module):
 
     def spectrogram(self, static: Tensor, frames: Tensor) -> Tensor:
         """The 3-D spectrogram (batch, channel, frame, band) before it is normalised by channel and band."""
-        static = levelled(static, frames) if self.level else static
+        if self.levels or self.range_db:
+            own = level(static, frames)
+            if self.range_db:  # below lie the room and the recorder, which say who speaks rather than how
+                static = static.maximum(own - self.range_db * NEPERS_PER_DB)
+            static = static - own if self.levels else static
         return spectrogram(static, frames, self.reach, self.channels)
 
     def extract(self, image: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Changes to a static log-Mel spectrogram that leave its emotion as it is, and masks."""
+"""Changes to a static log-Mel spectrogram that leave its emotion as it is, masks, and mixtures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from emotrace.features import FLOOR
+from emotrace.features import FLOOR, NEPERS_PER_DB
 from emotrace.recipe import Augmentation
+from emotrace.training.clips import Batch
 
 NOISE_TILT_DB = 10  # at either end of the frequency axis: hum to hiss
 LOWEST_BANDS, HIGHEST_BANDS = 0.15, 0.35  # at most, of the mel axis: a telephone's 300 and 3000 Hz
-NEPERS_PER_DB = math.log(10) / 10  # of power, as the log-Mel spectrogram counts
 
 
 def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, longest: int) -> Tensor:
@@ -104,3 +104,23 @@ def _outside(places: Tensor, width: Tensor, total: Tensor) -> Tensor:
     start = torch.rand(len(width), device=width.device) * (total - width)
     inside = (places >= start[:, None]) & (places < (start + width)[:, None])
     return (~inside).float()
+
+
+def mixup(batch: Batch, concentration: float) -> tuple[Batch, Batch, float]:
+    """Each window mixed with another of its batch (Zhang et al. 2018), up to where the shorter one ends.
+
+    The share of the window itself is drawn from a beta distribution, by torch's global generator.
+
+    Returns:
+        The mixture with the labels of the windows, the same with those of what was mixed in, and the share;
+        the batch itself and 1 where `concentration` is 0 or nothing else is there.
+    """
+    if not concentration or len(batch.labels) < 2:
+        return batch, batch, 1.0
+    share = float(torch.distributions.Beta(concentration, concentration).sample())
+    other = torch.randperm(len(batch.labels), device=batch.labels.device)
+    x = share * batch.x + (1 - share) * batch.x[other]
+    lengths = torch.minimum(batch.lengths, batch.lengths[other])
+    x = x[:, : int(lengths.max())]
+    parts = tuple(batch.parts[place] for place in other.tolist())
+    return batch._replace(x=x, lengths=lengths), Batch(x, lengths, batch.labels[other], parts), share

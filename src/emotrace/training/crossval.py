@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from emotrace.corpora import Fold, OpenCorpus
-from emotrace.errors import CorpusError, ModelError
+from emotrace.errors import CorpusError
 from emotrace.files import write_bytes, write_text
 from emotrace.model.systems import find_system, spectrum_of
 from emotrace.recipe import Recipe
@@ -221,7 +221,8 @@ def crossval(
         ModelError: the model to begin with learnt from this corpus, and so from the speakers to be tested.
         RunError: `output` holds something else.
     """
-    refuse_a_start_that_knows_the_corpus(experiment)
+    if experiment.start is not None:
+        experiment.start.refuse_its_own_corpus(experiment.corpus.corpus.name)
     folds = experiment.corpus.folds()
     numbers = list(range(len(folds))) if chosen is None else list(chosen)
     for number in numbers:
@@ -252,16 +253,6 @@ def crossval(
         title += f", {len(found)} of {whole} folds so far"
     write_report(output, title, predictions, scores, rows, curves)
     return scores
-
-
-def refuse_a_start_that_knows_the_corpus(experiment: Experiment) -> None:
-    """A model that learnt from a corpus has heard those whom its protocol tests."""
-    name = experiment.corpus.corpus.name
-    if experiment.start is not None and name in experiment.start.corpora:
-        raise ModelError(
-            f"{experiment.start.model.path} learnt from {name}, and so may know the speakers to be tested; "
-            "begin with a model of another corpus"
-        )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from emotrace.errors import RunError
 from emotrace.files import write_text
 from emotrace.model.ctc import ctc_loss, repeated_target
 from emotrace.recipe import Stage
+from emotrace.training.augment import mixup
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.class_weights import class_weights
 from emotrace.training.clips import Batch, Clip, epoch_batches
@@ -166,26 +167,6 @@ class StageModule(L.LightningModule):
         self.log_dict(
             {"val_ua": recall_mean(scores, truth), "val_loss": log_loss(scores, truth)}, batch_size=1
         )
-
-
-def mixup(batch: Batch, concentration: float) -> tuple[Batch, Batch, float]:
-    """Each window mixed with another of its batch (Zhang et al. 2018), up to where the shorter one ends.
-
-    The share of the window itself is drawn from a beta distribution, by torch's global generator.
-
-    Returns:
-        The mixture with the labels of the windows, the same with those of what was mixed in, and the share;
-        the batch itself and 1 where `concentration` is 0 or nothing else is there.
-    """
-    if not concentration or len(batch.labels) < 2:
-        return batch, batch, 1.0
-    share = float(torch.distributions.Beta(concentration, concentration).sample())
-    other = torch.randperm(len(batch.labels), device=batch.labels.device)
-    x = share * batch.x + (1 - share) * batch.x[other]
-    lengths = torch.minimum(batch.lengths, batch.lengths[other])
-    x = x[:, : int(lengths.max())]
-    parts = tuple(batch.parts[place] for place in other.tolist())
-    return batch._replace(x=x, lengths=lengths), Batch(x, lengths, batch.labels[other], parts), share
 
 
 class Keeper(L.Callback):

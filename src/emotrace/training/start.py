@@ -12,7 +12,7 @@ from safetensors.torch import load
 from emotrace.errors import ModelError, RecipeError
 from emotrace.model.systems import Network, find_system
 from emotrace.model_folder import ModelFolder, load_model_folder
-from emotrace.recipe import Recipe
+from emotrace.recipe import Recipe, laid_over
 from emotrace.training.runs import differences
 
 WEIGHTS_FILE = "model.safetensors"
@@ -42,6 +42,18 @@ class Start:
         """What the model learnt from, first to last."""
         config = self.model.config
         return (*config.earlier_corpora, config.corpus)
+
+    def refuse_its_own_corpus(self, name: str) -> None:
+        """Refuse to be cross-validated on a corpus it learnt from: it may know the speakers to be tested.
+
+        Raises:
+            ModelError: it learnt from the corpus of that name.
+        """
+        if name in self.corpora:
+            raise ModelError(
+                f"{self.model.path} learnt from {name}, and so may know the speakers to be tested; "
+                "begin with a model of another corpus"
+            )
 
     def into(self, network: Network) -> None:
         """Give a network with fresh weights what fits it of the model's.
@@ -85,10 +97,8 @@ def read_start(folder: Path, system: str, recipe: Recipe, emotions: Sequence[str
     theirs, ours = find_system(config.system), find_system(system)
     if theirs.front is None or theirs.front != ours.front:
         raise RecipeError(f"{config.system}, the system of {folder}, has another front than {system}")
-    settings = recipe.model_dump(mode="json")
-    found, wanted = (
-        {key: of.get(key, settings[key]) for key in MUST_AGREE} for of in (config.recipe, settings)
-    )
+    older = laid_over(Recipe().model_dump(mode="json"), config.recipe)  # than some settings
+    found, wanted = ({key: of[key] for key in MUST_AGREE} for of in (older, recipe.model_dump(mode="json")))
     if found != wanted:
         raise RecipeError(
             f"{folder} was trained with another {', '.join(differences(found, wanted))}; "
