@@ -2,7 +2,8 @@
 
     python bench/ablate.py --corpus emodb --root "$EMOTRACE_DATA/emodb" --output runs/levers
 
-Each file of bench/levers is a recipe laid over the base; its first line says what it changes, and why.
+Each file of bench/levers is a recipe laid over the base; its first line says what it changes, and why. With
+`--folder bench/defaults` what the default was before stands beside it.
 `refit` is off, and nobody asks the speakers that a fold tests: a network is trained on those who train the
 fold, and judged on those who validate it. Levers that leave the front as it is share the base's, and so cost
 a minute a fold. Killed at any moment, it goes on where it stopped; `levers.md` and `levers.csv` hold what is

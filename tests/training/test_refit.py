@@ -36,10 +36,11 @@ def rows(curve: Path) -> list[list[float]]:
     return [[float(cell) for cell in line.split(",")] for line in curve.read_text().splitlines()[1:]]
 
 
-def at_one_level(window: Tensor) -> Tensor:
-    """Log-powers (frame, band) less the mean power of its frames, each weighted by its power."""
+def at_one_level(window: Tensor, range_db: float) -> Tensor:
+    """Log-powers (frame, band) less the mean power of its frames, weighted by that power; down to a range."""
     power = window.double().exp().sum(1)
-    return window - float((power.square().sum() / power.sum()).log())
+    against = window - float((power.square().sum() / power.sum()).log())
+    return against.clamp(min=math.log(10 ** (-range_db / 10)))
 
 
 def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
@@ -59,12 +60,16 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
     assert (refitted / "predictions.csv").read_bytes() != (plain / "predictions.csv").read_bytes()
 
     features = experiment.recipe.features
+    windows = [
+        at_one_level(window, features.range_db)
+        for clip in experiment.clips
+        if clip.speaker != "eve"
+        for window in clip.windows
+    ]
     frames = torch.cat(
         [
-            spectrogram(at_one_level(window).T[None], torch.tensor([len(window)]), features.delta_reach)[0]
-            for clip in experiment.clips
-            if clip.speaker != "eve"
-            for window in clip.windows
+            spectrogram(window.T[None], torch.tensor([len(window)]), features.delta_reach)[0]
+            for window in windows
         ],
         dim=1,
     )
