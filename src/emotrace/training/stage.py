@@ -26,6 +26,7 @@ from emotrace.training.augment import mixup
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.class_weights import class_weights
 from emotrace.training.clips import Batch, Clip, epoch_batches
+from emotrace.training.memory import keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.scoring import clip_scores, log_loss, recall_mean, window_log_scores
@@ -271,6 +272,7 @@ def run_stage(
     last, best, done = folder / LAST_FILE, folder / BEST_FILE, folder / DONE_FILE
     if not (done.exists() and best.exists()):
         quiet()
+        keep_freed_memory()
         judges = bool(data.validation)
         keeper = Keeper(folder, stage, tell, judges)
         trainer = L.Trainer(
