@@ -72,8 +72,7 @@ there is none to spare. The range is from the fastest to the slowest call.
   Keras's is the bare step, in float32. Its epoch is reckoned: a step times the utterances / 32, all 5 s long.
 - A 5-s file is to label and timeline for emotrace, to 88 figures for openSMILE, to scores for wav2vec2-base.
 - wav2vec2-base and its head have random weights, nothing being downloaded.
-- *339 files* is the whole command of emotrace, with its start; openSMILE is loaded already. Of 1059 files,
-  an hour of speech, the start is less, and so is what a second core cannot help with.
+- *339 files* is the whole command of emotrace, with its start; openSMILE is loaded already.
 """
 
 
