@@ -37,7 +37,8 @@ def train(
 ) -> int:
     """Train a model on a corpus; a run that was killed goes on when it is called again.
 
-    Two speakers choose among the epochs, all others train. The run folder holds the model in model/.
+    The protocol's first validation speakers, mostly two, choose among the epochs; whom it only ever tests it
+    does not hear. The run folder holds the model in model/.
 
     Parameters
     ----------

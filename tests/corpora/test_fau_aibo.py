@@ -8,6 +8,7 @@ from corpora import replicas
 from emotrace.corpora import open_corpus
 from emotrace.corpora.report import report
 from emotrace.errors import CorpusError
+from emotrace.training.crossval import part_to_keep
 
 LABELS = "labels/IS2009EmotionChallenge/chunk_labels_5cl_corpus.txt"
 CHILDREN = {"Ohm": list(range(1, 8)), "Mont": [1, 2]}
@@ -48,6 +49,12 @@ def test_one_school_trains_and_validates_and_the_other_tests(whole):
     assert {speaker[:4] for speaker in fold.train} == {"Ohm_"}
     assert fold.test == tuple(f"Mont_{n:02}" for n in range(1, 26))
     assert opened.protocol == "fau-aibo-5-train-ohm21-validate-ohm5-test-mont25"
+
+
+def test_a_model_to_keep_never_hears_the_school_that_tests(whole):
+    part = part_to_keep(open_corpus("fau-aibo", whole))
+    assert {speaker[:4] for speaker in (*part.train, *part.validation)} == {"Ohm_"}
+    assert len(part.train) == 21
 
 
 def test_the_replica_matches_what_is_published(whole):
