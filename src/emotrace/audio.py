@@ -142,7 +142,7 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         try:
-            file = path.open("rb")
+            file = path.open("rb", buffering=0)
         except FileNotFoundError:
             raise AudioError(f"{path}: found no such file, expected an audio file; check the path") from None
         except IsADirectoryError:
@@ -174,7 +174,9 @@ def _decoder(name: str, file: BinaryIO) -> soundfile.SoundFile:
     if head.startswith(_SAMPLE_DUMP):
         raise AudioError(f"{name}: found a MIDI sample dump, expected {_READABLE}; convert it")
     try:
-        return soundfile.SoundFile(_SeekedAnywhere(file))
+        # libsndfile reads a file by itself: asked for each piece, threads would wait for one another.
+        handle = file.fileno() if isinstance(file, io.FileIO) else _SeekedAnywhere(file)
+        return soundfile.SoundFile(handle, closefd=False)
     except soundfile.LibsndfileError as error:
         raise AudioError(
             f"{name}: found {_what_it_is(head, error.error_string)}, expected {_READABLE}; "

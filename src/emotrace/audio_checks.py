@@ -101,7 +101,9 @@ class BandMeter:
 
     def __init__(self, sample_rate_hz: int) -> None:
         hz = np.fft.rfftfreq(_FRAME, 1 / sample_rate_hz)
-        self._low, self._high = (hz >= NARROW_HZ[0]) & (hz < NARROW_HZ[1]), hz >= NARROW_HZ[2]
+        first, after, high = np.searchsorted(hz, NARROW_HZ)
+        self._low, self._high = slice(first, after), slice(high, None)
+        self._reaches_high = high < len(hz)
         self._loudest_below = 0.0
         self._levels_above = np.zeros(2 * _LEVELS, dtype=np.int64)
         self._waiting: list[Samples] = []
@@ -119,7 +121,7 @@ class BandMeter:
         frames = samples[:whole].reshape(-1, _FRAME)
         for start in range(0, len(frames), _FRAMES_AT_ONCE):
             spectrum = np.fft.rfft(frames[start : start + _FRAMES_AT_ONCE] * _HANN)
-            power = np.abs(spectrum) ** 2
+            power = spectrum.real**2 + spectrum.imag**2
             self._loudest_below = max(self._loudest_below, float(power[:, self._low].sum(axis=1).max()))
             above = np.maximum(power[:, self._high].sum(axis=1, dtype=np.float64), 1e-300)
             levels = np.floor(10 * np.log10(above) / LEVEL_DB).astype(int) + _LEVELS
@@ -129,7 +131,7 @@ class BandMeter:
     def narrow(self) -> bool:
         self._measure()
         heard = self._levels_above.cumsum()
-        if not self._high.any() or not heard[-1]:
+        if not self._reaches_high or not heard[-1]:
             return False
         level = int(np.searchsorted(heard, np.ceil(0.99 * (heard[-1] - 1)) + 1))
         loudest_above = 10 ** ((level - _LEVELS + 0.5) * LEVEL_DB / 10)

@@ -51,13 +51,7 @@ for _verb, _does in {
 
 @app.command
 def info(*, model: Model = None) -> int:
-    """Say what a model is: labels, rate, system, training data, protocol and measured accuracy.
-
-    Parameters
-    ----------
-    model
-        Folder of the model; by default the one that ships.
-    """
+    """Say what a model is: labels, rate, system, training data, protocol and measured accuracy."""
     facts = _facts(load(model, jobs=1).config)
     width = max(len(name) for name, _ in facts)
     sys.stdout.write("".join(f"{name:{width}}  {value}\n" for name, value in facts))

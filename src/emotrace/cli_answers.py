@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import Parameter, Token
+from cyclopts.types import PositiveInt
 
 from emotrace.errors import EmotraceError
 from emotrace.formats.text import one_line
@@ -36,7 +37,10 @@ Inputs = Annotated[
     list[Path],
     Parameter(name="AUDIO", negative=(), allow_leading_hyphen=True, converter=_paths),  # for `-` alone
 ]
-Model = Annotated[Path | None, Parameter(name="--model")]
+Model = Annotated[
+    Path | None, Parameter(name="--model", help="Folder of the model; by default the one that ships.")
+]
+Jobs = Annotated[PositiveInt, Parameter(help="How many files to work on at a time.")]
 
 
 def load(model: Path | None, jobs: int) -> Recogniser:

@@ -12,7 +12,13 @@ from cyclopts import Parameter
 
 from emotrace.errors import EmotraceError
 
-Root = Annotated[Path | None, Parameter(name="--root")]
+WHICH_CORPUS = "Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are."
+Root = Annotated[
+    Path | None,
+    Parameter(
+        name="--root", help="Folder of the corpus; for manifest, its CSV file or the folder of manifest.csv."
+    ),
+]
 
 
 @Parameter(name="*")
@@ -39,7 +45,7 @@ AS_IT_LIES = Reading()
 
 
 def corpus(
-    name: str,
+    name: Annotated[str, Parameter(help=WHICH_CORPUS)],
     /,
     *,
     root: Root = None,
@@ -52,10 +58,6 @@ def corpus(
 
     Parameters
     ----------
-    name
-        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
-    root
-        Folder of the corpus; for manifest, its CSV file or the folder that holds manifest.csv.
     as_json
         Write JSON.
     to

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 PIPE = Path("-")
 
-RawRate = Annotated[int | None, Parameter(name="--raw-rate", validator=validators.Number(gte=1_000))]
-RawFormat = Annotated[Encoding, Parameter(name="--raw-format")]
+RawRate = Annotated[
+    int | None,
+    Parameter(
+        name="--raw-rate",
+        validator=validators.Number(gte=1_000),
+        help="Standard input holds mono samples without a header, so many a second.",
+    ),
+]
+RawFormat = Annotated[Encoding, Parameter(name="--raw-format", help="What these samples are, little-endian.")]
 
 
 def refuse_a_pipe_beside_files(audio: Sequence[Path], raw_rate: int | None, other: str | None = None) -> None:

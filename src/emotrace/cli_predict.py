@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 from cyclopts.types import PositiveInt
 
-from emotrace.cli_answers import DONE, SOME_FAILED, Inputs, Model, answer, load, say, with_warnings
+from emotrace.cli_answers import DONE, SOME_FAILED, Inputs, Jobs, Model, answer, load, say, with_warnings
 from emotrace.cli_pipe import PIPE, RawFormat, RawRate, answer_pipe, refuse_a_pipe_beside_files
 from emotrace.errors import AudioError, EmotraceError, SegmentError
 
@@ -30,7 +30,7 @@ def predict(
     top_k: PositiveInt | None = None,
     segments: Path | None = None,
     abstain_below: Probability | None = None,
-    jobs: PositiveInt = 1,
+    jobs: Jobs = 1,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
 ) -> int:
@@ -40,8 +40,6 @@ def predict(
     ----------
     audio
         Audio files, and folders, which are searched for them; - is standard input.
-    model
-        Folder of the model; by default the one that ships.
     kind
         How to write the results.
     top_k
@@ -50,12 +48,6 @@ def predict(
         A CSV, SRT, TextGrid or RTTM file: name the emotion of each of its segments.
     abstain_below
         Give no label where the best score is below this probability.
-    jobs
-        How many files to work on at a time.
-    raw_rate
-        Standard input holds mono samples without a header, so many a second.
-    raw_format
-        What these samples are, little-endian.
     """
     from emotrace.formats import csv_text, json_text, text
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from emotrace.cli_corpora import AS_IT_LIES, Reading, Root
-from emotrace.cli_training import Device, Name, Recipes, need_training, numbers, prepare
+from emotrace.cli_training import Device, Folds, Name, Recipes, Seeds, need_training, numbers, prepare
 from emotrace.errors import EmotraceError
 
 
@@ -22,8 +22,8 @@ def table(
     root: Root = None,
     reading: Reading = AS_IT_LIES,
     recipe: Recipes = (),
-    folds: str | None = None,
-    seeds: str = "1",
+    folds: Folds = None,
+    seeds: Seeds = "1",
     device: Device = "auto",
 ) -> int:
     """Run several systems through a corpus's protocol, and set them beside the paper's Table 5.
@@ -32,22 +32,10 @@ def table(
 
     Parameters
     ----------
-    name
-        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
     systems
         Rows of the paper's Table 5, as in pcnse,pcnse-sadrn-ctc; or all.
     output
         Folder of the table; each system's cross-validation is a folder in it.
-    root
-        Folder of the corpus.
-    recipe
-        TOML files of settings, or names of those that ship, laid over one another in order.
-    folds
-        Only these, as in 0,1; by default all.
-    seeds
-        One run of the protocol for each, as in 1,2,3.
-    device
-        Where to train.
     """
     need_training()
     from emotrace.model.systems import SYSTEMS, build
@@ -91,8 +79,6 @@ def compare(
         Folders that `emotrace crossval` wrote, two or more.
     name
         The corpus of the runs, to tell short utterances from long ones, and women's from men's where it says.
-    root
-        Folder of the corpus.
     as_json
         Write JSON.
     """

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from cyclopts.types import PositiveInt
 
-from emotrace.cli_answers import Inputs, Model, answer, load, warn_of, with_warnings
+from emotrace.cli_answers import Inputs, Jobs, Model, answer, load, warn_of, with_warnings
 from emotrace.cli_pipe import PIPE, RawFormat, RawRate, answer_pipe, refuse_a_pipe_beside_files
 from emotrace.errors import AudioError, EmotraceError
 from emotrace.raw import Encoding
@@ -31,7 +30,7 @@ def trace(
     model: Model = None,
     kind: Annotated[Kind, Parameter(name="--format")] = "text",
     output: Path | None = None,
-    jobs: PositiveInt = 1,
+    jobs: Jobs = 1,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
 ) -> int:
@@ -42,19 +41,11 @@ def trace(
     audio
         Audio files, and folders, which are searched for them; - is standard input, whose spans are written
         as they close.
-    model
-        Folder of the model; by default the one that ships.
     kind
         How to write the timelines; png needs --output, and so do textgrid, eaf, vtt and audacity for more
         than one recording.
     output
         Folder for one file per recording; without it, all goes to standard output.
-    jobs
-        How many files to work on at a time.
-    raw_rate
-        Standard input holds mono samples without a header, so many a second.
-    raw_format
-        What these samples are, little-endian.
     """
     refuse_a_pipe_beside_files(audio, raw_rate, None if output is None else "--output")
     if output is not None:

@@ -10,16 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 
-from emotrace.cli_corpora import AS_IT_LIES, Reading, Root, say
+from emotrace.cli_corpora import AS_IT_LIES, WHICH_CORPUS, Reading, Root, say
 from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
 
 if TYPE_CHECKING:
     from emotrace.training.crossval import Experiment
 
-Name = Annotated[str, Parameter(name="--corpus")]
-Recipes = Annotated[tuple[str, ...], Parameter(name="--recipe", negative=())]
-Device = Literal["auto", "cpu", "cuda"]
 SYSTEM = "pcnse-sadrn-ctc"
+Name = Annotated[str, Parameter(name="--corpus", help=WHICH_CORPUS)]
+System = Annotated[str, Parameter(help="A row of the paper's Table 5.")]
+Recipes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--recipe",
+        negative=(),
+        help="TOML files of settings, or names of those that ship, laid over one another in order.",
+    ),
+]
+Folds = Annotated[str | None, Parameter(help="Only these, as in 0,1; by default all.")]
+Seeds = Annotated[str, Parameter(help="One run of the protocol for each, as in 1,2,3.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to train.")]
 TRAINING_NEEDS = ("torch", "lightning", "audmetric", "matplotlib", "onnx", "onnxscript", "safetensors")
 
 
@@ -29,7 +39,7 @@ def train(
     output: Path,
     root: Root = None,
     reading: Reading = AS_IT_LIES,
-    system: str = SYSTEM,
+    system: System = SYSTEM,
     recipe: Recipes = (),
     seed: NonNegativeInt = 1,
     init: Path | None = None,
@@ -42,22 +52,12 @@ def train(
 
     Parameters
     ----------
-    name
-        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
     output
         The run folder.
-    root
-        Folder of the corpus.
-    system
-        A row of the paper's Table 5.
-    recipe
-        TOML files of settings, or names of those that ship, laid over one another in order.
     seed
         Fixes all that is random.
     init
         Folder of a model whose weights to begin with, in place of random ones.
-    device
-        Where to train.
     """
     need_training()
     from emotrace.export import export_run
@@ -79,10 +79,10 @@ def crossval(
     output: Path,
     root: Root = None,
     reading: Reading = AS_IT_LIES,
-    system: str = SYSTEM,
+    system: System = SYSTEM,
     recipe: Recipes = (),
-    folds: str | None = None,
-    seeds: str = "1",
+    folds: Folds = None,
+    seeds: Seeds = "1",
     init: Path | None = None,
     device: Device = "auto",
     engine: Literal["local"] = "local",
@@ -91,24 +91,10 @@ def crossval(
 
     Parameters
     ----------
-    name
-        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
     output
         Folder of the cross-validation.
-    root
-        Folder of the corpus.
-    system
-        A row of the paper's Table 5.
-    recipe
-        TOML files of settings, or names of those that ship, laid over one another in order.
-    folds
-        Only these, as in 0,1; by default all.
-    seeds
-        One run of the protocol for each, as in 1,2,3.
     init
         Folder of a model whose weights to begin with, in place of random ones; of another corpus.
-    device
-        Where to train.
     engine
         What runs the folds.
     """
@@ -144,10 +130,6 @@ def evaluate(
     ----------
     model
         Folder of the model.
-    name
-        Such as emodb, iemocap, manifest or synthetic; a wrong name is answered with all there are.
-    root
-        Folder of the corpus.
     as_json
         Write JSON.
     """
@@ -183,8 +165,6 @@ def export(
         Folder for the model.
     int8
         Approximate it in int8, faster and smaller; what that loses is measured on the run's corpus.
-    root
-        Folder of the corpus, for --int8.
     """
     need_training()
     from emotrace.export import export_run, export_run_in_int8

@@ -41,19 +41,18 @@ class Course:
         decided = []
         likelihood, courses = self._likelihood, self._courses
         for gains in np.log(np.maximum(posteriors[:, :-1] + posteriors[:, -1:], _LEAST)).tolist():
-            likeliest = likelihood.index(max(likelihood))
+            most = max(likelihood)
+            likeliest = likelihood.index(most)
             place = self._frames % self._delay
             if self._frames >= self._delay:
                 decided.append(courses[likeliest][place])
-            changed = likelihood[likeliest] - CHANGE
+            changed = most - CHANGE
             for emotion, gain in enumerate(gains):
-                if likelihood[emotion] < changed and self._frames:
+                if likelihood[emotion] < changed:
                     likelihood[emotion] = changed
                     courses[emotion] = courses[likeliest].copy()
                 courses[emotion][place] = emotion
                 likelihood[emotion] += gain
-            most = max(likelihood)
-            likelihood[:] = [one - most for one in likelihood]
             self._frames += 1
         return np.array(decided, dtype=np.int64)
 

@@ -242,8 +242,8 @@ class OverlapAverage:
         """Take in a window's posteriors; `first` is the frame at which it starts."""
         start = first - self._first
         more = max(0, start + len(posteriors) - len(self._sum))
-        self._sum = np.pad(self._sum, ((0, more), (0, 0)))
-        self._count = np.pad(self._count, ((0, more), (0, 0)))
+        self._sum = np.concatenate([self._sum, np.zeros((more, self._sum.shape[1]))])
+        self._count = np.concatenate([self._count, np.zeros((more, 1))])
         self._sum[start : start + len(posteriors)] += posteriors
         self._count[start : start + len(posteriors)] += 1
 

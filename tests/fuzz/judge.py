@@ -35,11 +35,13 @@ class Verdict:
     said: str = ""
 
 
-def judge_file(recogniser: Recogniser, content: bytes) -> Verdict:
-    """The bytes as a file."""
+def judge_file(recogniser: Recogniser, content: bytes, path: Path | None = None) -> Verdict:
+    """The bytes as they are, or where `path` is given as a file."""
+    if path is not None:
+        path.write_bytes(content)
 
     def hear() -> tuple[Result, str | None]:
-        with open_sound(content) as sound:
+        with open_sound(path or content) as sound:
             heard = Counted(sound)
             result = recogniser(heard.sound)
         return result, heard.complaint(content) or complaint(result, recogniser, heard.seconds)

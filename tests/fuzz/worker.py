@@ -56,7 +56,11 @@ def judged(
     """What became of an input, by the ways that it was taken."""
     if kind_of(number) != "model folder":
         content = content_of(seed, number)
-        return {"file": judge_file(recogniser, content), "pipe": judge_pipe(recogniser, content)}
+        return {
+            "bytes": judge_file(recogniser, content),
+            "file": judge_file(recogniser, content, scratch / "input"),
+            "pipe": judge_pipe(recogniser, content),
+        }
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         way = damage(Path(place, "model"), pristine, chance_of(seed, number))
         samples = np.random.default_rng(0).uniform(-0.5, 0.5, 6_700).astype(np.float32)
