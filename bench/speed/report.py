@@ -73,6 +73,7 @@ there is none to spare. The range is from the fastest to the slowest call.
 - A 5-s file is to label and timeline for emotrace, to 88 figures for openSMILE, to scores for wav2vec2-base.
 - wav2vec2-base and its head have random weights, nothing being downloaded.
 - *339 files* is the whole command of emotrace, with its start; openSMILE is loaded already.
+- How time and memory grow with length, batch, cores and files: [curves](notes.md#curves).
 """
 
 
