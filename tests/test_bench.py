@@ -21,7 +21,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Loader:
 
 
 @pytest.mark.parametrize(
-    "name", ["speed.findings", "speed.goals", "speed.report", "speed.environment", "scaling"]
+    "name", ["speed.findings", "speed.goals", "speed.report", "speed.environment", "scaling", "known_voices"]
 )
 def test_the_examples_run(load: Loader, name: str) -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -1,6 +1,5 @@
 """Batches hold each clip once a pass, with clips of like length, in an order that the generator gives."""
 
-from pathlib import Path
 
 import pytest
 import torch
@@ -111,9 +110,20 @@ def test_a_part_of_a_file_that_is_silent_is_silence() -> None:
     assert sound_of(part).silent
 
 
-def test_a_part_that_is_too_short_is_named(tmp_path: Path) -> None:
+def test_a_part_that_is_too_short_is_followed_by_silence() -> None:
     utterance = Utterance("x/b.wav#1.9", noise(2.0), "anger", "A", "ann", start_s=1.9)
+    heard = sound_of(utterance)
+    assert len(heard.samples) == 2_800
+    assert heard.samples[:1_600].any()
+    assert not heard.samples[1_600:].any()
+    assert not heard.silent
+    (clip,) = read_clips([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+    assert [len(window) for window in clip.windows] == [16]
+
+
+def test_a_part_beyond_the_file_is_named() -> None:
+    utterance = Utterance("x/b.wav#2.5", noise(2.0), "anger", "A", "ann", start_s=2.5)
     with pytest.raises(
-        AudioError, match=r"x/b\.wav#1\.9: found 0\.100 s of sound, expected at least 0\.175 s"
+        AudioError, match=r"x/b\.wav#2\.5: found no sound from 2\.500 s on, since its file lasts 2"
     ):
         read_clips([utterance], ["anger"], LogMel(bands=18), longest_frames=500)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,20 +82,23 @@ def read_clips(
 def sound_of(utterance: Utterance) -> Audio:
     """The utterance's own part of its file, mono at 16 kHz.
 
+    What is shorter than a network needs is followed by silence, so that a protocol's utterances all count.
+
     Raises:
         AudioError: a file or a part of it that cannot be used; the message names it.
     """
     source = utterance.audio if isinstance(utterance.audio, tuple) else Path(utterance.audio)
-    audio = read_audio(source, SAMPLE_RATE_HZ)
+    audio = read_audio(source, SAMPLE_RATE_HZ, minimum_s=0)
     start = round(utterance.start_s * SAMPLE_RATE_HZ)
     stop = None if utterance.end_s is None else round(utterance.end_s * SAMPLE_RATE_HZ)
     samples = audio.samples[start:stop]
-    if len(samples) < MINIMUM_S * SAMPLE_RATE_HZ:
+    if not len(samples):
         raise AudioError(
-            f"{utterance.name}: found {len(samples) / SAMPLE_RATE_HZ:.3f} s of sound, expected at least "
-            f"{MINIMUM_S} s; leave it out of the corpus"
+            f"{utterance.name}: found no sound from {utterance.start_s:.3f} s on, since its file lasts "
+            f"{audio.duration_s:.3f} s; leave it out of the corpus"
         )
-    return replace(audio, samples=samples, silent=not samples.any())
+    missing = max(0, round(MINIMUM_S * SAMPLE_RATE_HZ) - len(samples))
+    return replace(audio, samples=np.pad(samples, (0, missing)), silent=not samples.any())
 
 
 def batched(windows: Sequence[Tensor], clips: Sequence[Clip]) -> Batch:
