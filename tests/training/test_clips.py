@@ -1,6 +1,5 @@
 """Batches hold each clip once a pass, with clips of like length, in an order that the generator gives."""
 
-
 import pytest
 import torch
 from torch import Tensor
