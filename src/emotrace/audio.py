@@ -175,7 +175,9 @@ def _decoder(name: str, file: BinaryIO) -> soundfile.SoundFile:
         raise AudioError(f"{name}: found a MIDI sample dump, expected {_READABLE}; convert it")
     try:
         # libsndfile reads a file by itself: asked for each piece, threads would wait for one another.
-        handle = file.fileno() if isinstance(file, io.FileIO) else _SeekedAnywhere(file)
+        # Elsewhere than on POSIX a descriptor of Python's may be none of libsndfile's.
+        own = isinstance(file, io.FileIO) and os.name == "posix"
+        handle = file.fileno() if own else _SeekedAnywhere(file)
         return soundfile.SoundFile(handle, closefd=False)
     except soundfile.LibsndfileError as error:
         raise AudioError(
