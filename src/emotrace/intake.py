@@ -103,9 +103,7 @@ class Intake:
         if self._resampler is not None:
             rest.append(self._gave(self._resampler.resample_chunk(_NOTHING, last=True)))
         if not self._given:
-            raise AudioError(
-                f"{self.name}: found no samples, expected at least {1000 * minimum_s:.0f} ms of audio"
-            )
+            raise AudioError(f"{self.name}: found no samples, expected audio of at least {MINIMUM_S} s")
         if self._given < round(minimum_s * self.rate_hz):
             raise AudioError(
                 f"{self.name}: found {1000 * self.duration_s:.0f} ms of audio, "
