@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import pydoc
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotrace.cli import main
+from emotrace.cli import app, main
 
 SpeechLike = Callable[..., np.ndarray]
 
@@ -286,6 +287,14 @@ def test_help_comes_fast_and_loads_nothing_heavy() -> None:
     assert answer.stdout.endswith("[]\n")
     assert "predict" in answer.stdout
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("verb", ["predict", "trace", "corpus", "train", "crossval", "table", "info"])
+def test_help_is_what_the_docstring_says(call: Callable[..., Answer], verb: str) -> None:
+    said = pydoc.getdoc(app[verb].default_command).partition("\n\nParameters")[0]
+    assert " ".join(said.split()) in " ".join(call(verb, "--help").out.split())
+    first = " ".join(said.split()).partition(".")[0]
+    assert first in " ".join(call("--help").out.replace("│", " ").split())
 
 
 def test_the_two_samples_are_answered_as_promised(

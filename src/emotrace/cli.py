@@ -31,22 +31,15 @@ app = App(
 )
 
 
-app.command("emotrace.cli_predict:predict", name="predict", help="Name the emotion of each recording.")
-app.command("emotrace.cli_trace:trace", name="trace", help="Show where in time the emotion is.")
-app.command("emotrace.cli_corpora:corpus", name="corpus", help="Check a corpus as it lies on disk.")
-for _verb, _does in {
-    "train": "Train a model on a corpus.",
-    "crossval": "Run a corpus's protocol, speakers apart.",
-    "evaluate": "Measure a model on a corpus.",
-    "export": "Write the model folder of a run.",
-    "demo": "The main job on a built-in synthetic corpus, in minutes.",
+for _place, _verbs in {
+    "cli_predict": ("predict",),
+    "cli_trace": ("trace",),
+    "cli_corpora": ("corpus",),
+    "cli_training": ("train", "crossval", "evaluate", "export", "demo"),
+    "cli_tables": ("table", "compare"),
 }.items():
-    app.command(f"emotrace.cli_training:{_verb}", name=_verb, help=_does)
-for _verb, _does in {
-    "table": "Several systems through a corpus's protocol, beside the paper's Table 5.",
-    "compare": "Runs on the same utterances side by side.",
-}.items():
-    app.command(f"emotrace.cli_tables:{_verb}", name=_verb, help=_does)
+    for _verb in _verbs:
+        app.command(f"emotrace.{_place}:{_verb}", name=_verb)
 
 
 @app.command
@@ -64,6 +57,9 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):  # file names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
     try:
+        if set((sys.argv[1:] if tokens is None else tokens)[:1]) <= set(app.help_flags):
+            for verb in app:
+                app[verb]  # imported now, so that the list of verbs says what each does
         code = app(tokens)
         sys.stdout.flush()
     except (EmotraceError, CycloptsError) as error:
