@@ -25,19 +25,14 @@ from emotrace.corpora import Fold
 from emotrace.errors import CorpusError, EmotraceError, RecipeError
 from emotrace.model.systems import build
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.crossval import (
-    Experiment,
-    Part,
-    fold_folder,
-    processors,
-    train_part,
-    work_on,
-)
+from emotrace.training.crossval import fold_folder
 from emotrace.training.evaluation import score_predictions
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.predictions import read_predictions
 from emotrace.training.progress import Epoch, Tell, shown, within
 from emotrace.training.runs import PREDICTIONS_FILE, RUN_FILE, claim
 from emotrace.training.speed import Stopwatch, stage_seconds
+from emotrace.training.workers import processors, work_on
 
 BASE = "base"
 LEVERS = Path(__file__).parent / "levers"

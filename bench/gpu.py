@@ -123,7 +123,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     from emotrace.model.systems import find_system, spectrum_of
     from emotrace.recipe import Recipe, laid_over, load_recipe
     from emotrace.training.clips import Clip
-    from emotrace.training.crossval import Experiment
+    from emotrace.training.experiment import Experiment
 
     rows = json.loads((folder / f"{job.corpus}.json").read_text(encoding="utf-8"))
     kept = ("name", "emotion", "code", "speaker", "session", "sex")

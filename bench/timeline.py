@@ -36,8 +36,8 @@ from emotrace.tracing import averaged_around, trace
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.clips import sound_of
 from emotrace.training.fold import FRONT_STAGE, REFIT_FOLDER
+from emotrace.training.keeper import BEST_FILE
 from emotrace.training.runs import Run, read_run
-from emotrace.training.stage import BEST_FILE
 from emotrace.training.timeline_error import TimelineError, boundary_errors_s, timeline_error
 from emotrace.windows import FRAME_HOP_SAMPLES
 

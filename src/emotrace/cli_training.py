@@ -14,7 +14,7 @@ from emotrace.cli_corpora import AS_IT_LIES, WHICH_CORPUS, Reading, Root, say
 from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
 
 if TYPE_CHECKING:
-    from emotrace.training.crossval import Experiment
+    from emotrace.training.experiment import Experiment
 
 SYSTEM = "pcnse-sadrn-ctc"
 Name = Annotated[str, Parameter(name="--corpus", help=WHICH_CORPUS)]
@@ -61,7 +61,7 @@ def train(
     """
     need_training()
     from emotrace.export import export_run
-    from emotrace.training.crossval import train_run
+    from emotrace.training.experiment import train_run
     from emotrace.training.progress import shown
 
     experiment = prepare(name, root, system, recipe, device, reading, init)
@@ -211,7 +211,7 @@ def prepare(
     from emotrace.corpora import open_corpus
     from emotrace.model.systems import build, find_system
     from emotrace.recipe import load_recipe
-    from emotrace.training.crossval import Experiment
+    from emotrace.training.experiment import Experiment
     from emotrace.training.start import read_start
 
     find_system(system)

@@ -13,8 +13,8 @@ from emotrace.files import write_bytes
 from emotrace.formats import png, text
 from emotrace.recipe import load_recipe
 from emotrace.recogniser import load
-from emotrace.training.crossval import Experiment, Part, train_part
 from emotrace.training.evaluation import score_predictions
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.runs import claim
 

@@ -8,7 +8,7 @@ from corpora import replicas
 from emotrace.corpora import open_corpus
 from emotrace.corpora.report import report
 from emotrace.errors import CorpusError
-from emotrace.training.crossval import part_to_keep
+from emotrace.training.experiment import part_to_keep
 
 LABELS = "labels/IS2009EmotionChallenge/chunk_labels_5cl_corpus.txt"
 CHILDREN = {"Ohm": list(range(1, 8)), "Mont": [1, 2]}

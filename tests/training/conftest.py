@@ -12,7 +12,7 @@ import torch
 from emotrace.corpora import open_corpus
 from emotrace.export import export_run
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.crossval import Experiment, train_run
+from emotrace.training.experiment import Experiment, train_run
 from emotrace.training.progress import silent
 
 SPEAKERS = ("ann", "bea", "cem", "dov", "eve")

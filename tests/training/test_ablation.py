@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from emotrace.errors import RecipeError
-from emotrace.training.crossval import Experiment
+from emotrace.training.experiment import Experiment
 from emotrace.training.predictions import Prediction, read_predictions
 from emotrace.training.progress import Epoch, silent
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from emotrace.training.changing import changing_clips
 from emotrace.training.clips import Clip
-from emotrace.training.crossval import Experiment, Part, train_part
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.progress import silent
 from emotrace.training.stage import Objective
 

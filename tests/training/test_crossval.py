@@ -13,7 +13,8 @@ import pytest
 from emotrace.errors import CorpusError, RunError
 from emotrace.training import crossval as protocol
 from emotrace.training.calibration import calibration_error
-from emotrace.training.crossval import Experiment, crossval
+from emotrace.training.crossval import crossval
+from emotrace.training.experiment import Experiment
 from emotrace.training.predictions import read_predictions
 from emotrace.training.progress import Epoch
 

@@ -8,8 +8,8 @@ import torch
 
 from emotrace.features import LogMel
 from emotrace.training.clips import window_batches
-from emotrace.training.crossval import Experiment
 from emotrace.training.emotionless import LEVEL_DB, SOUNDS, emotionless_clips, sound
+from emotrace.training.experiment import Experiment
 from emotrace.training.fold import FromStatic, Trainer
 from emotrace.training.progress import silent
 

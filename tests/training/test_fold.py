@@ -13,7 +13,7 @@ from emotrace.export import export_run
 from emotrace.model.systems import SYSTEMS, find_system
 from emotrace.recipe import Recipe
 from emotrace.recogniser import load
-from emotrace.training.crossval import Experiment, Part, train_part
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.progress import Epoch, silent
 from emotrace.training.runs import read_run
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from emotrace.features import spectrogram
-from emotrace.training.crossval import Experiment, Part, train_part
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.progress import Epoch, silent
 
 PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emotrace.recipe import Recipe
-from emotrace.training.crossval import Experiment, train_run
+from emotrace.training.experiment import Experiment, train_run
 from emotrace.training.progress import Epoch, silent
 
 SAME = ("weights.safetensors", "predictions.csv", "metrics.json", "*/curve.csv", "*/done")

@@ -14,8 +14,9 @@ from emotrace import shipped
 from emotrace.errors import EmotraceError, RunError
 from emotrace.training.calibration import calibration_error
 from emotrace.training.confusion import confusion_text
-from emotrace.training.crossval import Experiment, fold_folder
+from emotrace.training.crossval import fold_folder
 from emotrace.training.evaluation import score_predictions
+from emotrace.training.experiment import Experiment
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.runs import Run, same_experiment
 

@@ -15,7 +15,8 @@ from emotrace.errors import CorpusError
 from emotrace.model.systems import build
 from emotrace.recipe import Features, Recipe
 from emotrace.training.clips import Clip
-from emotrace.training.crossval import Experiment, Job, Part, crossval, part_to_keep, run_job, train_part
+from emotrace.training.crossval import Job, crossval, run_job
+from emotrace.training.experiment import Experiment, Part, part_to_keep, train_part
 from emotrace.training.fold import fit_normalisation
 from emotrace.training.progress import silent
 

@@ -16,7 +16,8 @@ from emotrace.export import export_run
 from emotrace.model.systems import build
 from emotrace.model_folder import load_model_folder, write_config
 from emotrace.recipe import Recipe
-from emotrace.training.crossval import Experiment, crossval, train_run
+from emotrace.training.crossval import crossval
+from emotrace.training.experiment import Experiment, train_run
 from emotrace.training.progress import silent
 from emotrace.training.start import Start, read_start
 

@@ -21,7 +21,8 @@ from emotrace.cli import main
 from emotrace.errors import CorpusError, RecipeError, RunError
 from emotrace.model.systems import SYSTEMS
 from emotrace.training import table as tables
-from emotrace.training.crossval import Experiment, crossval
+from emotrace.training.crossval import crossval
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch
 from emotrace.training.published import TABLE_5, published
 from emotrace.training.speed import stage_seconds

@@ -1,207 +1,24 @@
-"""Training on one split, and the whole protocol of a corpus, fold by fold."""
+"""The whole protocol of a corpus, fold by fold."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import quote
 
-from emotrace.corpora import Fold, OpenCorpus
+from emotrace.corpora import Fold
 from emotrace.errors import CorpusError
-from emotrace.files import write_bytes, write_text
-from emotrace.model.systems import find_system, spectrum_of
-from emotrace.recipe import Recipe
-from emotrace.training.class_weights import refuse_weights_of_other_labels
-from emotrace.training.clips import Clip, read_clips
-from emotrace.training.confusion import confusion_png
 from emotrace.training.curves import read_curve
 from emotrace.training.evaluation import Scores, score_predictions
-from emotrace.training.fold import FromStatic, Trainer
-from emotrace.training.predictions import Prediction, read_predictions, write_predictions
+from emotrace.training.experiment import Experiment, Part, train_part
+from emotrace.training.keeper import DONE_FILE
+from emotrace.training.predictions import read_predictions
 from emotrace.training.progress import Epoch, Tell, silent, within
 from emotrace.training.report import fold_row, write_report
-from emotrace.training.runs import (
-    METRICS_FILE,
-    PREDICTIONS_FILE,
-    RUN_FILE,
-    VALIDATION_FILE,
-    Run,
-    claim,
-    write_run,
-)
-from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
-from emotrace.training.speed import one_thread
-from emotrace.training.stage import DONE_FILE
-from emotrace.training.start import Start
-from emotrace.training.workers import in_processes
-
-J = TypeVar("J")
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One system with one recipe on one corpus: all that its runs have in common."""
-
-    corpus: OpenCorpus
-    system: str
-    recipe: Recipe
-    version: str
-    device: str = "cpu"
-    start: Start | None = None  # the model whose weights networks begin with, in place of random ones
-    # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
-    read: dict[tuple[str, int, int], tuple[object, list[Clip]]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-
-    def __post_init__(self) -> None:
-        refuse_weights_of_other_labels(self.recipe, self.corpus.emotions)
-
-    @property
-    def clips(self) -> list[Clip]:
-        """The whole corpus as windows of what the system starts from, read when it is first needed."""
-        system, utterances = find_system(self.system), self.corpus.utterances
-        spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
-        key = type(spectrum).__name__, spectrum.bands, longest
-        if key not in self.read or self.read[key][0] is not utterances:
-            self.read[key] = utterances, read_clips(utterances, self.corpus.emotions, spectrum, longest)
-        return self.read[key][1]
-
-    def of(self, speakers: Sequence[str]) -> list[Clip]:
-        """The clips of some speakers."""
-        wanted = set(speakers)
-        return [clip for clip in self.clips if clip.speaker in wanted]
-
-    def identity(self, **more: Any) -> dict[str, Any]:
-        """What makes two runs the same, for `claim`."""
-        return {
-            "corpus": self.corpus.corpus.name,
-            "protocol": self.corpus.protocol,
-            "utterances": len(self.corpus.utterances),
-            "emotions": list(self.corpus.emotions),
-            "system": self.system,
-            **({} if self.start is None else {"start": self.start.identity}),
-            **more,
-            "recipe": self.recipe.model_dump(mode="json"),
-        }
-
-
-@dataclass(frozen=True)
-class Part:
-    """Which speakers train a network, choose among its epochs, and test it (nobody, in a model to keep)."""
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        everyone = [*self.train, *self.validation, *self.test]
-        twice = sorted({speaker for speaker in everyone if everyone.count(speaker) > 1})
-        if twice:
-            raise CorpusError(
-                f"speaker {', '.join(twice)} is in two parts of a split; parts must be disjoint"
-            )
-
-
-def train_part(
-    experiment: Experiment,
-    part: Part,
-    *,
-    fold: int,
-    seed: int,
-    folder: Path,
-    tell: Tell,
-    front_folder: Path | None = None,
-) -> tuple[Prediction, ...]:
-    """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
-
-    The validation speakers choose the epochs and the temperature; where the recipe says `refit`, they then
-    train with the others. The folder ends with the weights, `run.json`, `predictions.csv`, and, where
-    speakers were held out for a test, `validation.csv`, by the network that had not learnt from those in it.
-    `front_folder` is `Trainer`'s: where systems share their trained front.
-    """
-    if not (folder / RUN_FILE).exists():
-        started = time.monotonic()
-        train, validation = experiment.of(part.train), experiment.of(part.validation)
-        trainer = Trainer(
-            experiment.recipe, seed, folder, tell, experiment.device, front_folder, start=experiment.start
-        )
-        network = trainer.train(experiment.system, len(experiment.corpus.emotions), train, validation)
-        model = FromStatic(network, experiment.recipe.augmentation)
-        system = find_system(experiment.system)
-        scoring = system.loss, system.decoding(experiment.recipe)
-        logs = window_log_scores(model, validation, *scoring)
-        temperature = fit_temperature(logs, validation)
-
-        def predictions(model: FromStatic, clips: Sequence[Clip]) -> list[Prediction]:
-            emotions = experiment.corpus.emotions
-            scores = clip_scores(window_log_scores(model, clips, *scoring), clips, temperature)
-            return [
-                Prediction(
-                    clip.name,
-                    clip.speaker,
-                    fold,
-                    seed,
-                    emotions[clip.label],
-                    emotions[int(row.argmax())],
-                    dict(zip(emotions, map(float, row), strict=True)),
-                )
-                for clip, row in zip(clips, scores, strict=True)
-            ]
-
-        judged = predictions(model, validation)
-        if experiment.recipe.refit:
-            network = trainer.refit(experiment.system, len(experiment.corpus.emotions), [*train, *validation])
-            model = FromStatic(network, experiment.recipe.augmentation)
-        if part.test:
-            write_predictions(folder / VALIDATION_FILE, judged)
-            judged = predictions(model, experiment.of(part.test))
-        write_predictions(folder / PREDICTIONS_FILE, judged)
-        run = Run(
-            system=experiment.system,
-            corpus=experiment.corpus.corpus.name,
-            protocol=experiment.corpus.protocol,
-            emotions=experiment.corpus.emotions,
-            seed=seed,
-            train=part.train,
-            validation=part.validation,
-            test=part.test,
-            temperature=temperature,
-            version=experiment.version,
-            earlier_corpora=() if experiment.start is None else experiment.start.corpora,
-            seconds=round(time.monotonic() - started, 1),
-        )
-        write_run(folder, run, network)
-    return read_predictions(folder / PREDICTIONS_FILE)
-
-
-def part_to_keep(corpus: OpenCorpus) -> Part:
-    """For a model to keep: the first fold's validation speakers validate, and all others train.
-
-    Whom a protocol only ever tests, as the second school of FAU-AEC, it does not hear.
-    """
-    folds = corpus.folds()
-    heard = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
-    return Part(tuple(sorted(heard.difference(folds[0].validation))), folds[0].validation)
-
-
-def train_run(experiment: Experiment, *, seed: int, folder: Path, tell: Tell) -> Scores:
-    """Train a model to keep, and measure it on its validation speakers, who also chose it."""
-    part = part_to_keep(experiment.corpus)
-    claim(folder, experiment.identity(seed=seed))
-    predictions = train_part(experiment, part, fold=0, seed=seed, folder=folder, tell=tell)
-    scores = score_predictions(predictions)
-    write_text(
-        folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"
-    )
-    write_bytes(folder / "confusion.png", confusion_png(scores.labels, scores.confusion))
-    return scores
+from emotrace.training.runs import PREDICTIONS_FILE, RUN_FILE, claim
+from emotrace.training.workers import processors, work_on
 
 
 def crossval(
@@ -274,21 +91,6 @@ def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, tell: Te
     work_on(partial(run_job, experiment), left, workers, experiment.device, tell)
 
 
-def work_on(
-    work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell
-) -> None:
-    """Call `work` on each job, here one after the other or in as many processes as `workers`.
-
-    On a CPU each has one thread, so what comes out does not depend on their number.
-    """
-    if workers > 1 and len(jobs) > 1:
-        in_processes(work, jobs, workers, tell)
-        return
-    with one_thread() if device == "cpu" else nullcontext():
-        for job in jobs:
-            work(job, tell)
-
-
 def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
     """One fold with one seed."""
     fold = experiment.corpus.folds()[job.fold]
@@ -299,11 +101,6 @@ def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
     )
     test = score_predictions(predictions, resamples=1)
     tell(Epoch(name, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def finished_jobs(output: Path, folds: Sequence[Fold]) -> list[Job]:

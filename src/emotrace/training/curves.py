@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from emotrace.training.stage import CURVE_FILE, kept_epochs
+from emotrace.training.keeper import CURVE_FILE, kept_epochs
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 

@@ -15,9 +15,10 @@ from emotrace.training.augment import augment, masks
 from emotrace.training.changing import changing_clips
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.emotionless import emotionless_clips
+from emotrace.training.keeper import kept_epochs
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
-from emotrace.training.stage import Change, Objective, StageData, kept_epochs, run_stage
+from emotrace.training.stage import Change, Objective, StageData, run_stage
 from emotrace.training.start import Start
 
 FRONT_STAGE = "front-"

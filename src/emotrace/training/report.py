@@ -13,9 +13,9 @@ from emotrace.training.calibration import calibration_error, reliability_png, ri
 from emotrace.training.confusion import confusion_png, confusion_text
 from emotrace.training.curves import Curve, curves_csv, curves_png, read_curve
 from emotrace.training.evaluation import Scores, score_predictions, spread
+from emotrace.training.keeper import DONE_FILE
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.runs import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, VALIDATION_FILE, Run
-from emotrace.training.stage import DONE_FILE
 
 
 def fold_row(

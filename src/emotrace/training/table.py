@@ -12,22 +12,16 @@ from emotrace.errors import CorpusError, RecipeError
 from emotrace.files import write_text
 from emotrace.model.systems import SYSTEMS, find_system
 from emotrace.recipe import Recipe
-from emotrace.training.crossval import (
-    Experiment,
-    Part,
-    crossval,
-    fold_folder,
-    processors,
-    train_part,
-    work_on,
-)
+from emotrace.training.crossval import crossval, fold_folder
 from emotrace.training.evaluation import score_predictions
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.fold import FRONT_STAGE
+from emotrace.training.keeper import CURVE_FILE, DONE_FILE
 from emotrace.training.progress import Epoch, Tell, silent, within
 from emotrace.training.published import TABLE_5
 from emotrace.training.runs import RUN_FILE, claim
 from emotrace.training.speed import Stopwatch
-from emotrace.training.stage import CURVE_FILE, DONE_FILE
+from emotrace.training.workers import processors, work_on
 
 ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
 

@@ -9,16 +9,32 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
 
 from emotrace.errors import RunError
 from emotrace.training.progress import Tell
+from emotrace.training.speed import one_thread
 
 J = TypeVar("J")
 WORKER: dict[str, Any] = {}  # what a worker process keeps from one job to the next
+
+
+def work_on(
+    work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell
+) -> None:
+    """Call `work` on each job, here one after the other or in as many processes as `workers`.
+
+    On a CPU each has one thread, so what comes out does not depend on their number.
+    """
+    if workers > 1 and len(jobs) > 1:
+        in_processes(work, jobs, workers, tell)
+        return
+    with one_thread() if device == "cpu" else nullcontext():
+        for job in jobs:
+            work(job, tell)
 
 
 def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, tell: Tell) -> None:
@@ -100,3 +116,8 @@ def end_with_parent() -> None:
 def call_in_worker(job: Any) -> None:
     """One job, in a worker process."""
     WORKER["work"](job, WORKER["tell"])
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
