@@ -1,12 +1,20 @@
 """Batches hold each clip once a pass, with clips of like length, in an order that the generator gives."""
 
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
+from emotrace.audio import Audio, read_audio
 from emotrace.corpora import Utterance
 from emotrace.errors import AudioError
 from emotrace.features import LogMel
+from emotrace.training import clips as clips_module
 from emotrace.training.clips import Batch, Clip, epoch_batches, read_clips, sound_of, window_batches
 
 
@@ -118,6 +126,28 @@ def test_a_part_that_is_too_short_is_followed_by_silence() -> None:
     assert not heard.silent
     (clip,) = read_clips([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
     assert [len(window) for window in clip.windows] == [16]
+
+
+def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counted(source: Path, *args: Any, **more: Any) -> Audio:
+        read.append(source)
+        return read_audio(source, *args, **more)
+
+    monkeypatch.setattr(clips_module, "read_audio", counted)
+    path = tmp_path / "call.wav"
+    soundfile.write(path, noise(3.0)[0], 16_000)
+    parts = [Utterance(f"call#{i}", path, "anger", "A", "ann", None, None, i, i + 1.0) for i in range(3)]
+    clips = read_clips(parts, ["anger"], LogMel(bands=18), longest_frames=500)
+    assert read == [path]
+    assert not torch.equal(clips[0].windows[0], clips[1].windows[0])
+    before = sound_of(parts[0]).samples
+    soundfile.write(path, noise(3.0)[0][::-1], 16_000)
+    os.utime(path, ns=(0, 0))
+    assert not np.array_equal(sound_of(parts[0]).samples, before)
 
 
 def test_a_part_beyond_the_file_is_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,7 @@ def read_clips(
                 durations.append(stop - start)
         label = place[utterance.emotion]
         clips.append(Clip(utterance.name, utterance.speaker, label, (tuple(windows),), tuple(durations)))
+    read_file.cache_clear()  # an hour of sound has 230 MB
     return clips
 
 
@@ -87,8 +89,7 @@ def sound_of(utterance: Utterance) -> Audio:
     Raises:
         AudioError: a file or a part of it that cannot be used; the message names it.
     """
-    source = utterance.audio if isinstance(utterance.audio, tuple) else Path(utterance.audio)
-    audio = read_audio(source, SAMPLE_RATE_HZ, minimum_s=0)
+    audio = whole_sound(utterance)
     start = round(utterance.start_s * SAMPLE_RATE_HZ)
     stop = None if utterance.end_s is None else round(utterance.end_s * SAMPLE_RATE_HZ)
     samples = audio.samples[start:stop]
@@ -99,6 +100,20 @@ def sound_of(utterance: Utterance) -> Audio:
         )
     missing = max(0, round(MINIMUM_S * SAMPLE_RATE_HZ) - len(samples))
     return replace(audio, samples=np.pad(samples, (0, missing)), silent=not samples.any())
+
+
+def whole_sound(utterance: Utterance) -> Audio:
+    """All of an utterance's file; one that holds the utterance before it too is not read again."""
+    if isinstance(utterance.audio, tuple):
+        return read_audio(utterance.audio, SAMPLE_RATE_HZ, minimum_s=0)
+    path = Path(utterance.audio)
+    return read_file(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=1)
+def read_file(path: Path, _changed_ns: int) -> Audio:
+    """A whole file as it was at a time, which is there to tell a file from what stood in its place before."""
+    return read_audio(path, SAMPLE_RATE_HZ, minimum_s=0)
 
 
 def batched(windows: Sequence[Tensor], clips: Sequence[Clip]) -> Batch:
