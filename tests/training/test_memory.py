@@ -35,3 +35,30 @@ def faults(what: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
 def test_a_step_finds_the_memory_of_the_step_before() -> None:
     assert faults("keep") < faults("give back") / 10
+
+
+KEPT = """
+import resource
+import torch
+from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
+
+def resident_mib():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 2**20
+
+assert keep_freed_memory()
+blocks = [torch.zeros(2**20) for _ in range(128)]  # 4 MiB each
+last = blocks[-1]  # which keeps what lies below it from being the heap's end
+full = resident_mib()
+del blocks
+kept = resident_mib()
+assert give_back_freed_memory()
+print(full - kept, full - resident_mib())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to give memory back")
+def test_what_a_stage_has_freed_goes_back_once_it_has_ended() -> None:
+    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    while_kept, given_back = map(float, done.stdout.split())
+    assert while_kept < 50
+    assert given_back > 450

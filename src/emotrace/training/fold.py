@@ -16,6 +16,7 @@ from emotrace.training.changing import changing_clips
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.emotionless import emotionless_clips
 from emotrace.training.keeper import kept_epochs
+from emotrace.training.memory import give_back_freed_memory
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
 from emotrace.training.stage import Change, Objective, StageData, run_stage
@@ -193,6 +194,7 @@ def local_clips(network: Network, clips: Sequence[Clip]) -> list[Clip]:
             local, steps = front(batch.x.transpose(1, 2).to(device), batch.lengths.to(device))
             for row, (clip, window) in enumerate(places):
                 found[clip][window] = local[row, : steps[row]].clone().cpu()
+    give_back_freed_memory()
     return [replace(clip, views=(tuple(windows),)) for clip, windows in zip(clips, found, strict=True)]
 
 

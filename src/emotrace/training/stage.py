@@ -25,7 +25,7 @@ from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.class_weights import class_weights
 from emotrace.training.clips import Batch, Clip, epoch_batches
 from emotrace.training.keeper import BEST_FILE, DONE_FILE, LAST_FILE, Keeper
-from emotrace.training.memory import keep_freed_memory
+from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.progress import Tell
 from emotrace.training.scoring import clip_scores, log_loss, recall_mean, window_log_scores
@@ -213,6 +213,8 @@ def run_stage(
             raise KeyboardInterrupt from None
         write_text(done, f"{len(keeper.rows)} {keeper.best + 1}\n")  # epochs there were, and the one kept
         last.unlink(missing_ok=True)
+        del module, trainer
+        give_back_freed_memory()
     weights = io.load_checkpoint(best)["state_dict"]
     prefix = "averaged." if stage.average else "model."
     model.load_state_dict(
