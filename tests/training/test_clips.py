@@ -150,6 +150,12 @@ def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_chan
     assert not np.array_equal(sound_of(parts[0]).samples, before)
 
 
+@pytest.mark.parametrize("name", ["missing.wav", "x" * 300 + ".wav", "\0.wav"])
+def test_a_file_that_cannot_be_looked_at_is_an_audio_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(AudioError):
+        sound_of(Utterance(name, tmp_path / name, "anger", "A", "ann"))
+
+
 def test_a_part_beyond_the_file_is_named() -> None:
     utterance = Utterance("x/b.wav#2.5", noise(2.0), "anger", "A", "ann", start_s=2.5)
     with pytest.raises(

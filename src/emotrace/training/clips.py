@@ -107,7 +107,11 @@ def whole_sound(utterance: Utterance) -> Audio:
     if isinstance(utterance.audio, tuple):
         return read_audio(utterance.audio, SAMPLE_RATE_HZ, minimum_s=0)
     path = Path(utterance.audio)
-    return read_file(path, path.stat().st_mtime_ns if path.exists() else 0)
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except (OSError, ValueError):  # what is wrong with it is for reading to say
+        changed_ns = 0
+    return read_file(path, changed_ns)
 
 
 @lru_cache(maxsize=1)
