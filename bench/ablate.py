@@ -28,6 +28,7 @@ from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.crossval import fold_folder
 from emotrace.training.evaluation import score_predictions
 from emotrace.training.experiment import Experiment, Part, train_part
+from emotrace.training.local_features import forget_local_features
 from emotrace.training.predictions import read_predictions
 from emotrace.training.progress import Epoch, Tell, shown, within
 from emotrace.training.runs import PREDICTIONS_FILE, RUN_FILE, claim
@@ -38,7 +39,17 @@ BASE = "base"
 LEVERS = Path(__file__).parent / "levers"
 FOLDS = {"emodb": "0,3,6,8"}  # whose validation speakers are eight different people; elsewhere all
 # All else makes another front; a setting that is not named here costs time at worst.
-OF_THE_BACK = {"back", "stage2", "ctc_target", "decoding", "changing", "emotionless", "views"}
+OF_THE_BACK = {
+    "back",
+    "stage2",
+    "ctc_target",
+    "decoding",
+    "changing",
+    "emotionless",
+    "functionals",
+    "rooms",
+    "views",
+}
 
 
 @dataclass(frozen=True)
@@ -167,6 +178,7 @@ def train_job(plan: Plan, job: Job, tell: Tell) -> None:
             front_folder=plan.folder(job.levers[0], job.fold, job.seed),
         )
         tell(Epoch(name, text=f"validation UA {score_predictions(predictions, resamples=1).ua:.3f}"))
+    forget_local_features(plan.folder(job.levers[0], job.fold, job.seed))
 
 
 def report(plan: Plan) -> None:

@@ -112,17 +112,27 @@ class TorchNetwork:
             ),
         )
 
-    def posteriors_of(self, samples: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            found, _ = self.network(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
-        return found[0].double().numpy()
+    def posteriors_of(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found, _, more = self.asked(samples[None])
+        return found[0], more[0]
 
     def scores_of(self, clips: np.ndarray) -> np.ndarray:
         """Scores of clips of one length, (clip, sample) → (clip, K)."""
-        with torch.inference_mode():
-            found, steps = self.network(torch.from_numpy(clips), torch.full((len(clips),), clips.shape[1]))
-        logs = log_scores(found.double().numpy(), steps.numpy(), self.config.decoding)
+        found, steps, more = self.asked(clips)
+        logs = log_scores(found, steps, self.config.decoding) + more
         return class_scores(logs, self.config.calibration.temperature)
+
+    def asked(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Log-posteriors of clips of one length, their steps, and what functionals add to log-scores."""
+        given = torch.from_numpy(clips), torch.full((len(clips),), clips.shape[1])
+        with torch.inference_mode():
+            if self.network.functionals is None:
+                found, steps = self.network(*given)
+                more = torch.zeros(())
+            else:
+                found, steps, more = self.network.with_functionals(*given)
+        more = more.expand(len(clips), len(self.run.emotions))
+        return found.double().numpy(), steps.numpy(), more.double().numpy()
 
 
 def recordings(utterances: list[Utterance], generator: np.random.Generator) -> list[Recording]:
@@ -273,7 +283,8 @@ def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.nda
     stage = fold / (REFIT_FOLDER if recipe.refit else ".") / f"{FRONT_STAGE}{front}"
     if not stage.exists():
         return None
-    network = build(recipe, str(front), len(run.emotions)).eval()
+    alone = recipe.model_copy(update={"functionals": 0.0})
+    network = build(alone, str(front), len(run.emotions)).eval()
     prefix = "averaged." if recipe.stage1.average else "model."
     state = SafetensorsIO().load_checkpoint(stage / BEST_FILE)["state_dict"]
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

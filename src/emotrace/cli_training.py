@@ -68,7 +68,9 @@ def train(
     with shown() as tell:
         scores = train_run(experiment, seed=seed, folder=output, tell=tell)
     export_run(output, output / "model")
-    sys.stdout.write(f"measured on the validation speakers, who also chose the epoch\n{scores.as_text()}\n")
+    sys.stdout.write(
+        f"measured on the validation speakers, who also {experiment.recipe.judged}\n{scores.as_text()}\n"
+    )
     sys.stdout.write(f"{output / 'model'}\n")
     return 0
 

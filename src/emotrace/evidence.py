@@ -119,8 +119,8 @@ class FrameGatherer:
             seconds = len(window.samples) / config.sampling_rate - 2 * self.first_s
             self._stitch.add(first, self._blank(1 + max(0, int(seconds / self.step_s + 1e-6))))
             return first
-        log_posteriors = self._network.posteriors_of(window.samples)
-        logs = log_scores(log_posteriors, None, config.decoding)
+        log_posteriors, label_scores = self._network.posteriors_of(window.samples)
+        logs = log_scores(log_posteriors, None, config.decoding) + label_scores
         posteriors: Floats = np.exp(log_posteriors)
         weight, most = float(len(window.samples)), config.calibration.no_emotion_above
         if most is not None:

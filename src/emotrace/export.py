@@ -42,7 +42,10 @@ MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
 
 
 class Exported(nn.Module):
-    """What the graph computes: a CTC system's frames and their number, or a classifier's log-scores."""
+    """What the graph computes: a CTC system's frames and their number, or a classifier's log-scores.
+
+    Functionals' log-scores are added to a classifier's; a CTC system gives them apart.
+    """
 
     def __init__(self, network: Network, ctc: bool):
         super().__init__()
@@ -50,8 +53,11 @@ class Exported(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """(batch, sample), (batch,) → the outputs by which the model folder names them."""
-        output, steps = self.network(waveform, lengths)
-        return (output, steps) if self.ctc else (output,)
+        if self.network.functionals is None:
+            output, steps = self.network(waveform, lengths)
+            return (output, steps) if self.ctc else (output,)
+        output, steps, scores = self.network.with_functionals(waveform, lengths)
+        return (output, steps, scores) if self.ctc else (output + scores,)
 
 
 def export_model(
@@ -101,6 +107,7 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         frame_first_s=network.first_step_s if ctc else None,
         frame_step_s=network.step_s if ctc else None,
         decoding=system.decoding(recipe) if ctc else "likelihood",
+        label_scores=ctc and network.functionals is not None,
         calibration=Calibration(
             temperature=provenance.temperature,
             no_emotion_above=NO_EMOTION_ABOVE if ctc and recipe.emotionless else None,
@@ -115,7 +122,6 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
 
 def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
     """The network as an ONNX graph with any batch and any length, and labels and rate in its metadata."""
-    ctc = config.output == "log_posteriors"
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
     # A batch of one would freeze that axis.
     example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
@@ -123,12 +129,12 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            Exported(network, ctc).eval(),
+            Exported(network, config.output == "log_posteriors").eval(),
             example,
             dynamo=True,
             verbose=False,
             input_names=["waveform", "lengths"],
-            output_names=["log_posteriors", "frame_lengths"] if ctc else ["log_scores"],
+            output_names=list(config.outputs),
             dynamic_shapes=({0: batch, 1: sample}, {0: batch}),
         )
     assert program is not None  # only a call that names a file gives none
@@ -209,7 +215,7 @@ def _finished(run_folder: Path) -> tuple[Run, Network, Provenance, Scores]:
         figures=_figures(on, scores),
         measured=""
         if run.test
-        else "The validation speakers also chose the epoch, so their figures flatter.",
+        else f"The validation speakers also {recipe.judged}, so their figures flatter.",
         confusion=confusion_text(scores.labels, scores.confusion),
     )
     return run, network, provenance, scores
@@ -288,9 +294,7 @@ def _figures(of: str, scores: Scores) -> dict[str, Figure]:
 
 def _speakers(run: Run, recipe: Recipe) -> str:
     after = ", then trained too" if recipe.refit else ""
-    return (
-        f"{len(run.train)}, and {len(run.validation)} ({', '.join(run.validation)}) chose the epochs{after}"
-    )
+    return f"{len(run.train)}, and {len(run.validation)} ({', '.join(run.validation)}) {recipe.judged}{after}"
 
 
 def _refuse_other_files(output: Path) -> None:

@@ -79,13 +79,12 @@ class ModelFolder:
 
     def _refuse_a_network_of_another_config(self, session: onnxruntime.InferenceSession) -> None:
         config = self.config
-        outputs = {config.output} | ({"frame_lengths"} if config.output == "log_posteriors" else set())
         claims: dict[str, tuple[Any, Any]] = {
             "inputs": (
                 {i.name: i.type for i in session.get_inputs()},
                 {"waveform": "tensor(float)", "lengths": "tensor(int64)"},
             ),
-            "outputs": ({o.name for o in session.get_outputs()}, outputs),
+            "outputs": ({o.name for o in session.get_outputs()}, set(config.outputs)),
         }
         metadata = session.get_modelmeta().custom_metadata_map
         for key, value in network_metadata(config).items():

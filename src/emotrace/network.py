@@ -30,9 +30,9 @@ class Network:
         self._session = folder.session(threads or _processors())
         self._stopped = False
 
-    def posteriors_of(self, samples: Samples) -> Floats:
-        """Log-posteriors of one window, shape (frame, K + 1)."""
-        log_posteriors, lengths = self._run(samples[None], ["log_posteriors", "frame_lengths"])
+    def posteriors_of(self, samples: Samples) -> tuple[Floats, Floats]:
+        """Of one window log-posteriors (frame, K + 1), and what is added to their log-scores (K,)."""
+        log_posteriors, lengths, *more = self._run(samples[None], list(self.config.outputs))
         frames = lengths[0] if lengths.shape == (1,) and lengths.dtype.kind in "iu" else -1
         if log_posteriors.ndim != 3 or len(log_posteriors) != 1 or not 0 < frames <= log_posteriors.shape[1]:
             raise ModelError(
@@ -51,7 +51,8 @@ class Network:
                 f"{self.path}: the network gave log_posteriors whose probabilities do not sum to 1; "
                 "export the model again"
             )
-        return logs
+        emotions = len(self.config.labels)
+        return logs, self._sound(more[0], emotions)[0] if more else np.zeros(emotions)
 
     def log_scores_of(self, clips: Samples) -> Floats:
         """Log-scores of clips of one length, (clip, sample) → (clip, K)."""

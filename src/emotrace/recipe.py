@@ -67,7 +67,7 @@ class Stage(Section):
 
     epochs: int = Field(ge=1)
     patience: int = Field(20, ge=1)  # epochs without a better one
-    select: Literal["ua", "loss"] = "ua"  # which validation figure makes an epoch the better one
+    select: Literal["ua", "loss", "last"] = "ua"  # by which validation figure an epoch is kept; last: by none
     batch: int = Field(32, ge=1)
     optimiser: Literal["adam", "adadelta"] = "adam"
     learning_rate: float = Field(gt=0)
@@ -121,9 +121,17 @@ class Recipe(Section):
     emotionless: float = Field(
         0.0, ge=0
     )  # sounds without speech made for each utterance, whose CTC target is empty
-    refit: bool = False  # then train on the validation speakers too, for the epochs that they chose
+    functionals: float = Field(0.0, ge=0)  # L2 of a linear classifier of them beside the network; 0: none
+    rooms: bool = False  # functionals learn from takes in made rooms and through made channels too
+    refit: bool = False  # then train on the validation speakers too, for as many epochs
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given
     precision: Literal["float32", "bfloat16"] = "float32"  # of the products while training
+
+    @property
+    def judged(self) -> str:
+        """What validation speakers do for a training by this recipe."""
+        chosen = any(stage.select != "last" for stage in (self.stage1, self.stage2))
+        return "chose the epochs" if chosen else "set the temperature"
 
     def baseline(self, width: int) -> int:
         """The width of a layer of a baseline from the literature.

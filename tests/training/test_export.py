@@ -1,6 +1,7 @@
 """A model folder says what the network says, in any batch and at any length."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
+from emotrace.decoding import class_log_likelihoods, class_scores
 from emotrace.errors import ModelError, RunError
 from emotrace.export import Provenance, export_model, export_run
 from emotrace.model.systems import SYSTEMS, Network, build
@@ -36,6 +38,12 @@ def lively(network: Network) -> Network:
                 value.copy_(0.3 + torch.rand(value.shape, generator=random))
             elif name.endswith("output.weight"):
                 value.mul_(5)
+            elif name in ("functionals.weight", "functionals.mean"):
+                value.copy_(torch.randn(value.shape, generator=random))
+            elif name == "functionals.scale":
+                value.copy_(0.1 * torch.rand(value.shape, generator=random))
+            elif name == "functionals.share":
+                value.fill_(20)
     return network.eval()
 
 
@@ -81,7 +89,7 @@ def rows_of(outputs: list[npt.NDArray[np.generic]]) -> list[Floats]:
     """What is said of each utterance, without what lies beyond its length."""
     if len(outputs) == 1:
         return list(outputs[0])
-    return [row[:steps] for row, steps in zip(outputs[0], outputs[1], strict=True)]
+    return [row[:steps] for row, steps in zip(*outputs[:2], strict=True)]
 
 
 def assert_same(found: Floats, wanted: Floats) -> None:
@@ -97,14 +105,23 @@ def test_the_graph_says_what_torch_says_alone_and_in_company(
     network, folder = exported(system)
     waveform, lengths = sounds(LENGTHS)
     with torch.inference_mode():
-        outputs = network(torch.from_numpy(waveform), torch.from_numpy(lengths))
+        output, steps, scores = network.with_functionals(
+            torch.from_numpy(waveform), torch.from_numpy(lengths)
+        )
+        assert_same(network(torch.from_numpy(waveform), torch.from_numpy(lengths))[0].numpy(), output.numpy())
     ctc = SYSTEMS[system].loss == "ctc"
-    wanted = rows_of([output.numpy() for output in (outputs if ctc else outputs[:1])])
-    together = rows_of(run_onnx(folder, waveform, lengths))
+    outputs = (output, steps) if ctc else (output + scores,)
+    wanted = rows_of([output.numpy() for output in outputs])
+    found = run_onnx(folder, waveform, lengths)
+    together = rows_of(found)
     for place, length in enumerate(LENGTHS):
         assert_same(together[place], wanted[place])
-        (alone,) = rows_of(run_onnx(folder, waveform[place : place + 1, :length], lengths[place : place + 1]))
-        assert_same(alone, wanted[place])
+        one = run_onnx(folder, waveform[place : place + 1, :length], lengths[place : place + 1])
+        assert_same(rows_of(one)[0], wanted[place])
+        if ctc:
+            assert_same(one[2][0], scores[place].numpy())
+            assert_same(found[2][place], scores[place].numpy())
+    assert scores.std() > 0.05
     assert max(np.ptp(row.reshape(-1, row.shape[-1]), axis=-1).max() for row in wanted) > 0.1  # not all alike
 
 
@@ -130,6 +147,7 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert (config["window_samples"], config["hop_samples"]) == (80_240, 40_000)
     assert (config["frame_first_s"], config["frame_step_s"]) == (network.first_step_s, network.step_s)
     assert config["calibration"] == {"temperature": 2.5, "no_emotion_above": None}
+    assert config["label_scores"] is True
     assert config["recipe"]["back"]["dilations"] == [1, 2]
     assert set(config["sha256"]) == {"model.onnx", "README.md", "model.safetensors"}
     metadata = onnxruntime.InferenceSession(folder / "model.onnx").get_modelmeta().custom_metadata_map
@@ -189,6 +207,30 @@ def test_a_model_folder_runs_and_an_altered_one_does_not(
     weights[-1] ^= 1
     (folder / "model.safetensors").write_bytes(bytes(weights))
     with pytest.raises(ModelError, match=r"model\.safetensors"):
+        load(folder)
+
+
+def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exported]) -> None:
+    network, folder = exported("pcnse-sadrn-ctc")
+    waveform, lengths = sounds((30_000,))
+    with torch.inference_mode():
+        output, _, more = network.with_functionals(torch.from_numpy(waveform), torch.from_numpy(lengths))
+    alone = class_log_likelihoods(output[0].double().numpy())
+    result = load(folder)((waveform[0], 16_000))
+    assert result.scores is not None
+    found = [result.scores[label] for label in LABELS]
+    assert found == pytest.approx(class_scores(alone + more[0].double().numpy(), 2.5), rel=0.01)
+    assert found != pytest.approx(class_scores(alone, 2.5), rel=0.5)
+
+
+def test_a_config_that_is_silent_about_them_is_refused(
+    exported: Callable[..., Exported], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(exported("pcnse-sadrn-ctc")[1], folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"label_scores": False}))
+    with pytest.raises(ModelError, match=r"has outputs .*label_scores.* but config\.json says"):
         load(folder)
 
 

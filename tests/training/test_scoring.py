@@ -11,13 +11,15 @@ import torch
 
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.features import LogMel
-from emotrace.model.systems import build
+from emotrace.model.systems import build, find_system
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.recogniser import load
 from emotrace.training.clips import Clip, read_clips
-from emotrace.training.fold import FromStatic, local_clips
+from emotrace.training.fold import FromStatic
+from emotrace.training.functionals import window_log_scores
+from emotrace.training.local_features import local_clips
 from emotrace.training.runs import read_run
-from emotrace.training.scoring import clip_scores, fit_temperature, log_loss, recall_mean, window_log_scores
+from emotrace.training.scoring import clip_scores, fit_temperature, log_loss, model_log_scores, recall_mean
 
 LABELS = ("anger", "sadness")
 
@@ -26,7 +28,7 @@ def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utteranc
     facts, recipe, network = read_run(run)
     clips = read_clips(utterances, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames)
     assert max(len(clip.windows) for clip in clips) == windows
-    logs = window_log_scores(FromStatic(network, recipe.augmentation), clips, "ctc")
+    logs = window_log_scores(network, clips, find_system(facts.system), recipe)
     ours = clip_scores(logs, clips, facts.temperature)
     recogniser = load(model, threads=1)
     for row, utterance in zip(ours, utterances, strict=True):
@@ -77,8 +79,8 @@ def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> 
         def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return self.back(x, lengths), lengths
 
-    whole = window_log_scores(FromStatic(network, Augmentation()), clips, "ctc")
-    halves = window_log_scores(Back(), local, "ctc")
+    whole = model_log_scores(FromStatic(network, Augmentation()), clips, "ctc")
+    halves = model_log_scores(Back(), local, "ctc")
     for ours, theirs in zip(whole, halves, strict=True):
         assert np.allclose(ours, theirs, atol=1e-4)
 
@@ -92,9 +94,9 @@ def test_scores_do_not_depend_on_which_clips_are_scored_together(tiny_recipe: Re
         Clip(str(i), "a", 0, ((torch.randn(20 + 30 * i, 18, generator=random),),), (1,)) for i in range(6)
     ]
     model, loss = FromStatic(network, Augmentation()), "ctc" if "ctc" in system else "cross-entropy"
-    together = window_log_scores(model, clips, loss)
+    together = model_log_scores(model, clips, loss)
     for clip, rows in zip(clips, together, strict=True):
-        ((alone,),) = window_log_scores(model, [clip], loss)
+        ((alone,),) = model_log_scores(model, [clip], loss)
         assert np.allclose(alone, rows[0], atol=1e-4)
 
 

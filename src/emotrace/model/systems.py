@@ -23,6 +23,7 @@ from emotrace.model.attention import SelfAttention
 from emotrace.model.cnn import WIDTHS, SpectrogramConv
 from emotrace.model.ctc import CTCHead, StepDense
 from emotrace.model.drn import DilatedResidual
+from emotrace.model.functionals import Functionals
 from emotrace.model.normalisation import Normalisation
 from emotrace.model.pcnse import ParallelConv
 from emotrace.model.pooled import PooledHead
@@ -230,7 +231,7 @@ class Back(nn.Module):
 
 
 class Network(nn.Module):
-    """A whole system, from the waveform on.
+    """A whole system, from the waveform on; beside it, if the recipe says so, a classifier of functionals.
 
     >>> network = build(Recipe(), "pcnse-sadrn-ctc", labels=4).eval()
     >>> log_posteriors, steps = network(torch.randn(1, 80_240), torch.tensor([80_240]))
@@ -238,9 +239,9 @@ class Network(nn.Module):
     (torch.Size([1, 243, 5]), [243])
     """
 
-    def __init__(self, spectrum: LogPower, front: Front, back: Back):
+    def __init__(self, spectrum: LogPower, front: Front, back: Back, functionals: Functionals | None = None):
         super().__init__()
-        self.spectrum, self.front, self.back = spectrum, front, back
+        self.spectrum, self.front, self.back, self.functionals = spectrum, front, back, functionals
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, sample), (batch,) → what the back end gives, and the true lengths in steps."""
@@ -253,6 +254,14 @@ class Network(nn.Module):
     def from_local(self, local: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
         """The same from local features (batch, step, feature)."""
         return self.back(local, steps), steps
+
+    def with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the back end gives, true lengths in steps, and what is added to log-scores (batch, K)."""
+        assert self.functionals is not None
+        static, frames = self.spectrum(waveform, lengths)
+        spectrogram = self.front.spectrogram(static, frames)
+        local, steps = self.front.extract(self.front.normalise(spectrogram, frames), frames)
+        return self.back(local, steps), steps, self.functionals(spectrogram, frames)
 
     @property
     def first_step_s(self) -> float:
@@ -289,7 +298,8 @@ def build(recipe: Recipe, name: str, labels: int) -> Network:
     back = Back(recipe, system, front.features_out, labels)
     if recipe.weights == "glorot":
         glorot(back)
-    return Network(spectrum, front, back)
+    functionals = Functionals(front.channels, spectrum.bands, labels) if recipe.functionals else None
+    return Network(spectrum, front, back, functionals)
 
 
 def spectrum_of(recipe: Recipe, system: System) -> LogPower:

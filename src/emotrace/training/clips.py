@@ -160,7 +160,7 @@ def epoch_batches(
         yield batched([drawn[i] for i in groups[group]], [clips[i] for i in groups[group]])
 
 
-def window_batches(clips: Sequence[Clip], size: int = 64) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
+def window_batches(clips: Sequence[Clip], size: int = 16) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
     """Every window of every clip in batches of like length, with (clip, window) places."""
     places = [(c, w) for c, clip in enumerate(clips) for w in range(len(clip.windows))]
     places.sort(key=lambda place: len(clips[place[0]].windows[place[1]]))

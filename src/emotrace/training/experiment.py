@@ -12,13 +12,14 @@ from typing import Any
 from emotrace.corpora import OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.files import write_bytes, write_text
-from emotrace.model.systems import find_system, spectrum_of
+from emotrace.model.systems import Network, find_system, spectrum_of
 from emotrace.recipe import Recipe
 from emotrace.training.class_weights import refuse_weights_of_other_labels
 from emotrace.training.clips import Clip, read_clips
 from emotrace.training.confusion import confusion_png
 from emotrace.training.evaluation import Scores, score_predictions
-from emotrace.training.fold import FromStatic, Trainer
+from emotrace.training.fold import Trainer
+from emotrace.training.functionals import fit_functionals, window_log_scores
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.progress import Tell
 from emotrace.training.runs import (
@@ -30,7 +31,7 @@ from emotrace.training.runs import (
     claim,
     write_run,
 )
-from emotrace.training.scoring import clip_scores, fit_temperature, window_log_scores
+from emotrace.training.scoring import clip_scores, fit_temperature
 from emotrace.training.start import Start
 
 
@@ -110,9 +111,10 @@ def train_part(
 ) -> tuple[Prediction, ...]:
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
 
-    The validation speakers choose the epochs and the temperature; where the recipe says `refit`, they then
-    train with the others. The folder ends with the weights, `run.json`, `predictions.csv`, and, where
-    speakers were held out for a test, `validation.csv`, by the network that had not learnt from those in it.
+    The validation speakers choose the epochs, if anyone does, and the temperature; where the recipe says
+    `refit`, they then train with the others. The folder ends with the weights, `run.json`, `predictions.csv`,
+    and, where speakers were held out for a test, `validation.csv`, by the network that had not learnt from
+    those in it.
     `front_folder` is `Trainer`'s: where systems share their trained front.
     """
     if not (folder / RUN_FILE).exists():
@@ -122,15 +124,17 @@ def train_part(
             experiment.recipe, seed, folder, tell, experiment.device, front_folder, start=experiment.start
         )
         network = trainer.train(experiment.system, len(experiment.corpus.emotions), train, validation)
-        model = FromStatic(network, experiment.recipe.augmentation)
-        system = find_system(experiment.system)
-        scoring = system.loss, system.decoding(experiment.recipe)
-        logs = window_log_scores(model, validation, *scoring)
-        temperature = fit_temperature(logs, validation)
+        scoring = find_system(experiment.system), experiment.recipe
+        if network.functionals is not None:
+            fit_functionals(network, train, experiment.recipe, seed)
+            # They count as much as the network's log-scores would if those were calibrated.
+            alone = window_log_scores(network, validation, *scoring, functionals=False)
+            network.functionals.share.fill_(fit_temperature(alone, validation))
+        temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
 
-        def predictions(model: FromStatic, clips: Sequence[Clip]) -> list[Prediction]:
+        def predictions(network: Network, clips: Sequence[Clip]) -> list[Prediction]:
             emotions = experiment.corpus.emotions
-            scores = clip_scores(window_log_scores(model, clips, *scoring), clips, temperature)
+            scores = clip_scores(window_log_scores(network, clips, *scoring), clips, temperature)
             return [
                 Prediction(
                     clip.name,
@@ -144,13 +148,17 @@ def train_part(
                 for clip, row in zip(clips, scores, strict=True)
             ]
 
-        judged = predictions(model, validation)
+        judged = predictions(network, validation)
         if experiment.recipe.refit:
-            network = trainer.refit(experiment.system, len(experiment.corpus.emotions), [*train, *validation])
-            model = FromStatic(network, experiment.recipe.augmentation)
+            everybody = [*train, *validation]
+            again = trainer.refit(experiment.system, len(experiment.corpus.emotions), everybody)
+            if again.functionals is not None and network.functionals is not None:
+                fit_functionals(again, everybody, experiment.recipe, seed)
+                again.functionals.share.copy_(network.functionals.share)
+            network = again
         if part.test:
             write_predictions(folder / VALIDATION_FILE, judged)
-            judged = predictions(model, experiment.of(part.test))
+            judged = predictions(network, experiment.of(part.test))
         write_predictions(folder / PREDICTIONS_FILE, judged)
         run = Run(
             system=experiment.system,
@@ -181,7 +189,7 @@ def part_to_keep(corpus: OpenCorpus) -> Part:
 
 
 def train_run(experiment: Experiment, *, seed: int, folder: Path, tell: Tell) -> Scores:
-    """Train a model to keep, and measure it on its validation speakers, who also chose it."""
+    """Train a model to keep, and measure it on its validation speakers."""
     part = part_to_keep(experiment.corpus)
     claim(folder, experiment.identity(seed=seed))
     predictions = train_part(experiment, part, fold=0, seed=seed, folder=folder, tell=tell)

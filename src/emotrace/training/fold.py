@@ -13,10 +13,10 @@ from emotrace.model.systems import Network, System, build, find_system, spectrum
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
 from emotrace.training.changing import changing_clips
-from emotrace.training.clips import Clip, window_batches
+from emotrace.training.clips import Clip
 from emotrace.training.emotionless import emotionless_clips
 from emotrace.training.keeper import kept_epochs
-from emotrace.training.memory import give_back_freed_memory
+from emotrace.training.local_features import LOCAL_FOLDER, forget_local_features, local_clips
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
 from emotrace.training.stage import Change, Objective, StageData, run_stage
@@ -52,7 +52,7 @@ class FromLocal(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs of the back end, and their true lengths."""
-        return self.back(x, lengths), lengths
+        return self.back(x.float(), lengths), lengths
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Trainer:
 
     `front_folder` keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several systems
     with the same recipe, seed and clips may share it, one after the other: the first trains the front, and
-    the others find it, the same to the bit as each would have trained it.
+    the others find it, the same to the bit as each would have trained it. Its local features stay there too,
+    for whoever shares the folder to delete.
     """
 
     recipe: Recipe
@@ -133,14 +134,20 @@ class Trainer:
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
             return network.eval()
         network.front = self.train(system.front, labels, train, validation).front
+        kept = (self.front_folder or self.folder) / LOCAL_FOLDER
+        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
-        takes = [list(train)] + [augmented(train, change, generator) for _ in range(recipe.views - 1)]
+        takes = [local_clips(network, train, kept, dtype)]
+        while len(takes) < recipe.views:
+            takes.append(local_clips(network, augmented(train, change, generator), kept, dtype))
         local = StageData(
-            [*views([local_clips(network, take) for take in takes]), *local_clips(network, made)],
-            local_clips(network, validation),
+            [*views(takes), *local_clips(network, made, kept, dtype)],
+            local_clips(network, validation, kept),
             labels,
         )
         self.run("back", FromLocal(network), local, objective, recipe.stage2)
+        if self.front_folder is None:
+            forget_local_features(self.folder)
         return network.eval()
 
     def made(self, system: System, train: Sequence[Clip], change: Change) -> list[Clip]:
@@ -182,20 +189,6 @@ def augmented(clips: Sequence[Clip], change: Change, generator: torch.Generator)
     return [
         replace(clip, views=(tuple(change(window, generator) for window in clip.windows),)) for clip in clips
     ]
-
-
-def local_clips(network: Network, clips: Sequence[Clip]) -> list[Clip]:
-    """The clips with their windows of static log-Mel replaced by the front's local features."""
-    front = network.front.eval()
-    device = front.normalise.mean.device
-    found = [list(clip.windows) for clip in clips]
-    with torch.inference_mode():
-        for places, batch in window_batches(clips):
-            local, steps = front(batch.x.transpose(1, 2).to(device), batch.lengths.to(device))
-            for row, (clip, window) in enumerate(places):
-                found[clip][window] = local[row, : steps[row]].clone().cpu()
-    give_back_freed_memory()
-    return [replace(clip, views=(tuple(windows),)) for clip, windows in zip(clips, found, strict=True)]
 
 
 def views(takes: Sequence[Sequence[Clip]]) -> list[Clip]:

@@ -87,12 +87,15 @@ def best_row(curve: Sequence[Sequence[float]], select: str) -> int:
     """Place of the row of a learning curve whose weights are kept.
 
     "ua": the greatest validation UA; among equals, which are common with two speakers, the smallest loss.
-    "loss": the smallest validation loss. Either way the earliest of equals.
+    "loss": the smallest validation loss. Either way the earliest of equals. "last": the last, so that nobody
+    chooses.
 
     >>> curve = [[0, 1.4, 1.3, 0.5], [1, 1.2, 1.1, 0.75], [2, 1.1, 1.0, 0.75], [3, 0.9, 0.8, 0.6]]
     >>> best_row(curve, "ua"), best_row(curve, "loss")
     (2, 3)
     """
+    if select == "last":
+        return len(curve) - 1
     if select == "loss":
         return min(range(len(curve)), key=lambda place: curve[place][2])
     return max(range(len(curve)), key=lambda place: (curve[place][3], -curve[place][2]))

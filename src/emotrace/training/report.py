@@ -114,7 +114,8 @@ def page(title: str, scores: Scores, metrics: dict[str, Any], seeds: Sequence[in
             confusion_text(scores.labels, scores.confusion),
             "```",
             "",
-            "Validation speakers chose the epoch, so their UA flatters; each is the test of another fold.",
+            "Validation speakers set the temperature, and chose the epoch where it is not the last: then "
+            "their UA flatters. Each is the test of another fold.",
             "",
             *table(columns, folds),
             "",

@@ -16,7 +16,7 @@ from emotrace.training.clips import Clip, window_batches
 Floats = npt.NDArray[np.float64]
 
 
-def window_log_scores(
+def model_log_scores(
     model: nn.Module, clips: Sequence[Clip], loss: str, decoding: Decoding = "likelihood"
 ) -> list[list[Floats]]:
     """Log-scores (K,), not normalised, of each window of each clip.

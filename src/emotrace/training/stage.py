@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import lightning as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from emotrace.decoding import Decoding
 from emotrace.files import write_text
@@ -28,7 +28,7 @@ from emotrace.training.keeper import BEST_FILE, DONE_FILE, LAST_FILE, Keeper
 from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.progress import Tell
-from emotrace.training.scoring import clip_scores, log_loss, recall_mean, window_log_scores
+from emotrace.training.scoring import clip_scores, log_loss, model_log_scores, recall_mean
 from emotrace.training.seeds import seed_of
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
@@ -79,17 +79,14 @@ class Objective:
         return [same for label, share in shown for same in repeated_target(label, round(share * frames))]
 
 
-class Listed(Dataset[Any]):
-    """Items that are there already, for a loader that passes them on."""
+class Streamed(IterableDataset[Any]):
+    """Items that are made when their turn comes, anew in each pass, for a loader that passes them on."""
 
-    def __init__(self, items: Sequence[Any]):
+    def __init__(self, items: Callable[[], Iterable[Any]]):
         self.items = items
 
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.items[index]
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items())
 
 
 class StageModule(L.LightningModule):
@@ -129,13 +126,16 @@ class StageModule(L.LightningModule):
 
     def train_dataloader(self) -> Any:
         """The batches of the current epoch, the same whether or not the run was interrupted."""
-        generator = torch.Generator().manual_seed(seed_of(self.seed, self.current_epoch))
-        batches = epoch_batches(self.data.train, self.stage.batch, generator, self.data.change)
-        return DataLoader(Listed(list(batches)), batch_size=None)
+        data, batch, seed = self.data, self.stage.batch, seed_of(self.seed, self.current_epoch)
+
+        def batches() -> Iterator[Batch]:
+            return epoch_batches(data.train, batch, torch.Generator().manual_seed(seed), data.change)
+
+        return DataLoader(Streamed(batches), batch_size=None)
 
     def val_dataloader(self) -> Any:
         """One turn; validation goes over its clips by itself."""
-        return DataLoader(Listed([0]), batch_size=None)
+        return DataLoader(Streamed(lambda: [0]), batch_size=None)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch."""
@@ -156,7 +156,7 @@ class StageModule(L.LightningModule):
         clips = self.data.validation
         truth = [clip.label for clip in clips]
         with torch.autocast(self.device.type, enabled=False):
-            logs = window_log_scores(self.judged, clips, self.objective.loss, self.objective.decoding)
+            logs = model_log_scores(self.judged, clips, self.objective.loss, self.objective.decoding)
             scores = clip_scores(logs, clips)
         self.model.train()
         self.log_dict(

@@ -70,6 +70,8 @@ class Start:
         for name, value in own.items():
             if name.startswith(OUTPUT_LAYERS) and not self.same_emotions:
                 continue
+            if name.startswith("functionals."):  # fitted anew, which takes a second
+                continue
             learnt = weights.get(name)
             if learnt is not None and learnt.shape == value.shape:
                 own[name] = learnt

@@ -17,6 +17,7 @@ from emotrace.training.evaluation import score_predictions
 from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.fold import FRONT_STAGE
 from emotrace.training.keeper import CURVE_FILE, DONE_FILE
+from emotrace.training.local_features import forget_local_features
 from emotrace.training.progress import Epoch, Tell, silent, within
 from emotrace.training.published import TABLE_5
 from emotrace.training.runs import RUN_FILE, claim
@@ -163,6 +164,8 @@ def train_systems(plan: Plan, job: tuple[int, int], tell: Tell) -> None:
         )
         test = score_predictions(predictions, resamples=1)
         tell(Epoch(run, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
+    for name in plan.systems:
+        forget_local_features(plan.folder(name, *job))
 
 
 def show_front(plan: Plan, name: str, fold: int, seed: int) -> None:

@@ -1,0 +1,103 @@
+"""What the network and the functionals beside it know, each alone and together: a cross-validation's folds.
+
+python bench/functionals.py RUN ROOT OUTPUT
+
+RUN is a cross-validation on a corpus in ROOT, with the folders of its folds there. Each fold's network is
+asked of its test speakers. OUTPUT is the start of the names of a Markdown and a CSV file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tables import write_table
+
+from emotrace.corpora import open_corpus
+from emotrace.errors import EmotraceError
+from emotrace.model.systems import find_system, spectrum_of
+from emotrace.training.clips import read_clips
+from emotrace.training.evaluation import score_predictions
+from emotrace.training.functionals import window_log_scores
+from emotrace.training.predictions import Prediction, read_predictions
+from emotrace.training.runs import PREDICTIONS_FILE, read_run
+from emotrace.training.scoring import clip_scores
+from emotrace.training.statistics import ua_difference
+
+PARTS = ("network", "functionals", "both")
+
+
+def answers(fold: Path, root: Path | None) -> Iterator[dict[str, Prediction]]:
+    """What each part says of each test utterance of a fold.
+
+    Raises:
+        EmotraceError: both together do not say what the fold's `predictions.csv` has.
+    """
+    run, recipe, network = read_run(fold)
+    if network.functionals is None:
+        raise EmotraceError(f"{fold} reads no functionals; train it by a recipe that does")
+    system = find_system(run.system)
+    corpus = open_corpus(run.corpus, root)
+    asked = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
+    longest = system.longest_frames(recipe)
+    clips = read_clips(asked, run.emotions, spectrum_of(recipe, system), longest)
+    both, alone = (
+        window_log_scores(network, clips, system, recipe, functionals=with_them)
+        for with_them in (True, False)
+    )
+    rest = [[b - a for a, b in zip(*rows, strict=True)] for rows in zip(alone, both, strict=True)]
+    share = float(network.functionals.share)
+    scores = {
+        "network": clip_scores(alone, clips, share),
+        "functionals": clip_scores(rest, clips, share),
+        "both": clip_scores(both, clips, run.temperature),
+    }
+    for place, written in enumerate(read_predictions(fold / PREDICTIONS_FILE)):
+        said = {
+            part: replace(
+                written,
+                scores=dict(zip(run.emotions, map(float, found[place]), strict=True)),
+                predicted=run.emotions[int(np.argmax(found[place]))],
+            )
+            for part, found in scores.items()
+        }
+        if written.file != clips[place].name or said["both"].predicted != written.predicted:
+            raise EmotraceError(
+                f"{fold} says something else of {written.file} now; check ROOT and the commit"
+            )
+        yield said
+
+
+def main() -> None:
+    """Ask, write, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("output", type=Path)
+    given = parser.parse_args()
+    folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
+    if not folds:
+        raise SystemExit(f"{given.run} has no finished fold")
+    said = [one for fold in folds for one in answers(fold, given.root)]
+    rows = []
+    for part in PARTS:
+        predictions = [one[part] for one in said]
+        scores = score_predictions(predictions)
+        more = ua_difference(predictions, [one["network"] for one in said])
+        rows.append(
+            {
+                "part": part,
+                "UA": f"{scores.ua:.3f}",
+                "interval": str(scores.ua_interval),
+                "WA": f"{scores.wa:.3f}",
+                "UA, less the network's": "" if part == "network" else f"{more.value:+.3f} {more.interval}",
+            }
+        )
+    print(write_table(given.output, rows), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Functionals against NumPy and SciPy, one utterance at a time; and what must not move them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.fft import dct
+
+from emotrace.model.functionals import CEPSTRA, FLAT, SCALES, Functionals, cosines
+
+BANDS = 24
+
+
+@pytest.fixture
+def spectrogram() -> torch.Tensor:
+    """Three utterances of up to 90 frames, with what must not matter beyond their ends."""
+    return torch.randn(3, 3, 90, BANDS, generator=torch.Generator().manual_seed(0)).cumsum(2) / 5
+
+
+FRAMES = torch.tensor([90, 57, 16])
+
+
+def moving_average(x: np.ndarray, size: int) -> np.ndarray:
+    """Of the frames that are there."""
+    half = size // 2
+    return np.array([x[max(0, t - half) : t + half + 1].mean(0) for t in range(len(x))])
+
+
+def by_numpy(utterance: np.ndarray) -> np.ndarray:
+    """The statistics of one utterance, (channel, frame, band), as the docstring has them."""
+    cepstra = dct(utterance, axis=2, norm="ortho")[:, :, :CEPSTRA]
+    x = np.concatenate([utterance, cepstra], axis=2).astype(np.float64)
+    deviation = x.std(1)
+    above = np.maximum((x - x.mean(1, keepdims=True)) / (deviation[:, None] + FLAT), 0).mean(1)
+    static, modulations = x[0], []
+    for size in SCALES:
+        smooth = moving_average(static, size)
+        modulations.append((static - smooth).std(0))
+        static = smooth
+    return np.concatenate([deviation, above, np.array(modulations)]).ravel()
+
+
+def test_the_statistics_are_numpys(spectrogram: torch.Tensor) -> None:
+    found = Functionals(3, BANDS, 4).statistics(spectrogram, FRAMES)
+    for row, utterance, frames in zip(found, spectrogram, FRAMES.tolist(), strict=True):
+        wanted = by_numpy(utterance[:, :frames].numpy())
+        np.testing.assert_allclose(row.numpy(), wanted, atol=2e-5)
+        assert wanted.std() > 0.1
+
+
+def test_what_follows_an_utterance_does_not_count(spectrogram: torch.Tensor) -> None:
+    classifier = Functionals(3, BANDS, 4)
+    alone = classifier.statistics(spectrogram[1:2, :, :57], FRAMES[1:2])
+    assert torch.allclose(classifier.statistics(spectrogram, FRAMES)[1:2], alone, atol=1e-6)
+
+
+def test_a_microphone_does_not_count(spectrogram: torch.Tensor) -> None:
+    """What a linear channel adds to each band all the time leaves the statistics as they are."""
+    classifier = Functionals(3, BANDS, 4)
+    channel = torch.zeros(1, 3, 1, BANDS)
+    channel[:, 0] = torch.linspace(-2, 3, BANDS)
+    here, there = (classifier.statistics(x, FRAMES) for x in (spectrogram, spectrogram + channel))
+    assert torch.allclose(here, there, atol=1e-4)
+
+
+def test_what_does_not_vary_has_finite_scores() -> None:
+    classifier = Functionals(3, BANDS, 4)
+    assert classifier.statistics(torch.full((1, 3, 40, BANDS), -3.0), torch.tensor([40])).abs().max() < 1e-2
+    assert classifier(torch.zeros(1, 3, 40, BANDS), torch.tensor([40])).isfinite().all()
+
+
+def test_cosines_are_scipys() -> None:
+    wanted = dct(np.eye(40), axis=0, norm="ortho")[:CEPSTRA]
+    np.testing.assert_allclose(cosines(40).numpy(), wanted, atol=1e-6)
+    assert cosines(8).shape == (8, 8)
+
+
+def test_a_share_multiplies_log_probabilities(spectrogram: torch.Tensor) -> None:
+    classifier = Functionals(3, BANDS, 4)
+    classifier.weight.normal_(generator=torch.Generator().manual_seed(1))
+    once = classifier(spectrogram, FRAMES)
+    assert torch.allclose(once.exp().sum(1), torch.ones(3), atol=1e-5)
+    classifier.share.fill_(2.5)
+    assert torch.allclose(classifier(spectrogram, FRAMES), 2.5 * once, atol=1e-5)

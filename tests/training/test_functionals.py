@@ -1,0 +1,144 @@
+"""The classifier of functionals is scikit-learn's logistic regression, and counts as much as the network."""
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from emotrace.decoding import class_scores
+from emotrace.model.systems import Network, build, find_system
+from emotrace.recipe import Recipe
+from emotrace.training.clips import Clip
+from emotrace.training.experiment import Experiment, Part, train_part
+from emotrace.training.functionals import echoing, elsewhere, fit, statistics_of, window_log_scores
+from emotrace.training.progress import silent
+from emotrace.training.runs import read_run
+from emotrace.training.scoring import fit_temperature
+from emotrace.training.seeds import seed_of
+
+L2 = 0.1
+
+
+@pytest.fixture
+def clips() -> list[Clip]:
+    """Forty clips of three emotions, twice as many of the first; some have two windows."""
+    random = torch.Generator().manual_seed(0)
+    made = []
+    for number in range(40):
+        label = (0, 1, 2, 0)[number % 4]
+        lengths = (60, 40) if number % 5 == 0 else (50 + number,)
+        windows = tuple(
+            torch.randn(length, 18, generator=random) * (1 + label * torch.linspace(0, 1, 18))
+            for length in lengths
+        )
+        made.append(Clip(str(number), "a", label, (windows,), lengths))
+    return made
+
+
+@pytest.fixture
+def fitted(tiny_recipe: Recipe, clips: list[Clip]) -> Network:
+    torch.manual_seed(0)
+    network = build(tiny_recipe, "pcnse-sadrn-ctc", 3).eval()
+    fit(network, clips, L2)
+    return network
+
+
+def drawn_by(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed_of(seed, "functionals"))
+
+
+def added(network: Network, clips: list[Clip]) -> np.ndarray:
+    """What functionals add to log-scores, a row a window."""
+    system = find_system("pcnse-sadrn-ctc")
+    both, alone = (
+        np.array([row for rows in window_log_scores(network, clips, system, Recipe(), functionals=with_them)
+                  for row in rows])
+        for with_them in (True, False)
+    )  # fmt: skip
+    return both - alone
+
+
+def test_it_is_scikit_learns(fitted: Network, clips: list[Clip]) -> None:
+    x = statistics_of(fitted, clips).double().numpy()
+    truth = np.array([clip.label for clip in clips for _ in clip.windows])
+    scaled = StandardScaler().fit_transform(x) * np.sqrt((len(x) - 1) / len(x))  # torch's deviation
+    regression = LogisticRegression(C=1 / (L2 * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
+    wanted = regression.fit(scaled, truth).predict_log_proba(scaled)
+    found = added(fitted, clips)
+    np.testing.assert_allclose(found, wanted, rtol=5e-3, atol=1e-3)
+    assert np.ptp(wanted) > 1
+    assert (found.argmax(1) == truth).mean() > 0.9
+
+
+def test_it_counts_as_much_as_the_network_would_if_calibrated(experiment: Experiment, tmp_path: Path) -> None:
+    """The share and the temperature are those of speakers it never saw, and stay when those train too."""
+    whole = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": True}))
+    part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+    for name, of in (("three", experiment), ("four", whole)):
+        train_part(of, part, fold=0, seed=1, folder=tmp_path / name, tell=silent)
+        (tmp_path / name / "recipe.json").write_text(f'{{"recipe": {of.recipe.model_dump_json()}}}')
+    facts, recipe, three = read_run(tmp_path / "three")
+    _, _, four = read_run(tmp_path / "four")
+    assert three.functionals is not None
+    assert four.functionals is not None
+    judges = experiment.of(part.validation)
+    system = find_system(experiment.system)
+    alone = window_log_scores(three, judges, system, recipe, functionals=False)
+    assert three.functionals.share.item() == pytest.approx(fit_temperature(alone, judges))
+    assert facts.temperature == fit_temperature(window_log_scores(three, judges, system, recipe), judges)
+    assert four.functionals.share.equal(three.functionals.share)
+    for trained, speakers in ((three, part.train), (four, part.train + part.validation)):
+        assert trained.functionals is not None
+        clips = experiment.of(speakers)
+        statistics = statistics_of(trained, [*clips, *elsewhere(clips, drawn_by(1))])
+        assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
+
+
+def test_takes_elsewhere_are_other_takes_of_the_same_clips(clips: list[Clip]) -> None:
+    takes = elsewhere(clips, torch.Generator().manual_seed(0))
+    assert [clip.label for clip in takes] == [clip.label for clip in clips] * 4
+    for number, take in enumerate(takes):
+        clip = clips[number % len(clips)]
+        assert (take.name, take.durations) == (clip.name, clip.durations)
+        for ours, theirs in zip(take.windows, clip.windows, strict=True):
+            assert ours.shape == theirs.shape
+            more = ours - theirs if number < 2 * len(clips) else theirs - ours
+            assert more.min() > -1e-4  # a room adds, a channel takes away
+    assert all(not torch.equal(a.windows[0], b.windows[0]) for a, b in zip(takes, takes[40:80], strict=False))
+    again = elsewhere(clips, torch.Generator().manual_seed(0))
+    assert all(torch.equal(a.windows[0], b.windows[0]) for a, b in zip(takes, again, strict=True))
+
+
+def test_an_echo_is_a_convolution_of_power() -> None:
+    static = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    tail = 10 ** (-6 * np.arange(1, 22) / 20)
+    tail *= 1.5 / tail.sum()
+    power = static.exp().numpy()
+    wanted = [power[:, band] + np.convolve(np.r_[0, power[:, band]], tail)[:50] for band in range(3)]
+    found = echoing(static, 0.2, 1.5).exp().numpy().T
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_the_parts_of_a_fold_make_up_the_whole(
+    experiment: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`bench/functionals.py` tells apart what is added up, in shares of the network's own temperature."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")
+    bench = importlib.import_module("functionals")
+    part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+    written = train_part(experiment, part, fold=0, seed=1, folder=tmp_path, tell=silent)
+    (tmp_path / "recipe.json").write_text(f'{{"recipe": {experiment.recipe.model_dump_json()}}}')
+    facts, _, network = read_run(tmp_path)
+    assert network.functionals is not None
+    ratio = network.functionals.share.item() / facts.temperature
+    said = list(bench.answers(tmp_path, corpus_root))
+    assert len(said) == len(written) == 4
+    for parts, whole in zip(said, written, strict=True):
+        logs = [np.log(list(parts[name].scores.values())) for name in ("network", "functionals")]
+        assert list(whole.scores.values()) == pytest.approx(class_scores(sum(logs) * ratio), abs=1e-4)
+        assert parts["both"].scores == pytest.approx(whole.scores, abs=1e-4)
