@@ -21,7 +21,7 @@ from emotrace.errors import EmotraceError
 from emotrace.model.systems import find_system, spectrum_of
 from emotrace.training.clips import read_clips
 from emotrace.training.evaluation import score_predictions
-from emotrace.training.functionals import window_log_scores
+from emotrace.training.functionals import classifier_log_scores, window_log_scores
 from emotrace.training.predictions import Prediction, read_predictions
 from emotrace.training.runs import PREDICTIONS_FILE, read_run
 from emotrace.training.scoring import clip_scores
@@ -44,17 +44,12 @@ def answers(fold: Path, root: Path | None) -> Iterator[dict[str, Prediction]]:
     asked = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
     longest = system.longest_frames(recipe)
     clips = read_clips(asked, run.emotions, spectrum_of(recipe, system), longest)
-    both, alone = (
-        window_log_scores(network, clips, system, recipe, functionals=with_them)
-        for with_them in (True, False)
-    )
-    rest = [[b - a for a, b in zip(*rows, strict=True)] for rows in zip(alone, both, strict=True)]
-    share = float(network.functionals.share)
-    scores = {
-        "network": clip_scores(alone, clips, share),
-        "functionals": clip_scores(rest, clips, share),
-        "both": clip_scores(both, clips, run.temperature),
+    logs = {
+        "network": window_log_scores(network, clips, system, recipe, functionals=False),
+        "functionals": classifier_log_scores(network, clips),
+        "both": window_log_scores(network, clips, system, recipe),
     }
+    scores = {part: clip_scores(rows, clips, run.temperature) for part, rows in logs.items()}
     for place, written in enumerate(read_predictions(fold / PREDICTIONS_FILE)):
         said = {
             part: replace(

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.fft import dct
 
-from emotrace.model.functionals import CEPSTRA, FLAT, SCALES, Functionals, cosines
+from emotrace.model.functionals import CEPSTRA, MIXED_CEPSTRA, SCALES, Functionals, cosines
+from emotrace.model.random_kernels import FLAT
 
 BANDS = 24
 
@@ -39,12 +40,27 @@ def by_numpy(utterance: np.ndarray) -> np.ndarray:
     return np.concatenate([deviation, above, np.array(modulations)]).ravel()
 
 
-def test_the_statistics_are_numpys(spectrogram: torch.Tensor) -> None:
-    found = Functionals(3, BANDS, 4).statistics(spectrogram, FRAMES)
+def test_variations_are_numpys(spectrogram: torch.Tensor) -> None:
+    classifier = Functionals(3, BANDS, 4)
+    found = classifier.statistics(spectrogram, FRAMES).split(classifier.kinds, 1)[0]
     for row, utterance, frames in zip(found, spectrogram, FRAMES.tolist(), strict=True):
         wanted = by_numpy(utterance[:, :frames].numpy())
         np.testing.assert_allclose(row.numpy(), wanted, atol=2e-5)
         assert wanted.std() > 0.1
+
+
+def test_the_other_kinds_read_centred_bands_and_low_cepstra(spectrogram: torch.Tensor) -> None:
+    classifier = Functionals(3, BANDS, 4)
+    found = classifier.statistics(spectrogram, FRAMES).split(classifier.kinds, 1)[1:]
+    for place, frames in enumerate(FRAMES.tolist()):
+        x = spectrogram[place, :, :frames]
+        x = (x - x.mean(1, keepdim=True)).numpy()
+        low = dct(x, axis=2, norm="ortho")[:, :, :MIXED_CEPSTRA].transpose(1, 0, 2).reshape(frames, -1)
+        within = torch.ones(1, frames, 1)
+        wanted = classifier.kernels(torch.from_numpy(x[:1]), within)[0]
+        assert torch.allclose(found[0][place], wanted, atol=1e-5)
+        wanted = classifier.fisher(torch.from_numpy(low)[None].float(), within)[0]
+        assert torch.allclose(found[1][place], wanted, atol=1e-3)
 
 
 def test_what_follows_an_utterance_does_not_count(spectrogram: torch.Tensor) -> None:
@@ -58,13 +74,21 @@ def test_a_microphone_does_not_count(spectrogram: torch.Tensor) -> None:
     classifier = Functionals(3, BANDS, 4)
     channel = torch.zeros(1, 3, 1, BANDS)
     channel[:, 0] = torch.linspace(-2, 3, BANDS)
-    here, there = (classifier.statistics(x, FRAMES) for x in (spectrogram, spectrogram + channel))
-    assert torch.allclose(here, there, atol=1e-4)
+    here, there = (
+        classifier.statistics(x, FRAMES).split(classifier.kinds, 1)
+        for x in (spectrogram, spectrogram + channel)
+    )
+    for ours, theirs, error in zip(here, there, (1e-4, 1e-4, 5e-3), strict=True):  # roots near zero are steep
+        assert torch.allclose(ours, theirs, atol=error)
+        assert ours.std() > 0.1
 
 
 def test_what_does_not_vary_has_finite_scores() -> None:
     classifier = Functionals(3, BANDS, 4)
-    assert classifier.statistics(torch.full((1, 3, 40, BANDS), -3.0), torch.tensor([40])).abs().max() < 1e-2
+    flat = classifier.statistics(torch.full((1, 3, 40, BANDS), -3.0), torch.tensor([40]))
+    varying, kernels, departing = flat.split(classifier.kinds, 1)
+    assert max(varying.abs().max(), kernels.abs().max()) < 1e-2
+    assert departing.isfinite().all()
     assert classifier(torch.zeros(1, 3, 40, BANDS), torch.tensor([40])).isfinite().all()
 
 

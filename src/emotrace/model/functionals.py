@@ -1,4 +1,4 @@
-"""Statistics of a spectrogram over time, and the linear classifier that reads them beside the network."""
+"""Statistics of a spectrogram over time, and the linear classifiers that read them beside the network."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from emotrace.model.fisher import FisherVector
 from emotrace.model.lengths import real
+from emotrace.model.random_kernels import FLAT, RandomKernels
 
 CEPSTRA = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
-FLAT = 1e-3  # nepers: what deviates by less does not vary
+MIXED_CEPSTRA = 13
+COMPONENTS = 64
 
 
 class Functionals(nn.Module):
-    """How each band and cepstral coefficient varies over an utterance → log-scores of the emotions.
+    """How the spectrogram varies over an utterance → log-scores of the emotions.
 
-    Of the 3-D spectrogram and of its cepstra (discrete cosine transform over bands): the standard deviation,
-    the mean of what lies above the mean, in deviations, and of the static ones the deviation of what moving
-    averages of growing length take away. Means are left out: they tell the microphone and the room. The
-    statistics have mean 0 and deviation 1 over the training clips; logistic regression reads them. `share`
-    is what its log-scores are multiplied by before they are added to the network's.
+    Three kinds of statistics, each read by a logistic regression of its own:
+
+    - of each band and each cepstral coefficient (discrete cosine transform over bands) of the 3-D spectrogram
+      the standard deviation and the mean of what lies above the mean, in deviations, and of the static ones
+      the deviation of what moving averages of growing length take away;
+    - how random patterns respond to the static bands (`RandomKernels`);
+    - how the low cepstra depart from a mixture of Gaussians (`FisherVector`).
+
+    All are of values less their mean over the utterance: means tell the microphone and the room. The
+    statistics have mean 0 and deviation 1 over the training clips. The scores of the three are averaged, which
+    is one linear classifier of all. `share` is what its log-scores are multiplied by before they are added to
+    the network's.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
@@ -30,7 +40,7 @@ class Functionals(nn.Module):
 
     >>> scores = Functionals(channels=3, bands=40, labels=4)
     >>> scores.statistics(torch.randn(2, 3, 50, 40), torch.tensor([50, 30])).shape
-    torch.Size([2, 660])
+    torch.Size([2, 6216])
     """
 
     cosines: Tensor
@@ -42,8 +52,13 @@ class Functionals(nn.Module):
 
     def __init__(self, channels: int, bands: int, labels: int):
         super().__init__()
+        self.bands = bands
         self.register_buffer("cosines", cosines(bands), persistent=False)
-        size = (bands + len(self.cosines)) * (2 * channels + len(SCALES))
+        self.kernels = RandomKernels(bands)
+        self.fisher = FisherVector(COMPONENTS, channels * len(self.cosines[:MIXED_CEPSTRA]))
+        varying = (bands + len(self.cosines)) * (2 * channels + len(SCALES))
+        self.kinds = (varying, self.kernels.size, self.fisher.size)
+        size = sum(self.kinds)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
         self.register_buffer("weight", torch.zeros(labels, size))
@@ -56,14 +71,37 @@ class Functionals(nn.Module):
         return self.share * F.linear(standardised, self.weight, self.bias).log_softmax(1)
 
     def statistics(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
-        """The statistics as they are, (batch, statistic)."""
+        """The statistics as they are, (batch, statistic), one kind after the other."""
+        centred, within = self.centred(spectrogram, frames)
+        bands, real_frames = centred[:, 0, :, : self.bands], within[:, 0]
+        return torch.cat(
+            [
+                variations(centred, within),
+                self.kernels(bands, real_frames),
+                self.fisher(self.mixed(centred), real_frames),
+            ],
+            1,
+        )
+
+    def centred(self, spectrogram: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Bands and cepstra less their means, zero beyond the true lengths; and 1 where a frame is real."""
         x = torch.cat([spectrogram, spectrogram @ self.cosines.T], 3)
         within = real(frames, x.shape[2])[:, None, :, None].to(x.dtype)
-        count = frames[:, None, None, None].to(x.dtype)
-        centred = (x - (x * within).sum(2, keepdim=True) / count) * within
-        deviation = (centred.square().sum(2, keepdim=True) / count).sqrt()
-        above = (centred / (deviation + FLAT)).relu().sum(2, keepdim=True) / count
-        return torch.cat([deviation, above, *modulations(centred[:, :1], within, count)], 1).flatten(1)
+        mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
+        return (x - mean) * within, within
+
+    def mixed(self, centred: Tensor) -> Tensor:
+        """What the mixture describes of each frame: low cepstra of all channels, (batch, frame, value)."""
+        low = centred[:, :, :, self.bands : self.bands + MIXED_CEPSTRA]
+        return low.transpose(1, 2).flatten(2)
+
+
+def variations(centred: Tensor, within: Tensor) -> Tensor:
+    """Deviations, means above the mean, and modulations, (batch, statistic)."""
+    count = within.sum(2, keepdim=True)
+    deviation = (centred.square().sum(2, keepdim=True) / count).sqrt()
+    above = (centred / (deviation + FLAT)).relu().sum(2, keepdim=True) / count
+    return torch.cat([deviation, above, *modulations(centred[:, :1], within, count)], 1).flatten(1)
 
 
 def modulations(x: Tensor, within: Tensor, count: Tensor) -> list[Tensor]:

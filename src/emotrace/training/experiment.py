@@ -19,7 +19,7 @@ from emotrace.training.clips import Clip, read_clips
 from emotrace.training.confusion import confusion_png
 from emotrace.training.evaluation import Scores, score_predictions
 from emotrace.training.fold import Trainer
-from emotrace.training.functionals import fit_functionals, window_log_scores
+from emotrace.training.functionals import fit_functionals, fit_share, window_log_scores
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.progress import Tell
 from emotrace.training.runs import (
@@ -127,9 +127,7 @@ def train_part(
         scoring = find_system(experiment.system), experiment.recipe
         if network.functionals is not None:
             fit_functionals(network, train, experiment.recipe, seed)
-            # They count as much as the network's log-scores would if those were calibrated.
-            alone = window_log_scores(network, validation, *scoring, functionals=False)
-            network.functionals.share.fill_(fit_temperature(alone, validation))
+            fit_share(network, validation, *scoring)
         temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
 
         def predictions(network: Network, clips: Sequence[Clip]) -> list[Prediction]:

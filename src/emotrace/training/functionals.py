@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import Network, System
 from emotrace.recipe import Recipe
 from emotrace.training.augment import HIGHEST_BANDS, LOWEST_BANDS, narrowed
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.fold import FromStatic
-from emotrace.training.scoring import Floats, model_log_scores
+from emotrace.training.scoring import Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
 
 STEPS = 100
+MIXED = 20_000  # frames that a mixture is fitted to
+MIXTURE_STEPS = 30
+LEAST_VARIANCE = 1e-3  # of a component, where the variance of all is 1
 
 
 def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> None:
@@ -26,6 +34,7 @@ def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, see
     Where the recipe has `rooms`, it hears each of them as it is, in two rooms, and through two channels: from
     clean takes alone it learns what an echo of a third of a second or a rate of 8 kHz takes away.
     """
+    fit_mixture(network, clips, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
     fit(network, [*clips, *(elsewhere(clips, generator) if recipe.rooms else [])], recipe.functionals)
 
@@ -72,19 +81,67 @@ def echoing(static: Tensor, decay_s: float, loudness: float) -> Tensor:
     return (power + echo).T.log()
 
 
+def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
+    """Set the mixture of `network.functionals` by frames of training speakers.
+
+    Of `MIXED` frames drawn by chance, every value in its own deviations, so that all count the same.
+    """
+    classifier = network.functionals
+    assert classifier is not None
+
+    def described(spectrogram: Tensor, frames: Tensor) -> list[Tensor]:
+        x = classifier.mixed(classifier.centred(spectrogram, frames)[0])
+        return [rows[:count] for rows, count in zip(x, frames, strict=True)]
+
+    frames = torch.cat(in_order(network, clips, described)).double().numpy()
+    random = np.random.default_rng(seed)
+    frames = frames[random.permutation(len(frames))[:MIXED]]
+    unit = frames.std(0) + FLAT
+    mixture = GaussianMixture(
+        len(classifier.fisher.weights),
+        covariance_type="diag",
+        reg_covar=LEAST_VARIANCE,
+        max_iter=MIXTURE_STEPS,
+        random_state=seed % 2**32,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(frames / unit)
+    for own, found in (
+        (classifier.fisher.weights, mixture.weights_),
+        (classifier.fisher.means, mixture.means_ * unit),
+        (classifier.fisher.deviations, mixture.covariances_**0.5 * unit),
+    ):
+        own.copy_(torch.from_numpy(found))
+
+
 def fit(network: Network, clips: Sequence[Clip], l2: float) -> None:
     """Set the classifier of `network.functionals`: each window is an example, emotions weigh the same.
 
-    The loss is the mean log-loss and `l2` / 2 times the squares of the weights, and has one minimum, found in
-    double precision.
+    Each kind of statistics is fitted apart, so that none leans on the errors of another.
     """
     classifier = network.functionals
     assert classifier is not None
     x = statistics_of(network, clips).double()
     truth = torch.tensor([clip.label for clip in clips for _ in clip.windows])
-    emotions = len(classifier.bias)
     mean, deviation = x.mean(0), x.std(0) + 1e-4
-    x = (x - mean) / deviation
+    kinds = ((x - mean) / deviation).split(classifier.kinds, 1)
+    weights, biases = zip(*(regression(kind, truth, len(classifier.bias), l2) for kind in kinds), strict=True)
+    for own, found in (
+        (classifier.mean, mean),
+        (classifier.scale, 1 / deviation),
+        (classifier.weight, torch.cat(weights, 1) / len(kinds)),
+        (classifier.bias, sum(biases) / len(kinds)),
+    ):
+        own.copy_(found)
+
+
+def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tensor, Tensor]:
+    """Weights (emotion, statistic) and biases of a logistic regression, in double precision.
+
+    The loss is the mean log-loss, emotions weighing the same, and `l2` / 2 times the squares of the weights;
+    it has one minimum.
+    """
     rarity = 1 / torch.bincount(truth, minlength=emotions).clamp(min=1).double()
     balance = rarity[truth] / rarity[truth].sum()
     weight = torch.zeros(emotions, x.shape[1], dtype=torch.float64, requires_grad=True)
@@ -99,20 +156,26 @@ def fit(network: Network, clips: Sequence[Clip], l2: float) -> None:
         return value
 
     optimiser.step(loss)
-    for own, found in (
-        (classifier.mean, mean),
-        (classifier.scale, 1 / deviation),
-        (classifier.weight, weight.detach()),
-        (classifier.bias, bias.detach()),
-    ):
-        own.copy_(found)
+    return weight.detach(), bias.detach()
+
+
+def fit_share(network: Network, clips: Sequence[Clip], system: System, recipe: Recipe) -> None:
+    """Set `network.functionals.share` by clips of validation speakers.
+
+    The functionals' log-scores and the network's shall count as they would if each were calibrated.
+    """
+    classifier = network.functionals
+    assert classifier is not None
+    classifier.share.fill_(1.0)
+    own = fit_temperature(window_log_scores(network, clips, system, recipe, functionals=False), clips)
+    classifier.share.fill_(own / fit_temperature(classifier_log_scores(network, clips), clips))
 
 
 def statistics_of(network: Network, clips: Sequence[Clip]) -> Tensor:
     """The functionals of every window in the order of the clips, (window, statistic)."""
     classifier = network.functionals
     assert classifier is not None
-    return torch.cat(in_order(network, clips, classifier.statistics))
+    return torch.stack(in_order(network, clips, classifier.statistics))
 
 
 def window_log_scores(
@@ -123,14 +186,21 @@ def window_log_scores(
     logs = model_log_scores(model, clips, system.loss, system.decoding(recipe))
     if network.functionals is None or not functionals:
         return logs
-    more = iter(in_order(network, clips, network.functionals))
-    return [[row + next(more)[0].double().numpy() for row in rows] for rows in logs]
+    both = zip(logs, classifier_log_scores(network, clips), strict=True)
+    return [[row + more for row, more in zip(*rows, strict=True)] for rows in both]
+
+
+def classifier_log_scores(network: Network, clips: Sequence[Clip]) -> list[list[Floats]]:
+    """What functionals say of each window of each clip, times their share."""
+    assert network.functionals is not None
+    rows = iter(in_order(network, clips, network.functionals))
+    return [[next(rows).double().numpy() for _ in clip.windows] for clip in clips]
 
 
 def in_order(
-    network: Network, clips: Sequence[Clip], asked: Callable[[Tensor, Tensor], Tensor]
+    network: Network, clips: Sequence[Clip], asked: Callable[[Tensor, Tensor], Iterable[Tensor]]
 ) -> list[Tensor]:
-    """What is said of the spectrogram of every window, a row each, in the order of the clips."""
+    """What is said of the spectrogram of every window, one by one, in the order of the clips."""
     assert network.functionals is not None
     device = network.functionals.mean.device
     found: dict[tuple[int, int], Tensor] = {}
@@ -138,6 +208,6 @@ def in_order(
         for places, batch in window_batches(clips):
             frames = batch.lengths.to(device)
             spectrogram = network.front.spectrogram(batch.x.transpose(1, 2).to(device), frames)
-            for place, row in zip(places, asked(spectrogram, frames).cpu(), strict=True):
-                found[place] = row[None]
+            for place, row in zip(places, asked(spectrogram, frames), strict=True):
+                found[place] = row.cpu()
     return [found[c, w].clone() for c, clip in enumerate(clips) for w in range(len(clip.windows))]

@@ -1,0 +1,67 @@
+"""Spectro-temporal patterns drawn by chance, and how each one's response is distributed over an utterance."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+DILATIONS = (1, 2, 4, 8, 16)  # frames of 10 ms
+EACH = 100  # kernels of each dilation
+TAPS = 9
+WIDEST_OCTAVES = 4  # widths over bands: 1 to 16
+FASTEST = math.pi / 4  # radians per band
+SMALLEST = 1e-6  # of a profile: products with less are slow
+FLAT = 1e-3  # nepers: what deviates by less does not vary
+
+
+class RandomKernels(nn.Module):
+    """Each kernel's mean response above zero, in deviations: how lopsided it is, at whatever loudness.
+
+    A kernel is a ripple over some neighbouring bands times nine random taps over time that sum to zero.
+    Random convolution kernels, of which only a linear classifier is learnt, are ROCKET's idea (Dempster et al.
+    2020). They are drawn once, the same for every model.
+
+    Shape: (batch, frame, band) centred and zero beyond the true lengths, (batch, frame, 1) with 1 where a
+    frame is real → (batch, 500).
+
+    >>> RandomKernels(bands=40)(torch.randn(2, 50, 40), torch.ones(2, 50, 1)).shape
+    torch.Size([2, 500])
+    """
+
+    profiles: Tensor
+    taps: Tensor
+
+    def __init__(self, bands: int):
+        super().__init__()
+        self.size = len(DILATIONS) * EACH
+        random = torch.Generator().manual_seed(0)
+
+        def drawn() -> Tensor:
+            return torch.rand(self.size, 1, generator=random)
+
+        band = torch.arange(bands)
+        centre, width, speed, phase = bands * drawn(), 2 ** (WIDEST_OCTAVES * drawn()), drawn(), drawn()
+        ripple = (band * FASTEST * speed + 2 * math.pi * phase).cos()
+        profiles = F.threshold((-((band - centre) / width).square() / 2).exp(), SMALLEST, 0.0) * ripple
+        taps = torch.randn(self.size, TAPS, generator=random)
+        taps -= taps.mean(1, keepdim=True)
+        self.register_buffer("profiles", F.normalize(profiles, dim=1))
+        self.register_buffer("taps", F.normalize(taps, dim=1))
+
+    def forward(self, x: Tensor, within: Tensor) -> Tensor:
+        """Mean response above zero over its root mean square."""
+        found = []
+        for dilation, profiles, taps in zip(
+            DILATIONS, self.profiles.split(EACH), self.taps.split(EACH), strict=True
+        ):
+            seen = (x @ profiles.T).transpose(1, 2)
+            reach = dilation * (TAPS // 2)
+            response = F.conv1d(seen, taps[:, None], dilation=dilation, padding=reach, groups=EACH)
+            response = response * within.transpose(1, 2)
+            count = within.sum(1)
+            size = (response.square().sum(2) / count).sqrt()
+            found.append(response.relu().sum(2) / count / (size + FLAT))
+        return torch.cat(found, 1)
