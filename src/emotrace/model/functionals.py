@@ -30,9 +30,9 @@ class Functionals(nn.Module):
     - how the low cepstra depart from a mixture of Gaussians (`FisherVector`).
 
     All are of values less their mean over the utterance: means tell the microphone and the room. The
-    statistics have mean 0 and deviation 1 over the training clips. The scores of the three are averaged, which
-    is one linear classifier of all. `share` is what its log-scores are multiplied by before they are added to
-    the network's.
+    statistics have mean 0 and deviation 1 over the training clips. The scores of the three are averaged,
+    which is one linear classifier of all. `share` is what its log-scores are multiplied by before they are
+    added to the network's.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 

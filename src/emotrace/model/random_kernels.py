@@ -21,8 +21,8 @@ class RandomKernels(nn.Module):
     """Each kernel's mean response above zero, in deviations: how lopsided it is, at whatever loudness.
 
     A kernel is a ripple over some neighbouring bands times nine random taps over time that sum to zero.
-    Random convolution kernels, of which only a linear classifier is learnt, are ROCKET's idea (Dempster et al.
-    2020). They are drawn once, the same for every model.
+    Random convolution kernels, of which only a linear classifier is learnt, are ROCKET's idea (Dempster et
+    al. 2020). They are drawn once, the same for every model.
 
     Shape: (batch, frame, band) centred and zero beyond the true lengths, (batch, frame, 1) with 1 where a
     frame is real → (batch, 500).
