@@ -122,7 +122,7 @@ class Recipe(Section):
         0.0, ge=0
     )  # sounds without speech made for each utterance, whose CTC target is empty
     functionals: float = Field(0.0, ge=0)  # L2 of a linear classifier of them beside the network; 0: none
-    rooms: bool = False  # functionals learn from takes in made rooms and through made channels too
+    rooms: bool = False  # their other takes are in made rooms and through made channels
     refit: bool = False  # then train on the validation speakers too, for as many epochs
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given
     precision: Literal["float32", "bfloat16"] = "float32"  # of the products while training

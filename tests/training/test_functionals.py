@@ -13,15 +13,15 @@ from sklearn.preprocessing import StandardScaler
 
 from emotrace.decoding import class_scores
 from emotrace.model.systems import Network, build, find_system
-from emotrace.recipe import Recipe
+from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.clips import Clip
 from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.functionals import (
     classifier_log_scores,
     echoing,
-    elsewhere,
     fit,
     fit_mixture,
+    other_takes,
     statistics_of,
     window_log_scores,
 )
@@ -111,7 +111,7 @@ def test_both_count_as_they_would_if_calibrated(experiment: Experiment, tmp_path
     for trained, speakers in ((three, part.train), (four, part.train + part.validation)):
         assert trained.functionals is not None
         clips = experiment.of(speakers)
-        statistics = statistics_of(trained, [*clips, *elsewhere(clips, drawn_by(1))])
+        statistics = statistics_of(trained, [*clips, *other_takes(clips, recipe, drawn_by(1))])
         assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
 
@@ -141,8 +141,8 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
     assert classifier.fisher.means.equal(before)
 
 
-def test_takes_elsewhere_are_other_takes_of_the_same_clips(clips: list[Clip]) -> None:
-    takes = elsewhere(clips, torch.Generator().manual_seed(0))
+def test_takes_in_rooms_and_through_channels(clips: list[Clip]) -> None:
+    takes = other_takes(clips, Recipe(rooms=True), torch.Generator().manual_seed(0))
     assert [clip.label for clip in takes] == [clip.label for clip in clips] * 4
     for number, take in enumerate(takes):
         clip = clips[number % len(clips)]
@@ -152,8 +152,20 @@ def test_takes_elsewhere_are_other_takes_of_the_same_clips(clips: list[Clip]) ->
             more = ours - theirs if number < 2 * len(clips) else theirs - ours
             assert more.min() > -1e-4  # a room adds, a channel takes away
     assert all(not torch.equal(a.windows[0], b.windows[0]) for a, b in zip(takes, takes[40:80], strict=False))
-    again = elsewhere(clips, torch.Generator().manual_seed(0))
+    again = other_takes(clips, Recipe(rooms=True), torch.Generator().manual_seed(0))
     assert all(torch.equal(a.windows[0], b.windows[0]) for a, b in zip(takes, again, strict=True))
+
+
+def test_takes_without_rooms_have_other_tempos(clips: list[Clip]) -> None:
+    recipe = Recipe(augmentation=Augmentation(stretch=0.2))
+    takes = other_takes(clips, recipe, torch.Generator().manual_seed(0))
+    ratios = [
+        len(take.windows[0]) / len(clip.windows[0]) for take, clip in zip(takes, clips * 4, strict=True)
+    ]
+    assert max(abs(ratio - 1) for ratio in ratios) == pytest.approx(0.2, abs=0.02)
+    assert len({round(ratio, 2) for ratio in ratios}) > 20
+    still = other_takes(clips, Recipe(), torch.Generator().manual_seed(0))
+    assert all(take.windows[0].equal(clip.windows[0]) for take, clip in zip(still, clips * 4, strict=True))
 
 
 def test_an_echo_is_a_convolution_of_power() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import Network, System
 from emotrace.recipe import Recipe
-from emotrace.training.augment import HIGHEST_BANDS, LOWEST_BANDS, narrowed
+from emotrace.training.augment import HIGHEST_BANDS, LOWEST_BANDS, augment, narrowed
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.fold import FromStatic
 from emotrace.training.scoring import Floats, fit_temperature, model_log_scores
@@ -31,19 +31,26 @@ LEAST_VARIANCE = 1e-3  # of a component, where the variance of all is 1
 def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> None:
     """Set the classifier of `network.functionals` by clips of training speakers.
 
-    Where the recipe has `rooms`, it hears each of them as it is, in two rooms, and through two channels: from
-    clean takes alone it learns what an echo of a third of a second or a rate of 8 kHz takes away.
+    It hears each of them as it is, and four more takes of it.
     """
     fit_mixture(network, clips, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
-    fit(network, [*clips, *(elsewhere(clips, generator) if recipe.rooms else [])], recipe.functionals)
+    fit(network, [*clips, *other_takes(clips, recipe, generator)], recipe.functionals)
 
 
-def elsewhere(clips: Sequence[Clip], generator: torch.Generator) -> list[Clip]:
-    """The clips in two rooms, and through two channels, one of which loses low frequencies too."""
+def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator) -> list[Clip]:
+    """Four takes of each clip with other tempo and vocal tract, as the recipe's augmentation has them.
+
+    Where the recipe has `rooms`, two of them are in rooms, and two came through channels, one of which loses
+    low frequencies too: from clean takes alone a classifier of functionals learns what an echo of a third of
+    a second or a rate of 8 kHz takes away.
+    """
 
     def share() -> float:
         return torch.rand((), generator=generator).item()
+
+    def spoken(window: Tensor) -> Tensor:
+        return augment(window, recipe.augmentation, generator, recipe.longest_frames)
 
     def room(window: Tensor) -> Tensor:
         return echoing(window, 0.1 * 10 ** share(), 0.5 + 2 * share())
@@ -58,8 +65,8 @@ def elsewhere(clips: Sequence[Clip], generator: torch.Generator) -> list[Clip]:
         lambda window: channel(window, LOWEST_BANDS * share()),
     )
     return [
-        replace(clip, views=(tuple(take(window) for window in clip.windows),))
-        for take in takes
+        replace(clip, views=(tuple(take(spoken(window)) for window in clip.windows),))
+        for take in (takes if recipe.rooms else [lambda window: window] * len(takes))
         for clip in clips
     ]
 
