@@ -141,6 +141,16 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
     assert classifier.fisher.means.equal(before)
 
 
+def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> None:
+    network = build(tiny_recipe, "pcnse-sadrn-ctc", 2).eval()
+    clips = [
+        Clip(str(label), "a", label, ((torch.full((20, 18), -3.0 - label),),), (20,)) for label in (0, 1)
+    ]
+    fit_mixture(network, clips, 0)
+    fit(network, clips, L2)
+    assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, clips))
+
+
 def test_takes_in_rooms_and_through_channels(clips: list[Clip]) -> None:
     takes = other_takes(clips, Recipe(rooms=True), torch.Generator().manual_seed(0))
     assert [clip.label for clip in takes] == [clip.label for clip in clips] * 4

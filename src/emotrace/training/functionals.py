@@ -101,11 +101,12 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
         return [rows[:count] for rows, count in zip(x, frames, strict=True)]
 
     frames = torch.cat(in_order(network, clips, described)).double().numpy()
-    random = np.random.default_rng(seed)
-    frames = frames[random.permutation(len(frames))[:MIXED]]
+    components = len(classifier.fisher.weights)
+    drawn = np.random.default_rng(seed).permutation(len(frames))[:MIXED]
+    frames = frames[np.resize(drawn, max(len(drawn), components))]  # again, where there are very few
     unit = frames.std(0) + FLAT
     mixture = GaussianMixture(
-        len(classifier.fisher.weights),
+        components,
         covariance_type="diag",
         reg_covar=LEAST_VARIANCE,
         max_iter=MIXTURE_STEPS,

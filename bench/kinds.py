@@ -1,0 +1,102 @@
+"""What each kind of functionals knows alone, two together and all, and what their takes teach.
+
+python bench/kinds.py CORPUS ROOT OUTPUT
+
+No network: the classifiers of `training/functionals.py`, in every fold fitted to the training speakers and
+asked of the validation speakers, so that one may choose by this table. Log-loss is after one temperature for
+all folds. OUTPUT is the start of the names of a Markdown and a CSV file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import torch
+from tables import write_table
+
+from emotrace.corpora import open_corpus
+from emotrace.model.systems import build, find_system, spectrum_of
+from emotrace.recipe import Recipe, load_recipe
+from emotrace.training.clips import Clip, read_clips
+from emotrace.training.functionals import fit_mixture, other_takes, regression, statistics_of
+from emotrace.training.scoring import Floats, clip_scores, fit_temperature, log_loss, recall_mean
+from emotrace.training.seeds import seed_of
+
+SYSTEM = "pcnse-sadrn-ctc"
+SEED = 1
+KINDS = ("variations", "random kernels", "Fisher vector")
+WITHOUT_ROOMS, WITHOUT_TAKES = "all, without rooms", "all, clean takes alone"
+
+
+def fold_logs(
+    train: list[Clip], judges: list[Clip], recipe: Recipe, emotions: int
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Log-scores of each window of the judges by each row of the table."""
+    network = build(recipe, SYSTEM, emotions).eval()
+    assert network.functionals is not None
+    fit_mixture(network, train, seed_of(SEED, "mixture"))
+    asked = statistics_of(network, judges).double()
+
+    def said(clips: list[Clip], kinds: tuple[int, ...]) -> torch.Tensor:
+        x = statistics_of(network, clips).double()
+        truth = torch.tensor([clip.label for clip in clips for _ in clip.windows])
+        mean, deviation = x.mean(0), x.std(0) + 1e-4
+        own, theirs = (((rows - mean) / deviation).split(kinds, 1) for rows in (x, asked))
+        fits = [regression(kind, truth, emotions, recipe.functionals) for kind in own]
+        return torch.stack([rows @ w.T + b for rows, (w, b) in zip(theirs, fits, strict=True)])
+
+    def with_takes(of: Recipe) -> list[Clip]:
+        return [*train, *other_takes(train, of, torch.Generator().manual_seed(seed_of(SEED, "functionals")))]
+
+    kinds = network.functionals.kinds
+    apart = said(with_takes(recipe), kinds)
+    for size in range(1, len(KINDS) + 1):
+        for places in combinations(range(len(KINDS)), size):
+            yield " + ".join(KINDS[place] for place in places), apart[list(places)].mean(0)
+    yield "all, fitted as one", said(with_takes(recipe), (sum(kinds),))[0]
+    yield WITHOUT_ROOMS, said(with_takes(recipe.model_copy(update={"rooms": False})), kinds).mean(0)
+    yield WITHOUT_TAKES, said(train, kinds).mean(0)
+
+
+def main() -> None:
+    """Measure, write, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("corpus")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("output", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    recipe, system = load_recipe(), find_system(SYSTEM)
+    corpus = open_corpus(given.corpus, given.root)
+    clips = read_clips(
+        corpus.utterances, corpus.emotions, spectrum_of(recipe, system), system.longest_frames(recipe)
+    )
+    judges: list[Clip] = []
+    logs: dict[str, list[list[Floats]]] = {}
+    for fold in corpus.folds():
+        asked = [clip for clip in clips if clip.speaker in fold.validation]
+        judges += asked
+        train = [clip for clip in clips if clip.speaker in fold.train]
+        for row, said in fold_logs(train, asked, recipe, len(corpus.emotions)):
+            windows = iter(said.log_softmax(1).numpy())
+            logs.setdefault(row, []).extend([next(windows) for _ in clip.windows] for clip in asked)
+        print(f"fold {fold.name}", flush=True)
+    truth = [clip.label for clip in judges]
+    rows = []
+    for row, found in logs.items():
+        scores = clip_scores(found, judges, fit_temperature(found, judges))
+        rows.append(
+            {
+                "functionals": row,
+                "UA": f"{recall_mean(scores, truth):.3f}",
+                "log-loss": f"{log_loss(scores, truth):.3f}",
+            }
+        )
+    print(write_table(given.output, rows), end="")
+
+
+if __name__ == "__main__":
+    main()
