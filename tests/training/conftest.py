@@ -36,10 +36,12 @@ stretch = 0.1
 gain_db = 3.0
 time_masks = 1
 [stage1]
+select = "loss"
 epochs = 5
 batch = 4
 learning_rate = 3e-3
 [stage2]
+select = "loss"
 epochs = 5
 batch = 4
 optimiser = "adam"
