@@ -21,7 +21,7 @@ def quantised(graph: bytes, clips: Sequence[Samples]) -> bytes:
     """The same graph with convolutions in int8.
 
     Each channel of weights has its own scale; values have the one by which they reach as far as in `clips`.
-    Features and the convolutions that read them stay as they are, since those gain nothing.
+    Features, functionals and the convolutions that read a spectrogram stay as they are: those gain nothing.
 
     Raises:
         RunError: no other convolution is there.
@@ -31,7 +31,7 @@ def quantised(graph: bytes, clips: Sequence[Samples]) -> bytes:
     chosen = [
         node.name
         for node in model.graph.node
-        if node.op_type == "Conv" and channels[node.input[1]] > SPECTROGRAM_CHANNELS
+        if node.op_type == "Conv" and channels.get(node.input[1], 0) > SPECTROGRAM_CHANNELS
     ]
     if not chosen:
         raise RunError("the network has no convolutions that int8 makes faster; export it without --int8")

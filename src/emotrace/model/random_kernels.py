@@ -54,9 +54,9 @@ class RandomKernels(nn.Module):
     def forward(self, x: Tensor, within: Tensor) -> Tensor:
         """Mean response above zero over its root mean square."""
         found = []
-        for dilation, profiles, taps in zip(
-            DILATIONS, self.profiles.split(EACH), self.taps.split(EACH), strict=True
-        ):
+        for number, dilation in enumerate(DILATIONS):
+            own = slice(number * EACH, (number + 1) * EACH)
+            profiles, taps = self.profiles[own], self.taps[own]
             seen = (x @ profiles.T).transpose(1, 2)
             reach = dilation * (TAPS // 2)
             response = F.conv1d(seen, taps[:, None], dilation=dilation, padding=reach, groups=EACH)
