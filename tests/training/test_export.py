@@ -40,10 +40,12 @@ def lively(network: Network) -> Network:
                 value.mul_(5)
             elif name in ("functionals.weight", "functionals.mean"):
                 value.copy_(torch.randn(value.shape, generator=random))
+            elif name == "functionals.fisher.means":  # of components all alike vectors are rounding alone
+                value.copy_(torch.randn(value.shape, generator=random))
             elif name == "functionals.scale":
                 value.copy_(0.1 * torch.rand(value.shape, generator=random))
             elif name == "functionals.share":
-                value.fill_(20)
+                value.fill_(2)
     return network.eval()
 
 
