@@ -38,9 +38,8 @@ def lively(network: Network) -> Network:
                 value.copy_(0.3 + torch.rand(value.shape, generator=random))
             elif name.endswith("output.weight"):
                 value.mul_(5)
-            elif name in ("functionals.weight", "functionals.mean"):
-                value.copy_(torch.randn(value.shape, generator=random))
-            elif name == "functionals.fisher.means":  # of components all alike vectors are rounding alone
+            # Of a mixture's components that are all alike, vectors would be rounding alone.
+            elif name in ("functionals.weight", "functionals.mean", "functionals.fisher.means"):
                 value.copy_(torch.randn(value.shape, generator=random))
             elif name == "functionals.scale":
                 value.copy_(0.1 * torch.rand(value.shape, generator=random))
