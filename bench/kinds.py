@@ -28,7 +28,6 @@ from emotrace.training.seeds import seed_of
 SYSTEM = "pcnse-sadrn-ctc"
 SEED = 1
 KINDS = ("variations", "random kernels", "Fisher vector")
-WITHOUT_ROOMS, WITHOUT_TAKES = "all, without rooms", "all, clean takes alone"
 
 
 def fold_logs(
@@ -40,25 +39,29 @@ def fold_logs(
     fit_mixture(network, train, seed_of(SEED, "mixture"))
     asked = statistics_of(network, judges).double()
 
-    def said(clips: list[Clip], kinds: tuple[int, ...]) -> torch.Tensor:
-        x = statistics_of(network, clips).double()
+    def told(takes: list[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+        clips = [*train, *takes]
         truth = torch.tensor([clip.label for clip in clips for _ in clip.windows])
+        return statistics_of(network, clips).double(), truth
+
+    def takes_of(of: Recipe) -> list[Clip]:
+        return other_takes(train, of, torch.Generator().manual_seed(seed_of(SEED, "functionals")))
+
+    def said(x: torch.Tensor, truth: torch.Tensor, kinds: tuple[int, ...]) -> torch.Tensor:
         mean, deviation = x.mean(0), x.std(0) + 1e-4
         own, theirs = (((rows - mean) / deviation).split(kinds, 1) for rows in (x, asked))
         fits = [regression(kind, truth, emotions, recipe.functionals) for kind in own]
         return torch.stack([rows @ w.T + b for rows, (w, b) in zip(theirs, fits, strict=True)])
 
-    def with_takes(of: Recipe) -> list[Clip]:
-        return [*train, *other_takes(train, of, torch.Generator().manual_seed(seed_of(SEED, "functionals")))]
-
-    kinds = network.functionals.kinds
-    apart = said(with_takes(recipe), kinds)
+    kinds, default = network.functionals.kinds, told(takes_of(recipe))
+    apart = said(*default, kinds)
     for size in range(1, len(KINDS) + 1):
         for places in combinations(range(len(KINDS)), size):
             yield " + ".join(KINDS[place] for place in places), apart[list(places)].mean(0)
-    yield "all, fitted as one", said(with_takes(recipe), (sum(kinds),))[0]
-    yield WITHOUT_ROOMS, said(with_takes(recipe.model_copy(update={"rooms": False})), kinds).mean(0)
-    yield WITHOUT_TAKES, said(train, kinds).mean(0)
+    yield "all, fitted as one", said(*default, (sum(kinds),))[0]
+    without_rooms = told(takes_of(recipe.model_copy(update={"rooms": False})))
+    yield "all, without rooms", said(*without_rooms, kinds).mean(0)
+    yield "all, clean takes alone", said(*told([]), kinds).mean(0)
 
 
 def main() -> None:

@@ -24,11 +24,11 @@ from emotrace.corpora import open_corpus
 from emotrace.files import write_bytes
 from emotrace.model.systems import build, find_system, spectrum_of
 from emotrace.recipe import load_recipe
-from emotrace.training.clips import Clip, read_clips
+from emotrace.training.clips import read_clips
 from emotrace.training.evaluation import Scores, score_predictions
 from emotrace.training.functionals import classifier_log_scores, fit_functionals
 from emotrace.training.predictions import Prediction
-from emotrace.training.scoring import clip_scores
+from emotrace.training.scoring import clip_scores, predictions_of
 from emotrace.training.seeds import seed_of
 
 SYSTEM = "pcnse-sadrn-ctc"
@@ -58,18 +58,7 @@ def main() -> None:
         fit_functionals(network, [clip for clip in clips if clip.speaker in known], recipe, SEED)
         asked = [clip for clip in clips if clip.speaker in unknown]
         scores = clip_scores(classifier_log_scores(network, asked), asked)
-        return [prediction(clip, row, fold) for clip, row in zip(asked, scores, strict=True)]
-
-    def prediction(clip: Clip, row: np.ndarray, fold: int) -> Prediction:
-        return Prediction(
-            clip.name,
-            clip.speaker,
-            fold,
-            SEED,
-            emotions[clip.label],
-            emotions[int(row.argmax())],
-            dict(zip(emotions, map(float, row), strict=True)),
-        )
+        return predictions_of(asked, scores, emotions, fold=fold, seed=SEED)
 
     found: dict[int, list[Prediction]] = {}
     for number, fold in enumerate(corpus.folds()):

@@ -31,7 +31,7 @@ from emotrace.training.runs import (
     claim,
     write_run,
 )
-from emotrace.training.scoring import clip_scores, fit_temperature
+from emotrace.training.scoring import clip_scores, fit_temperature, predictions_of
 from emotrace.training.start import Start
 
 
@@ -131,20 +131,8 @@ def train_part(
         temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
 
         def predictions(network: Network, clips: Sequence[Clip]) -> list[Prediction]:
-            emotions = experiment.corpus.emotions
             scores = clip_scores(window_log_scores(network, clips, *scoring), clips, temperature)
-            return [
-                Prediction(
-                    clip.name,
-                    clip.speaker,
-                    fold,
-                    seed,
-                    emotions[clip.label],
-                    emotions[int(row.argmax())],
-                    dict(zip(emotions, map(float, row), strict=True)),
-                )
-                for clip, row in zip(clips, scores, strict=True)
-            ]
+            return predictions_of(clips, scores, experiment.corpus.emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
         if experiment.recipe.refit:

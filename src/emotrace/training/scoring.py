@@ -12,6 +12,7 @@ from torch import nn
 
 from emotrace.decoding import Decoding, average_scores, class_scores, log_scores
 from emotrace.training.clips import Clip, window_batches
+from emotrace.training.predictions import Prediction
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +47,24 @@ def clip_scores(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip], tempera
             for rows, clip in zip(logs, clips, strict=True)
         ]
     )
+
+
+def predictions_of(
+    clips: Sequence[Clip], scores: Floats, emotions: Sequence[str], *, fold: int, seed: int
+) -> list[Prediction]:
+    """What scores, a row a clip, say of each clip."""
+    return [
+        Prediction(
+            clip.name,
+            clip.speaker,
+            fold,
+            seed,
+            emotions[clip.label],
+            emotions[int(row.argmax())],
+            dict(zip(emotions, map(float, row), strict=True)),
+        )
+        for clip, row in zip(clips, scores, strict=True)
+    ]
 
 
 def fit_temperature(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip]) -> float:
