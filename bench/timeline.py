@@ -25,7 +25,7 @@ import torch
 from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
-from emotrace.decoding import best_path, class_scores, log_scores
+from emotrace.decoding import Frames, best_path, class_scores, log_scores
 from emotrace.evidence import FrameGatherer
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
@@ -63,15 +63,20 @@ class Recording:
 
 @dataclass(frozen=True)
 class Heard:
-    """A recording and what the network says of it: posteriors (frame, K + 1), and scores of all of it."""
+    """A recording and what the model says of it: frames, and scores of all of it."""
 
     recording: Recording
     emotions: tuple[str, ...]
-    posteriors: np.ndarray
+    frames: Frames
     scores: np.ndarray
     first_s: float
     step_s: float
     model: TorchNetwork
+
+    @property
+    def posteriors(self) -> np.ndarray:
+        """Of each frame, (frame, K + 1)."""
+        return self.frames.posteriors
 
     def timeline(
         self, path: np.ndarray, first_s: float | None = None, step_s: float | None = None
@@ -112,27 +117,35 @@ class TorchNetwork:
             ),
         )
 
-    def posteriors_of(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found, _, more = self.asked(samples[None])
-        return found[0], more[0]
+    def posteriors_of(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        found, _, more, static = self.asked(samples[None])
+        if static is None:
+            return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions)))
+        with torch.inference_mode():
+            along = self.network.scores_of_steps(*static, found.shape[1])
+        return found[0], more[0], along[0].double().numpy()
 
     def scores_of(self, clips: np.ndarray) -> np.ndarray:
         """Scores of clips of one length, (clip, sample) → (clip, K)."""
-        found, steps, more = self.asked(clips)
+        found, steps, more, _ = self.asked(clips)
         logs = log_scores(found, steps, self.config.decoding) + more
         return class_scores(logs, self.config.calibration.temperature)
 
-    def asked(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log-posteriors of clips of one length, their steps, and what functionals add to log-scores."""
+    def asked(
+        self, clips: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[torch.Tensor, torch.Tensor] | None]:
+        """Log-posteriors of clips of one length, their steps, and what functionals add to log-scores.
+
+        Last, what functionals of stretches start from, if there are functionals.
+        """
         given = torch.from_numpy(clips), torch.full((len(clips),), clips.shape[1])
         with torch.inference_mode():
             if self.network.functionals is None:
-                found, steps = self.network(*given)
-                more = torch.zeros(())
+                (found, steps), more, static = self.network(*given), torch.zeros(()), None
             else:
-                found, steps, more = self.network.with_functionals(*given)
+                found, steps, more, static = self.network.with_functionals(*given)
         more = more.expand(len(clips), len(self.run.emotions))
-        return found.double().numpy(), steps.numpy(), more.double().numpy()
+        return found.double().numpy(), steps.numpy(), more.double().numpy(), static
 
 
 def recordings(utterances: list[Utterance], generator: np.random.Generator) -> list[Recording]:
@@ -157,12 +170,10 @@ def recordings(utterances: list[Utterance], generator: np.random.Generator) -> l
 def hear(model: TorchNetwork, recording: Recording) -> Heard:
     """Ask the network as the runtime does: windows, and posteriors averaged where they overlap."""
     gatherer = FrameGatherer(model)  # type: ignore[arg-type]
-    rows = [*gatherer.hear(recording.samples), *gatherer.end()]
+    frames = reduce(add, [*gatherer.hear(recording.samples), *gatherer.end()])
     scores = gatherer.scores
     assert scores is not None
-    return Heard(
-        recording, model.run.emotions, np.concatenate(rows), scores, gatherer.first_s, gatherer.step_s, model
-    )
+    return Heard(recording, model.run.emotions, frames, scores, gatherer.first_s, gatherer.step_s, model)
 
 
 def as_shipped(heard: Heard) -> Timeline:
@@ -172,6 +183,7 @@ def as_shipped(heard: Heard) -> Timeline:
     return trace(
         logs,
         heard.emotions,
+        heard.frames.scores,
         first_s=heard.first_s,
         step_s=heard.step_s,
         duration_s=heard.recording.duration_s,

@@ -13,16 +13,19 @@ def posteriors(seed: int, frames: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_it_is_the_best_of_all(seed: int) -> None:
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_it_is_the_best_of_all(seed: int, weight: float) -> None:
     p = posteriors(seed, 7)
+    added = weight * np.random.default_rng(seed).normal(size=(7, 3))
 
     def worth(course: tuple[int, ...]) -> float:
-        likelihood = sum(np.log(row[label] + row[-1]) for row, label in zip(p, course, strict=True))
+        frames = zip(p, added, course, strict=True)
+        likelihood = sum(np.log(row[label] + row[-1]) + more[label] for row, more, label in frames)
         return float(likelihood - CHANGE * sum(one != other for one, other in itertools.pairwise(course)))
 
     best = max(itertools.product(range(3), repeat=7), key=worth)
     course = Course(emotions=3, delay=7)
-    assert course.hear(p).tolist() == []
+    assert course.hear(p, added).tolist() == []
     assert worth(tuple(course.end())) == pytest.approx(worth(best))
 
 

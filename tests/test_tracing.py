@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from emotrace.decoding import Frames
 from emotrace.timeline import Span, SpanEvent
 from emotrace.tracing import Tracer, averaged_around, trace
 
@@ -21,7 +22,7 @@ def of_labels(labels: list[tuple[int, int]], height: float = 0.6) -> np.ndarray:
 
 def told(p: np.ndarray, cuts: list[int], duration_s: float) -> list[SpanEvent]:
     tracer = Tracer(["anger", "sadness"], **TIMES)
-    *pieces, last = np.split(p, cuts)
+    *pieces, last = (Frames.of(piece) for piece in np.split(p, cuts))
     return [event for piece in pieces for event in tracer.hear(piece)] + tracer.end(duration_s, last)
 
 
@@ -54,6 +55,17 @@ def test_spikes_of_one_emotion_close_to_each_other_are_one_span() -> None:
     p[10:140:13] = [0.9, 0.05, 0.05]
     (span,) = trace(np.log(p), ["anger", "sadness"], **TIMES, duration_s=3.2)
     assert span.emotion == "anger"
+
+
+def test_what_functionals_say_in_a_second_moves_the_course_as_much_as_it_says() -> None:
+    """The posteriors know nothing; a change must gain 1, and within the delay of a second 1.2 is more."""
+    p, scores = np.log([[0.01, 0.01, 0.98]] * 150), np.zeros((150, 2))
+    scores[:75, 0] = scores[75:, 1] = 1.2
+    anger, sadness = trace(p, ["anger", "sadness"], scores, first_s=0.01, step_s=0.02, duration_s=3.0)
+    assert (anger.emotion, sadness.emotion) == ("anger", "sadness")
+    assert anger.end == pytest.approx(1.5, abs=0.02)
+    assert anger.score == pytest.approx(1 / (1 + np.exp(-1.2)), abs=0.01)
+    assert len(trace(p, ["anger", "sadness"], scores / 2, first_s=0.01, step_s=0.02, duration_s=3.0)) == 1
 
 
 def test_the_first_and_last_frames_reach_to_the_ends() -> None:

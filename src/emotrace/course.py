@@ -1,7 +1,8 @@
 """The likeliest course of emotions through a recording, told as it comes. NumPy only.
 
-In an emotion a frame is this emotion or blank, so that its likelihood is the sum of both; to change costs as
-much as `CHANGE` says. This is the Viterbi algorithm, with a decision after a fixed delay.
+In an emotion a frame is this emotion or blank, so that its likelihood is the sum of both; what functionals
+say of it is added. To change costs as much as `CHANGE` says. This is the Viterbi algorithm, with a decision
+after a fixed delay.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from emotrace.decoding import Floats
 
-CHANGE = 0.6  # log-likelihood that a change must gain; chosen on validation speakers: results/README.md
+CHANGE = 1.0  # log-likelihood that a change must gain; chosen on validation speakers: results/README.md
 DELAY_S = 1.0  # after which a frame is decided
 _LEAST = 1e-300
 
@@ -36,11 +37,16 @@ class Course:
         self._delay = delay
         self._frames = 0
 
-    def hear(self, posteriors: Floats) -> Indices:
-        """Take in posteriors, shape (frame, K + 1), blank last; the emotions that are decided by them."""
+    def hear(self, posteriors: Floats, added: Floats | float = 0.0) -> Indices:
+        """Take in posteriors, shape (frame, K + 1), blank last, and what is added to each log-likelihood.
+
+        Returns:
+            the emotions that are decided by them
+        """
         decided = []
         likelihood, courses = self._likelihood, self._courses
-        for gains in np.log(np.maximum(posteriors[:, :-1] + posteriors[:, -1:], _LEAST)).tolist():
+        likely = np.log(np.maximum(posteriors[:, :-1] + posteriors[:, -1:], _LEAST))
+        for gains in (likely + added).tolist():
             most = max(likelihood)
             likeliest = likelihood.index(most)
             place = self._frames % self._delay

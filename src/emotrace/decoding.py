@@ -25,6 +25,42 @@ class Run:
     stop: int
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What a model says of frames.
+
+    Attributes:
+        posteriors: shape (frame, K + 1), blank last
+        scores: what functionals of a stretch around each frame add to an emotion's log-likelihood in a
+            second, shape (frame, K); zeros where a model has none
+    """
+
+    posteriors: Floats
+    scores: Floats
+
+    @classmethod
+    def of(cls, posteriors: npt.ArrayLike) -> "Frames":
+        """Posteriors alone.
+
+        >>> Frames.of([[0.5, 0.3, 0.2]]).scores
+        array([[0., 0.]])
+        """
+        rows = np.asarray(posteriors, dtype=np.float64)
+        return cls(rows, np.zeros((len(rows), rows.shape[1] - 1)))
+
+    def __len__(self) -> int:
+        return len(self.posteriors)
+
+    def __getitem__(self, frames: slice) -> "Frames":
+        return Frames(self.posteriors[frames], self.scores[frames])
+
+    def __add__(self, after: "Frames") -> "Frames":
+        """These and then those."""
+        return Frames(
+            np.concatenate([self.posteriors, after.posteriors]), np.concatenate([self.scores, after.scores])
+        )
+
+
 def class_log_likelihoods(log_posteriors: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Floats:
     """Log p(l_c | X) of each one-emotion sequence l_c = (c), exactly, over every path blank* c+ blank*.
 

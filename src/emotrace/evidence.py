@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from emotrace.audio_checks import SILENCE, Samples
-from emotrace.decoding import Floats, class_scores, log_scores
+from emotrace.decoding import Floats, Frames, class_scores, log_scores
 from emotrace.errors import ModelError
 from emotrace.network import Network
 from emotrace.timeline import Timeline
@@ -49,7 +49,7 @@ class Evidence:
 
 
 class Gatherer(Protocol):
-    """Samples at the model's rate → posteriors, shape (frame, K + 1), each given once it is final."""
+    """Samples at the model's rate → frames, each given once it is final."""
 
     first_s: float
     step_s: float
@@ -62,10 +62,10 @@ class Gatherer(Protocol):
     def emotionless(self) -> bool:
         """Whether there were windows, none of which holds an emotion."""
 
-    def hear(self, samples: Samples) -> Iterator[Floats]:
-        """Posteriors that become final by these samples."""
+    def hear(self, samples: Samples) -> Iterator[Frames]:
+        """Frames that become final by these samples."""
 
-    def end(self) -> Iterator[Floats]:
+    def end(self) -> Iterator[Frames]:
         """Those that become final since nothing follows."""
 
 
@@ -75,7 +75,7 @@ def gatherer(network: Network) -> Gatherer:
 
 
 class FrameGatherer:
-    """CTC systems: windows heard one by one, their posteriors averaged where they overlap.
+    """CTC systems: windows heard one by one, what they say of a frame averaged where they overlap.
 
     A frame is final when no later window holds it. Where the model was taught what holds no emotion, a window
     counts as far as it holds one, and says nothing of the timeline where it likely holds none.
@@ -90,7 +90,7 @@ class FrameGatherer:
         self._windows = _cutter(network)
         self._average = ScoreAverage()
         self._least_nothing = 1.0  # the least likelihood of the empty label sequence in a window
-        self._stitch = OverlapAverage(len(config.labels) + 1)
+        self._stitch = OverlapAverage(2 * len(config.labels) + 1)  # posteriors, and what functionals say
 
     @property
     def scores(self) -> Floats | None:
@@ -101,15 +101,20 @@ class FrameGatherer:
         most = self._network.config.calibration.no_emotion_above
         return most is not None and self.scores is not None and self._least_nothing > most
 
-    def hear(self, samples: Samples) -> Iterator[Floats]:
+    def hear(self, samples: Samples) -> Iterator[Frames]:
         for window in self._windows.feed(samples):
             first = self._add(window)
-            yield self._stitch.settle(first + self._hop_frames)
+            yield self._settled(first + self._hop_frames)
 
-    def end(self) -> Iterator[Floats]:
+    def end(self) -> Iterator[Frames]:
         for window in self._windows.end():
             self._add(window)
-        yield self._stitch.settle()
+        yield self._settled()
+
+    def _settled(self, before: int | None = None) -> Frames:
+        rows = self._stitch.settle(before)
+        classes = len(self._network.config.labels) + 1
+        return Frames(rows[:, :classes], rows[:, classes:])
 
     def _add(self, window: Window) -> int:
         """Take in a window; say at which frame it starts."""
@@ -117,26 +122,27 @@ class FrameGatherer:
         first = round(window.start / config.sampling_rate / self.step_s)
         if _silent(window.samples):
             seconds = len(window.samples) / config.sampling_rate - 2 * self.first_s
-            self._stitch.add(first, self._blank(1 + max(0, int(seconds / self.step_s + 1e-6))))
+            self._stitch.add(first, self._nothing(1 + max(0, int(seconds / self.step_s + 1e-6))))
             return first
-        log_posteriors, label_scores = self._network.posteriors_of(window.samples)
+        log_posteriors, label_scores, step_scores = self._network.posteriors_of(window.samples)
         logs = log_scores(log_posteriors, None, config.decoding) + label_scores
-        posteriors: Floats = np.exp(log_posteriors)
+        rows = np.concatenate([np.exp(log_posteriors), step_scores], axis=1)
         weight, most = float(len(window.samples)), config.calibration.no_emotion_above
         if most is not None:
             nothing = float(np.exp(log_posteriors[:, -1].sum()))
             self._least_nothing = min(self._least_nothing, nothing)
             weight *= max(1 - nothing, 1e-9)
-            posteriors = self._blank(len(posteriors)) if nothing > most else posteriors
+            rows = self._nothing(len(rows)) if nothing > most else rows
         self._average.add(class_scores(logs, config.calibration.temperature), weight)
-        self._stitch.add(first, posteriors)
+        self._stitch.add(first, rows)
         return first
 
-    def _blank(self, frames: int) -> Floats:
-        """Posteriors of so many frames that certainly hold no emotion."""
-        blank = np.zeros((frames, len(self._network.config.labels) + 1))
-        blank[:, -1] = 1.0
-        return blank
+    def _nothing(self, frames: int) -> Floats:
+        """What is said of so many frames that certainly hold no emotion."""
+        emotions = len(self._network.config.labels)
+        rows = np.zeros((frames, 2 * emotions + 1))
+        rows[:, emotions] = 1.0
+        return rows
 
 
 class ClipGatherer:
@@ -160,14 +166,14 @@ class ClipGatherer:
     def scores(self) -> Floats | None:
         return self._average.scores
 
-    def hear(self, samples: Samples) -> Iterator[Floats]:
+    def hear(self, samples: Samples) -> Iterator[Frames]:
         self._add(self._windows.feed(samples))
         self._buffer.add(samples)
         whole_batch = self._length + (CLIPS_AT_ONCE - 1) * self._hop
         while self._buffer.stop >= self._next + whole_batch:
             yield self._clips(CLIPS_AT_ONCE)
 
-    def end(self) -> Iterator[Floats]:
+    def end(self) -> Iterator[Frames]:
         self._add(self._windows.end())
         if not self._next and self._buffer.stop < self._length:
             self._length = self._buffer.stop
@@ -175,7 +181,7 @@ class ClipGatherer:
         if self._buffer.stop >= self._next + self._length:
             yield self._clips(1 + (self._buffer.stop - self._next - self._length) // self._hop)
 
-    def _clips(self, count: int) -> Floats:
+    def _clips(self, count: int) -> Frames:
         """Posteriors of the next clips; blank is certain in silent ones and impossible in the others."""
         stretch = self._buffer.between(self._next, self._next + self._length + (count - 1) * self._hop)
         clips = np.lib.stride_tricks.sliding_window_view(stretch, self._length)[:: self._hop]
@@ -186,7 +192,7 @@ class ClipGatherer:
         posteriors[~heard, -1] = 1.0
         if heard.any():
             posteriors[heard, :-1] = self._scores_of(clips[heard])
-        return posteriors
+        return Frames.of(posteriors)
 
     def _add(self, windows: Iterator[Window]) -> None:
         for window in windows:
@@ -222,7 +228,7 @@ class ScoreAverage:
 
 
 class OverlapAverage:
-    """Posteriors of windows that overlap → one row for each frame, the average of those that hold it.
+    """Rows of windows that overlap → one for each frame, the average of those of the windows that hold it.
 
     >>> stitch = OverlapAverage(1)
     >>> stitch.add(0, np.array([[1.0], [1.0]]))
@@ -234,18 +240,18 @@ class OverlapAverage:
         ModelError: if a frame to be settled is in no window
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, columns: int) -> None:
         self._first = 0
-        self._sum, self._count = np.zeros((0, classes)), np.zeros((0, 1))
+        self._sum, self._count = np.zeros((0, columns)), np.zeros((0, 1))
 
-    def add(self, first: int, posteriors: Floats) -> None:
-        """Take in a window's posteriors; `first` is the frame at which it starts."""
+    def add(self, first: int, rows: Floats) -> None:
+        """Take in a window's rows; `first` is the frame at which it starts."""
         start = first - self._first
-        more = max(0, start + len(posteriors) - len(self._sum))
+        more = max(0, start + len(rows) - len(self._sum))
         self._sum = np.concatenate([self._sum, np.zeros((more, self._sum.shape[1]))])
         self._count = np.concatenate([self._count, np.zeros((more, 1))])
-        self._sum[start : start + len(posteriors)] += posteriors
-        self._count[start : start + len(posteriors)] += 1
+        self._sum[start : start + len(rows)] += rows
+        self._count[start : start + len(rows)] += 1
 
     def settle(self, before: int | None = None) -> Floats:
         """The frames not settled yet that lie before this one, or all of them; no window may add to them."""

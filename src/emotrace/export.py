@@ -56,8 +56,10 @@ class Exported(nn.Module):
         if self.network.functionals is None:
             output, steps = self.network(waveform, lengths)
             return (output, steps) if self.ctc else (output,)
-        output, steps, scores = self.network.with_functionals(waveform, lengths)
-        return (output, steps, scores) if self.ctc else (output + scores,)
+        output, steps, scores, static = self.network.with_functionals(waveform, lengths)
+        if not self.ctc:
+            return (output + scores,)
+        return output, steps, scores, self.network.scores_of_steps(*static, output.shape[1])
 
 
 def export_model(
@@ -107,7 +109,7 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         frame_first_s=network.first_step_s if ctc else None,
         frame_step_s=network.step_s if ctc else None,
         decoding=system.decoding(recipe) if ctc else "likelihood",
-        label_scores=ctc and network.functionals is not None,
+        functionals=ctc and network.functionals is not None,
         calibration=Calibration(
             temperature=provenance.temperature,
             no_emotion_above=NO_EMOTION_ABOVE if ctc and recipe.emotionless else None,

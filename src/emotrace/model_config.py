@@ -28,7 +28,7 @@ class _Strict(BaseModel):
 
 
 class Calibration(_Strict):
-    """Scores are softmax(log-likelihood / temperature), with `label_scores` added to the former, if any.
+    """Scores are softmax(log-likelihood / temperature), with label scores added to the former, if any.
 
     A window holds no emotion where the likelihood of the empty label sequence is above `no_emotion_above`;
     None where the model was not taught what holds none.
@@ -50,8 +50,9 @@ class ModelConfig(_Strict):
 
     Attributes:
         output: "log_posteriors" of frames, blank last (CTC systems), or "log_scores" of clips (classifiers)
-        label_scores: whether the network gives log-scores of the emotions too, to be added to those that the
-            posteriors make (CTC systems)
+        functionals: whether the network gives `label_scores` and `step_scores` too: what statistics of the
+            whole say of each emotion, as logarithms to be added to those that the posteriors make, and what
+            those of a stretch around each step say (CTC systems)
         window_samples: the longest audio the model takes at once
         hop_samples: from the start of one window over longer audio to the start of the next
         frame_samples, frame_hop_samples: length of an input frame, and from one to the next
@@ -90,7 +91,7 @@ class ModelConfig(_Strict):
     minimum_samples: int = Field(default=samples_in(16), ge=1)
     frame_first_s: float | None = Field(default=None, ge=0, le=10)
     frame_step_s: float | None = Field(default=None, ge=1e-3, le=10)
-    label_scores: bool = False
+    functionals: bool = False
     decoding: Decoding = "likelihood"  # how posteriors become scores (CTC systems)
     precision: Literal["float32", "int8"] = "float32"
     calibration: Calibration = Calibration()
@@ -114,8 +115,8 @@ class ModelConfig(_Strict):
             raise ValueError("hop_samples must be no more than the frames of a window cover")
         if not self.frame_samples <= self.minimum_samples <= self.window_samples:
             raise ValueError("minimum_samples must lie between frame_samples and window_samples")
-        if self.output == "log_scores" and self.label_scores:
-            raise ValueError("label_scores need log_posteriors")
+        if self.output == "log_scores" and self.functionals:
+            raise ValueError("functionals need log_posteriors")
         if self.output == "log_posteriors":
             if self.frame_first_s is None or self.frame_step_s is None:
                 raise ValueError("log_posteriors need frame_first_s and frame_step_s")
@@ -134,7 +135,8 @@ class ModelConfig(_Strict):
         """The network's outputs by their names."""
         if self.output == "log_scores":
             return ("log_scores",)
-        return ("log_posteriors", "frame_lengths", *(["label_scores"] if self.label_scores else []))
+        more = ("label_scores", "step_scores") if self.functionals else ()
+        return ("log_posteriors", "frame_lengths", *more)
 
     @property
     def longest_frames(self) -> int:

@@ -30,8 +30,12 @@ class Network:
         self._session = folder.session(threads or _processors())
         self._stopped = False
 
-    def posteriors_of(self, samples: Samples) -> tuple[Floats, Floats]:
-        """Of one window log-posteriors (frame, K + 1), and what is added to their log-scores (K,)."""
+    def posteriors_of(self, samples: Samples) -> tuple[Floats, Floats, Floats]:
+        """Of one window log-posteriors (frame, K + 1), and what functionals say.
+
+        That is, what is added to the log-scores of the whole (K,), and what each frame's stretch adds to it
+        in a second (frame, K).
+        """
         log_posteriors, lengths, *more = self._run(samples[None], list(self.config.outputs))
         frames = lengths[0] if lengths.shape == (1,) and lengths.dtype.kind in "iu" else -1
         if log_posteriors.ndim != 3 or len(log_posteriors) != 1 or not 0 < frames <= log_posteriors.shape[1]:
@@ -52,7 +56,16 @@ class Network:
                 "export the model again"
             )
         emotions = len(self.config.labels)
-        return logs, self._sound(more[0], emotions)[0] if more else np.zeros(emotions)
+        if not more:
+            return logs, np.zeros(emotions), np.zeros((len(logs), emotions))
+        label_scores, step_scores = more
+        if step_scores.shape != (1, log_posteriors.shape[1], emotions):
+            raise ModelError(
+                f"{self.path}: the network gave step_scores of shape {step_scores.shape} beside "
+                f"{log_posteriors.shape[1]} frames; export the model again"
+            )
+        along = self._sound(step_scores[0, : int(frames)], emotions)
+        return logs, self._sound(label_scores, emotions)[0], along
 
     def log_scores_of(self, clips: Samples) -> Floats:
         """Log-scores of clips of one length, (clip, sample) → (clip, K)."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from emotrace.audio_checks import Samples
 from emotrace.course import DELAY_S
-from emotrace.decoding import Floats
+from emotrace.decoding import Floats, Frames
 from emotrace.errors import AudioError
 from emotrace.evidence import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, Evidence, gatherer
 from emotrace.intake import LATENCY_S, Intake, as_floats
@@ -55,17 +55,17 @@ class Listener:
     def hear(self, samples: Samples) -> list[SpanEvent]:
         """Take in samples, of shape (sample,)."""
         events = []
-        for posteriors in self._gatherer.hear(samples):
-            self._keep(posteriors)
-            events += self._traced().hear(posteriors)
+        for frames in self._gatherer.hear(samples):
+            self._keep(frames)
+            events += self._traced().hear(frames)
         return self._noted(events)
 
     def end(self, duration_s: float) -> list[SpanEvent]:
         """Nothing follows; `duration_s` is the length of the recording."""
-        posteriors = [*self._gatherer.end()]
-        for settled in posteriors:
-            self._keep(settled)
-        rest = np.concatenate(posteriors) if posteriors else None
+        rest: Frames | None = None
+        for frames in self._gatherer.end():
+            self._keep(frames)
+            rest = frames if rest is None else rest + frames
         return self._noted(self._traced().end(duration_s, rest))
 
     def evidence(self) -> Evidence:
@@ -87,9 +87,9 @@ class Listener:
             )
         return self._tracer
 
-    def _keep(self, posteriors: Floats) -> None:
+    def _keep(self, frames: Frames) -> None:
         if self._kept is not None:
-            self._kept.append(posteriors)
+            self._kept.append(frames.posteriors)
 
     def _noted(self, events: list[SpanEvent]) -> list[SpanEvent]:
         self._closed += [event.span for event in events if event.kind == "closed"]

@@ -2,12 +2,14 @@
 
 A network trained by CTC may spread a label thinly, so that blank leads at every frame though the sum over
 frames is one label or more. So a frame's emotion is not the one that leads there but that of the likeliest
-course (`course`). It has none where there are practically no labels, as in digital silence: where the density
-of all emotions, the posteriors averaged over `DENSITY_S`, is less than `LEAST_LABELS_PER_S`.
+course (`course`), to which functionals of the stretch around each frame say their part, in a second as much
+as those of an utterance of its label. It has none where there are practically no labels, as in digital
+silence: where the density of all emotions, the posteriors averaged over `DENSITY_S`, is less than
+`LEAST_LABELS_PER_S`.
 
 Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame reaches
-back to 0 and the last one on to the end. A span's score is the mean over its frames of
-p(emotion) / (1 - p(blank)): how sure the model is of this emotion against the others.
+back to 0 and the last one on to the end. A span's score is the mean over its frames of how sure the model is
+of this emotion against the others: p(emotion) / (1 - p(blank)), with what functionals say.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotrace.course import DELAY_S, Course, Indices
-from emotrace.decoding import Floats, Run, best_path, class_scores
+from emotrace.decoding import Floats, Frames, Run, best_path, class_scores
 from emotrace.timeline import Span, SpanEvent, Timeline
 
 DENSITY_S = 0.5  # over which the density of labels is averaged
@@ -45,7 +47,7 @@ class Tracer:
         taught_none: whether the network was taught what holds no emotion, so that nearly all blank means none
 
     >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
-    >>> events = tracer.hear(np.array([[0.9, 0.1]] * 4)) + tracer.end(1.0)
+    >>> events = tracer.hear(Frames.of([[0.9, 0.1]] * 4)) + tracer.end(1.0)
     >>> [(event.kind, event.span.start, event.span.end) for event in events]
     [('opened', 0.0, 1.0), ('closed', 0.0, 1.0)]
     """
@@ -59,38 +61,40 @@ class Tracer:
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
         self._course = Course(len(emotions), self._delay)
-        self._recent = np.zeros((0, len(emotions)))  # frames to decide on, and those before that they need
+        self._recent = Frames.of(np.zeros((0, len(emotions) + 1)))  # to decide on, and those that these need
         self._before = 0  # how many of these are decided
         self._decided = 0
         self._open: _Part | None = None
         self._duration_s: float | None = None
 
-    def hear(self, posteriors: Floats) -> list[SpanEvent]:
-        """Take in posteriors, shape (frame, K + 1), blank last."""
-        self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
-        return self._decide(self._course.hear(posteriors), least=LEAST_LABELS_PER_S)
+    def hear(self, frames: Frames) -> list[SpanEvent]:
+        """Take in frames."""
+        return self._decide(self._heard(frames), least=LEAST_LABELS_PER_S)
 
-    def end(self, duration_s: float, posteriors: Floats | None = None) -> list[SpanEvent]:
-        """Take in the last posteriors; `duration_s` is the length of the recording."""
-        course = []
-        if posteriors is not None:
-            self._recent = np.concatenate([self._recent, posteriors[:, :-1]])
-            course.append(self._course.hear(posteriors))
+    def end(self, duration_s: float, frames: Frames | None = None) -> list[SpanEvent]:
+        """Take in the last frames; `duration_s` is the length of the recording."""
+        course = [] if frames is None else [self._heard(frames)]
         course.append(self._course.end())
         self._duration_s = duration_s
         least = LEAST_LABELS_PER_S
-        few = self._recent.sum() < least * self._step_s * len(self._recent)
+        few = self._recent.posteriors[:, :-1].sum() < least * self._step_s * len(self._recent)
         if few and not self._decided and not self._taught_none:
             least = 0.0  # a short recording that is nearly all blank: its label must be somewhere
         return self._decide(np.concatenate(course), least) + self._close()
+
+    def _heard(self, frames: Frames) -> Indices:
+        """Take in frames; the emotions that are decided by them."""
+        self._recent += frames
+        return self._course.hear(frames.posteriors, frames.scores * self._step_s)
 
     def _decide(self, course: Indices, least: float) -> list[SpanEvent]:
         """Decide on the next frames, whose emotions are known."""
         count = len(course)
         if not count:
             return []
-        density = averaged_around(self._recent, self._frames)[self._before : self._before + count]
-        sure = class_scores(np.log(np.maximum(density, _LEAST)))
+        decided = slice(self._before, self._before + count)
+        density = averaged_around(self._recent.posteriors[:, :-1], self._frames)[decided]
+        sure = class_scores(np.log(np.maximum(density, _LEAST)) + self._recent.scores[decided])
         first, self._decided = self._decided, self._decided + count
         events = []
         for run in emotion_runs(course, density, least * self._step_s):
@@ -132,6 +136,7 @@ class Tracer:
 def trace(
     log_posteriors: npt.ArrayLike,
     emotions: Sequence[str],
+    step_scores: npt.ArrayLike | None = None,
     *,
     first_s: float,
     step_s: float,
@@ -143,6 +148,7 @@ def trace(
     Args:
         log_posteriors: natural logarithms, shape (frame, K + 1), blank last
         emotions: the K names
+        step_scores: as `Frames.scores`; None: zeros
         first_s: centre of the first frame
         step_s: time from one frame's centre to the next's
         duration_s: length of the audio
@@ -154,7 +160,10 @@ def trace(
     [(0.0, 1.0, 'anger'), (1.0, 2.0, 'sadness')]
     """
     tracer = Tracer(emotions, first_s=first_s, step_s=step_s, taught_none=taught_none)
-    events = tracer.end(duration_s, np.exp(np.asarray(log_posteriors, dtype=np.float64)))
+    frames = Frames.of(np.exp(np.asarray(log_posteriors, dtype=np.float64)))
+    if step_scores is not None:
+        frames = Frames(frames.posteriors, np.asarray(step_scores, dtype=np.float64))
+    events = tracer.end(duration_s, frames)
     return Timeline(tuple(event.span for event in events if event.kind == "closed"))
 
 

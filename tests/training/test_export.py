@@ -106,9 +106,10 @@ def test_the_graph_says_what_torch_says_alone_and_in_company(
     network, folder = exported(system)
     waveform, lengths = sounds(LENGTHS)
     with torch.inference_mode():
-        output, steps, scores = network.with_functionals(
+        output, steps, scores, static = network.with_functionals(
             torch.from_numpy(waveform), torch.from_numpy(lengths)
         )
+        along = network.scores_of_steps(*static, output.shape[1])
         assert_same(network(torch.from_numpy(waveform), torch.from_numpy(lengths))[0].numpy(), output.numpy())
     ctc = SYSTEMS[system].loss == "ctc"
     outputs = (output, steps) if ctc else (output + scores,)
@@ -122,6 +123,8 @@ def test_the_graph_says_what_torch_says_alone_and_in_company(
         if ctc:
             assert_same(one[2][0], scores[place].numpy())
             assert_same(found[2][place], scores[place].numpy())
+            assert_same(one[3][0], along[place, : steps[place]].numpy())
+            assert_same(found[3][place], along[place].numpy())
     assert scores.std() > 0.05
     assert max(np.ptp(row.reshape(-1, row.shape[-1]), axis=-1).max() for row in wanted) > 0.1  # not all alike
 
@@ -148,7 +151,7 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert (config["window_samples"], config["hop_samples"]) == (80_240, 40_000)
     assert (config["frame_first_s"], config["frame_step_s"]) == (network.first_step_s, network.step_s)
     assert config["calibration"] == {"temperature": 2.5, "no_emotion_above": None}
-    assert config["label_scores"] is True
+    assert config["functionals"] is True
     assert config["recipe"]["back"]["dilations"] == [1, 2]
     assert set(config["sha256"]) == {"model.onnx", "README.md", "model.safetensors"}
     metadata = onnxruntime.InferenceSession(folder / "model.onnx").get_modelmeta().custom_metadata_map
@@ -215,7 +218,7 @@ def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exp
     network, folder = exported("pcnse-sadrn-ctc")
     waveform, lengths = sounds((30_000,))
     with torch.inference_mode():
-        output, _, more = network.with_functionals(torch.from_numpy(waveform), torch.from_numpy(lengths))
+        output, _, more, _ = network.with_functionals(torch.from_numpy(waveform), torch.from_numpy(lengths))
     alone = class_log_likelihoods(output[0].double().numpy())
     result = load(folder)((waveform[0], 16_000))
     assert result.scores is not None
@@ -230,7 +233,7 @@ def test_a_config_that_is_silent_about_them_is_refused(
     folder = tmp_path / "model"
     shutil.copytree(exported("pcnse-sadrn-ctc")[1], folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"label_scores": False}))
+    (folder / "config.json").write_text(json.dumps(config | {"functionals": False}))
     with pytest.raises(ModelError, match=r"has outputs .*label_scores.* but config\.json says"):
         load(folder)
 

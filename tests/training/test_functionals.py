@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from emotrace.decoding import class_scores
+from emotrace.model.functionals import OF_THE_WHOLE
 from emotrace.model.systems import Network, build, find_system
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.clips import Clip
@@ -63,21 +63,21 @@ def drawn_by(seed: int) -> torch.Generator:
 
 
 def added(network: Network, clips: list[Clip]) -> np.ndarray:
-    """What functionals add to log-scores, a row a window."""
+    """What functionals say, a row a window."""
     system = find_system("pcnse-sadrn-ctc")
     both, alone = (
         np.array([row for rows in window_log_scores(network, clips, system, Recipe(), functionals=with_them)
                   for row in rows])
         for with_them in (True, False)
     )  # fmt: skip
-    return both - alone
+    return (both - alone) / OF_THE_WHOLE
 
 
 def test_it_is_scikit_learns(fitted: Network, clips: list[Clip]) -> None:
     """The mean of what a regression on each kind of statistics says."""
     x = statistics_of(fitted, clips).double().numpy()
     truth = np.array([clip.label for clip in clips for _ in clip.windows])
-    scaled = StandardScaler().fit_transform(x) * np.sqrt((len(x) - 1) / len(x))  # torch's deviation
+    scaled = (x - x.mean(0)) / (x.std(0, ddof=1) + 1e-4)  # what never varies says nothing, rounding neither
     assert fitted.functionals is not None
     kinds = np.split(scaled, np.cumsum(fitted.functionals.kinds)[:-1], axis=1)
     regression = LogisticRegression(C=1 / (L2 * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
@@ -89,7 +89,7 @@ def test_it_is_scikit_learns(fitted: Network, clips: list[Clip]) -> None:
     assert (found.argmax(1) == truth).mean() > 0.9
 
 
-def test_both_count_as_they_would_if_calibrated(experiment: Experiment, tmp_path: Path) -> None:
+def test_functionals_of_a_whole_count_several_times(experiment: Experiment, tmp_path: Path) -> None:
     """The share and the temperature are those of speakers it never saw, and stay when those train too."""
     whole = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": True}))
     part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
@@ -106,7 +106,10 @@ def test_both_count_as_they_would_if_calibrated(experiment: Experiment, tmp_path
     theirs = classifier_log_scores(three, judges)
     assert three.functionals.share.item() != 1
     assert fit_temperature(theirs, judges) == pytest.approx(fit_temperature(alone, judges), rel=0.05)
-    assert facts.temperature == fit_temperature(window_log_scores(three, judges, system, recipe), judges)
+    both = window_log_scores(three, judges, system, recipe)
+    for together, one, other in zip(both, alone, theirs, strict=True):
+        np.testing.assert_allclose(together, np.array(one) + OF_THE_WHOLE * np.array(other))
+    assert facts.temperature == fit_temperature(both, judges)
     assert four.functionals.share.equal(three.functionals.share)
     for trained, speakers in ((three, part.train), (four, part.train + part.validation)):
         assert trained.functionals is not None
@@ -200,6 +203,9 @@ def test_the_parts_of_a_fold_make_up_the_whole(
     said = list(bench.answers(tmp_path, corpus_root))
     assert len(said) == len(written) == 4
     for parts, whole in zip(said, written, strict=True):
-        logs = [np.log(list(parts[name].scores.values())) for name in ("network", "functionals")]
-        assert list(whole.scores.values()) == pytest.approx(class_scores(sum(logs)), abs=1e-4)
+        network, functionals = (
+            np.log(list(parts[name].scores.values())) for name in ("network", "functionals")
+        )
+        together = class_scores(network + OF_THE_WHOLE * functionals)
+        assert list(whole.scores.values()) == pytest.approx(together, abs=1e-4)
         assert parts["both"].scores == pytest.approx(whole.scores, abs=1e-4)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+FARTHEST = -50.0  # nepers from a frame's own component to another: products with numbers near zero are slow
+
 
 class FisherVector(nn.Module):
     """Frames → the direction in which they would move a mixture's weights, means and deviations.
@@ -33,11 +35,15 @@ class FisherVector(nn.Module):
     def forward(self, x: Tensor, within: Tensor) -> Tensor:
         """The vectors: by weights, by means, by deviations."""
         means, variances = self.means, self.deviations.square()
-        closeness = x @ (means / variances).T - x.square() @ (0.5 / variances).T
+        moments = torch.cat([x, x.square()], 2)
+        # Components by frames, not frames by components: the product after it is several times as fast.
+        closeness = torch.cat([means / variances, -0.5 / variances], 1) @ moments.transpose(1, 2)
         apart = self.weights.log() - self.deviations.log().sum(1) - (means.square() / variances).sum(1) / 2
-        belongs = ((closeness + apart).softmax(2) * within / within.sum(1, keepdim=True)).transpose(1, 2)
+        closeness = closeness + apart[:, None]
+        closeness = (closeness - closeness.amax(1, keepdim=True)).clamp(min=FARTHEST)
+        belongs = closeness.softmax(1) * (within / within.sum(1, keepdim=True)).mT
         share = belongs.sum(2)[:, :, None]  # of the frames, (batch, component, 1)
-        first, second = belongs @ x, belongs @ x.square()
+        first, second = (belongs @ moments).chunk(2, 2)
         rarity = 1 / self.weights.sqrt()[:, None]
         by_weight = (share - self.weights[:, None]) * rarity
         by_mean = (first - share * means) / self.deviations * rarity

@@ -16,6 +16,7 @@ CEPSTRA = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
 MIXED_CEPSTRA = 13
 COMPONENTS = 64
+OF_THE_WHOLE = 4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
 
 
 class Functionals(nn.Module):
@@ -31,8 +32,8 @@ class Functionals(nn.Module):
 
     All are of values less their mean over the utterance: means tell the microphone and the room. The
     statistics have mean 0 and deviation 1 over the training clips. The scores of the three are averaged,
-    which is one linear classifier of all. `share` is what its log-scores are multiplied by before they are
-    added to the network's.
+    which is one linear classifier of all. Times `share` its log-scores count as much as the network's
+    posteriors do.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
@@ -69,6 +70,10 @@ class Functionals(nn.Module):
         """Log-scores, times `share`."""
         standardised = (self.statistics(spectrogram, frames) - self.mean) * self.scale
         return self.share * F.linear(standardised, self.weight, self.bias).log_softmax(1)
+
+    def of_the_whole(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
+        """What is added to the log-scores of a whole utterance, (batch, K)."""
+        return OF_THE_WHOLE * self(spectrogram, frames)
 
     def statistics(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), one kind after the other."""

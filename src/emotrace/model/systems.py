@@ -28,6 +28,7 @@ from emotrace.model.normalisation import Normalisation
 from emotrace.model.pcnse import ParallelConv
 from emotrace.model.pooled import PooledHead
 from emotrace.model.recurrent import Bidirectional
+from emotrace.model.stretches import at_steps, cut
 from emotrace.model.weights import glorot
 from emotrace.recipe import Recipe
 from emotrace.windows import FRAME_HOP_SAMPLES
@@ -255,13 +256,30 @@ class Network(nn.Module):
         """The same from local features (batch, step, feature)."""
         return self.back(local, steps), steps
 
-    def with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the back end gives, true lengths in steps, and what is added to log-scores (batch, K)."""
+    def with_functionals(
+        self, waveform: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """What the back end gives, true lengths in steps, and what functionals add to log-scores (batch, K).
+
+        Last, the static bands and their true lengths, for `scores_of_steps`.
+        """
         assert self.functionals is not None
         static, frames = self.spectrum(waveform, lengths)
         spectrogram = self.front.spectrogram(static, frames)
         local, steps = self.front.extract(self.front.normalise(spectrogram, frames), frames)
-        return self.back(local, steps), steps, self.functionals(spectrogram, frames)
+        more = self.functionals.of_the_whole(spectrogram, frames)
+        return self.back(local, steps), steps, more, (static, frames)
+
+    def scores_of_steps(self, static: Tensor, frames: Tensor, steps: int) -> Tensor:
+        """What functionals say of the second and a half around each of so many steps, (batch, step, K).
+
+        Each stretch has a level and means of its own: what is soft is heard beside what is loud.
+        """
+        assert self.functionals is not None
+        stretches, real = cut(static, frames)
+        said = self.functionals(self.front.spectrogram(stretches, real), real)
+        said = said.unflatten(0, (static.shape[0], -1))
+        return at_steps(said, steps, self.front.first_frame, self.front.frames_per_step)
 
     @property
     def first_step_s(self) -> float:

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from emotrace.model.functionals import OF_THE_WHOLE
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import Network, System
 from emotrace.recipe import Recipe
@@ -168,10 +169,7 @@ def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tens
 
 
 def fit_share(network: Network, clips: Sequence[Clip], system: System, recipe: Recipe) -> None:
-    """Set `network.functionals.share` by clips of validation speakers.
-
-    The functionals' log-scores and the network's shall count as they would if each were calibrated.
-    """
+    """Set `network.functionals.share` by clips of validation speakers: what calibrates either, as a ratio."""
     classifier = network.functionals
     assert classifier is not None
     classifier.share.fill_(1.0)
@@ -195,7 +193,7 @@ def window_log_scores(
     if network.functionals is None or not functionals:
         return logs
     both = zip(logs, classifier_log_scores(network, clips), strict=True)
-    return [[row + more for row, more in zip(*rows, strict=True)] for rows in both]
+    return [[row + OF_THE_WHOLE * more for row, more in zip(*rows, strict=True)] for rows in both]
 
 
 def classifier_log_scores(network: Network, clips: Sequence[Clip]) -> list[list[Floats]]:
