@@ -5,7 +5,16 @@ import pytest
 import torch
 from scipy.fft import dct
 
-from emotrace.model.functionals import CEPSTRA, MIXED_CEPSTRA, SCALES, Functionals, cosines
+from emotrace.features import spectrogram as front_spectrogram
+from emotrace.model.functionals import (
+    CEPSTRA,
+    MARGIN,
+    MIXED_CEPSTRA,
+    SCALES,
+    Functionals,
+    cosines,
+    spoken,
+)
 from emotrace.model.random_kernels import FLAT
 
 BANDS = 24
@@ -67,6 +76,36 @@ def test_what_follows_an_utterance_does_not_count(spectrogram: torch.Tensor) -> 
     classifier = Functionals(3, BANDS, 4)
     alone = classifier.statistics(spectrogram[1:2, :, :57], FRAMES[1:2])
     assert torch.allclose(classifier.statistics(spectrogram, FRAMES)[1:2], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(("before", "after"), [(80, 0), (0, 70), (35, 50)])
+def test_silence_around_an_utterance_does_not_count(
+    spectrogram: torch.Tensor, before: int, after: int
+) -> None:
+    """With as much of it as the margin the statistics are those with any more, at the front's own level."""
+    classifier = Functionals(3, BANDS, 4)
+    static = spectrogram[:1, 0].transpose(1, 2)
+
+    def within_silence(first: int, last: int) -> torch.Tensor:
+        waiting, room = torch.full((1, BANDS, first), -20.0), torch.full((1, BANDS, last), -20.0)
+        x = torch.cat([waiting, static, room], 2)
+        frames = torch.tensor([x.shape[2]])
+        return classifier.statistics(front_spectrogram(x, frames), frames)
+
+    few = within_silence(MARGIN if before else 0, MARGIN if after else 0)
+    torch.testing.assert_close(within_silence(before, after), few, atol=2e-3, rtol=1e-3)
+
+
+def test_a_pause_counts(spectrogram: torch.Tensor) -> None:
+    bands = spectrogram[:1, 0].clone()
+    bands[:, 30:60] = -20.0
+    assert spoken(bands, torch.tensor([90])).all()
+
+
+def test_of_silence_alone_all_is_heard() -> None:
+    assert (
+        spoken(torch.full((1, 40, BANDS), -3.0), torch.tensor([25]))[0].tolist() == [True] * 25 + [False] * 15
+    )
 
 
 def test_a_microphone_does_not_count(spectrogram: torch.Tensor) -> None:

@@ -127,7 +127,8 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
         for window in clip.windows:
             lengths = torch.tensor([len(window)])
             spectrogram = fitted.front.spectrogram(window.T[None], lengths)
-            frames.append(classifier.mixed(classifier.centred(spectrogram, lengths)[0])[0])
+            centred, within = classifier.centred(spectrogram, lengths)
+            frames.append(classifier.mixed(centred)[0][within.flatten() > 0])
     x = torch.cat(frames).double()
     weights, means, deviations = (
         part.double()

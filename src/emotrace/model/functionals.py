@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from emotrace.features import NEPERS_PER_DB
 from emotrace.model.fisher import FisherVector
 from emotrace.model.lengths import real
 from emotrace.model.random_kernels import FLAT, RandomKernels
@@ -15,6 +16,8 @@ from emotrace.model.random_kernels import FLAT, RandomKernels
 CEPSTRA = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
 MIXED_CEPSTRA = 13
+SOFTEST_DB = 30  # below the loudest
+MARGIN = 10  # frames
 COMPONENTS = 64
 OF_THE_WHOLE = 4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
 
@@ -30,10 +33,11 @@ class Functionals(nn.Module):
     - how random patterns respond to the static bands (`RandomKernels`);
     - how the low cepstra depart from a mixture of Gaussians (`FisherVector`).
 
-    All are of values less their mean over the utterance: means tell the microphone and the room. The
-    statistics have mean 0 and deviation 1 over the training clips. The scores of the three are averaged,
-    which is one linear classifier of all. Times `share` its log-scores count as much as the network's
-    posteriors do.
+    All are of the frames from where the utterance begins to where it ends (`spoken`): how much silence lies
+    around it says who cut it. And of values less their mean over these: means tell the microphone and the
+    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the three are
+    averaged, which is one linear classifier of all. Times `share` its log-scores count as much as the
+    network's posteriors do.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
@@ -89,9 +93,9 @@ class Functionals(nn.Module):
         )
 
     def centred(self, spectrogram: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Bands and cepstra less their means, zero beyond the true lengths; and 1 where a frame is real."""
+        """Bands and cepstra less their means, zero around the speech; and 1 where a frame counts."""
         x = torch.cat([spectrogram, spectrogram @ self.cosines.T], 3)
-        within = real(frames, x.shape[2])[:, None, :, None].to(x.dtype)
+        within = spoken(spectrogram[:, 0], frames)[:, None, :, None].to(x.dtype)
         mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
         return (x - mean) * within, within
 
@@ -99,6 +103,27 @@ class Functionals(nn.Module):
         """What the mixture describes of each frame: low cepstra of all channels, (batch, frame, value)."""
         low = centred[:, :, :, self.bands : self.bands + MIXED_CEPSTRA]
         return low.transpose(1, 2).flatten(2)
+
+
+def spoken(bands: Tensor, frames: Tensor) -> Tensor:
+    """Which frames lie between the first and the last loud one, and a margin.
+
+    A frame is loud where its loudest band is at most `SOFTEST_DB` softer than any is.
+
+    Shape: (batch, frame, band), (batch,) true lengths → (batch, frame), bool.
+
+    >>> bands = torch.full((1, 60, 2), -10.0)
+    >>> bands[0, 20:22] = bands[0, 30:32] = 0.0
+    >>> spoken(bands, torch.tensor([60]))[0].nonzero().flatten().tolist() == list(range(10, 42))
+    True
+    """
+    within = real(frames, bands.shape[1])
+    loudness = bands.amax(2).masked_fill(~within, -torch.inf)
+    loud = loudness >= loudness.amax(1, keepdim=True) - SOFTEST_DB * NEPERS_PER_DB
+    place = torch.arange(bands.shape[1], device=bands.device)
+    first = torch.where(loud, place, bands.shape[1]).amin(1, keepdim=True)
+    last = torch.where(loud, place, 0).amax(1, keepdim=True)
+    return within & (place >= first - MARGIN) & (place <= last + MARGIN)
 
 
 def variations(centred: Tensor, within: Tensor) -> Tensor:

@@ -98,8 +98,10 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
     assert classifier is not None
 
     def described(spectrogram: Tensor, frames: Tensor) -> list[Tensor]:
-        x = classifier.mixed(classifier.centred(spectrogram, frames)[0])
-        return [rows[:count] for rows, count in zip(x, frames, strict=True)]
+        centred, within = classifier.centred(spectrogram, frames)
+        return [
+            rows[own.bool()] for rows, own in zip(classifier.mixed(centred), within[:, 0, :, 0], strict=True)
+        ]
 
     frames = torch.cat(in_order(network, clips, described)).double().numpy()
     components = len(classifier.fisher.weights)
