@@ -96,6 +96,17 @@ def test_silence_around_an_utterance_does_not_count(
     torch.testing.assert_close(within_silence(before, after), few, atol=2e-3, rtol=1e-3)
 
 
+def test_of_a_part_every_frame_counts(spectrogram: torch.Tensor) -> None:
+    classifier = Functionals(3, BANDS, 4)
+    quiet = spectrogram[:1].clone()
+    quiet[:, 0, 40:] = -20.0
+    found = classifier.statistics(quiet, torch.tensor([90]), part=True).split(classifier.kinds, 1)[0][0]
+    np.testing.assert_allclose(found.numpy(), by_numpy(quiet[0].numpy()), rtol=1e-4, atol=2e-5)
+    assert not torch.allclose(
+        classifier.statistics(quiet, torch.tensor([90]))[0, : len(found)], found, atol=0.1
+    )
+
+
 def test_a_pause_counts(spectrogram: torch.Tensor) -> None:
     bands = spectrogram[:1, 0].clone()
     bands[:, 30:60] = -20.0

@@ -70,18 +70,18 @@ class Functionals(nn.Module):
         self.register_buffer("bias", torch.zeros(labels))
         self.register_buffer("share", torch.ones(()))
 
-    def forward(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
-        """Log-scores, times `share`."""
-        standardised = (self.statistics(spectrogram, frames) - self.mean) * self.scale
+    def forward(self, spectrogram: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
+        """Log-scores, times `share`; of a `part`, which begins and ends anywhere, every frame counts."""
+        standardised = (self.statistics(spectrogram, frames, part=part) - self.mean) * self.scale
         return self.share * F.linear(standardised, self.weight, self.bias).log_softmax(1)
 
     def of_the_whole(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
         """What is added to the log-scores of a whole utterance, (batch, K)."""
         return OF_THE_WHOLE * self(spectrogram, frames)
 
-    def statistics(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
+    def statistics(self, spectrogram: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
         """The statistics as they are, (batch, statistic), one kind after the other."""
-        centred, within = self.centred(spectrogram, frames)
+        centred, within = self.centred(spectrogram, frames, part=part)
         bands, real_frames = centred[:, 0, :, : self.bands], within[:, 0]
         return torch.cat(
             [
@@ -92,10 +92,11 @@ class Functionals(nn.Module):
             1,
         )
 
-    def centred(self, spectrogram: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def centred(self, spectrogram: Tensor, frames: Tensor, *, part: bool = False) -> tuple[Tensor, Tensor]:
         """Bands and cepstra less their means, zero around the speech; and 1 where a frame counts."""
         x = torch.cat([spectrogram, spectrogram @ self.cosines.T], 3)
-        within = spoken(spectrogram[:, 0], frames)[:, None, :, None].to(x.dtype)
+        within = real(frames, x.shape[2]) if part else spoken(spectrogram[:, 0], frames)
+        within = within[:, None, :, None].to(x.dtype)
         mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
         return (x - mean) * within, within
 

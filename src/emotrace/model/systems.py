@@ -277,7 +277,7 @@ class Network(nn.Module):
         """
         assert self.functionals is not None
         stretches, real = cut(static, frames)
-        said = self.functionals(self.front.spectrogram(stretches, real), real)
+        said = self.functionals(self.front.spectrogram(stretches, real), real, part=True)
         said = said.unflatten(0, (static.shape[0], -1))
         return at_steps(said, steps, self.front.first_frame, self.front.frames_per_step)
 
