@@ -43,7 +43,7 @@ def answers(fold: Path, root: Path | None) -> Iterator[dict[str, Prediction]]:
     corpus = open_corpus(run.corpus, root)
     asked = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
     longest = system.longest_frames(recipe)
-    clips = read_clips(asked, run.emotions, spectrum_of(recipe, system), longest)
+    clips = read_clips(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
     logs = {
         "network": window_log_scores(network, clips, system, recipe, functionals=False),
         "functionals": classifier_log_scores(network, clips),

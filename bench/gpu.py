@@ -3,8 +3,9 @@
     python bench/gpu.py pack PACK "$EMOTRACE_DATA"      here: log-Mels in half precision, and wheels
     python bench/gpu.py run PACK OUT [--jobs emodb,…]   there, with PACK carried along
 
-`pack` writes `CORPUS.npz` and `CORPUS.json` (under 30 MB for EmoDB and RAVDESS), and the wheels of the
-packages that such machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS` with what a
+The networks alone: spectra, which functionals hear, are too many bytes to carry, and functionals are fitted
+in minutes anywhere. `pack` writes `CORPUS.npz` and `CORPUS.json` (under 30 MB for EmoDB and RAVDESS), and the
+wheels of the packages that such machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS` with what a
 cross-validation reports: figures, predictions, curves, recipe. All else is derived there.
 """
 
@@ -73,8 +74,8 @@ JOBS = {
     "emodb": Job("emodb"),
     "ravdess": Job("ravdess"),
     "emodb-plain": Job("emodb", settings={"changing": 0.0}),
-    "emodb-unrefitted": Job("emodb", settings={"refit": False}),
     "emodb-wide": Job("emodb", settings={"front": {"width": 48}}),
+    "emodb-deep": Job("emodb", settings={"back": {"width": 128, "stacks": 2}}),
     "emodb-long": Job("emodb", settings={"stage1": {"epochs": 80, "patience": 80}}),
 }
 
@@ -129,7 +130,8 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     kept = ("name", "emotion", "code", "speaker", "session", "sex")
     utterances = tuple(Utterance(audio=Path(row["name"]), **{key: row[key] for key in kept}) for row in rows)
     corpus = OpenCorpus(CORPORA[job.corpus], utterances)
-    recipe = Recipe.model_validate(laid_over(load_recipe().model_dump(), job.settings))
+    settings = laid_over(load_recipe().model_dump(), {**job.settings, "functionals": 0.0})
+    recipe = Recipe.model_validate(settings)
     frames = torch.from_numpy(np.load(folder / f"{job.corpus}.npz", allow_pickle=False)["frames"]).float()
     windows = iter(frames.split([count for row in rows for count in row["frames"]]))
     clips = [
@@ -143,7 +145,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
         for utterance, row in zip(utterances, rows, strict=True)
     ]
     spectrum = spectrum_of(recipe, find_system(job.system))
-    key = type(spectrum).__name__, spectrum.bands, recipe.longest_frames
+    key = type(spectrum).__name__, spectrum.bands, recipe.longest_frames, False
     return Experiment(corpus, job.system, recipe, "0.1.0", device, read={key: (utterances, clips)})
 
 

@@ -28,6 +28,7 @@ from emotrace.training.seeds import seed_of
 SYSTEM = "pcnse-sadrn-ctc"
 SEED = 1
 KINDS = ("variations", "random kernels", "Fisher vector")
+PICTURES = ("spectrogram", "periodicity")
 
 
 def fold_logs(
@@ -57,11 +58,14 @@ def fold_logs(
     apart = said(*default, kinds)
     for size in range(1, len(KINDS) + 1):
         for places in combinations(range(len(KINDS)), size):
-            yield " + ".join(KINDS[place] for place in places), apart[list(places)].mean(0)
-    yield "all, fitted as one", said(*default, (sum(kinds),))[0]
+            names = " + ".join(KINDS[place] for place in places)
+            for picture, own in zip(PICTURES, apart.chunk(2), strict=True):
+                yield f"{picture}: {names}", own[list(places)].mean(0)
+    yield "both, all kinds: the default", apart.mean(0)
+    yield "both, fitted as one", said(*default, (sum(kinds),))[0]
     without_rooms = told(takes_of(recipe.model_copy(update={"rooms": False})))
-    yield "all, without rooms", said(*without_rooms, kinds).mean(0)
-    yield "all, clean takes alone", said(*told([]), kinds).mean(0)
+    yield "both, without rooms", said(*without_rooms, kinds).mean(0)
+    yield "both, clean takes alone", said(*told([]), kinds).mean(0)
 
 
 def main() -> None:
@@ -74,9 +78,8 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe, system = load_recipe(), find_system(SYSTEM)
     corpus = open_corpus(given.corpus, given.root)
-    clips = read_clips(
-        corpus.utterances, corpus.emotions, spectrum_of(recipe, system), system.longest_frames(recipe)
-    )
+    spectrum, longest = spectrum_of(recipe, system), system.longest_frames(recipe)
+    clips = read_clips(corpus.utterances, corpus.emotions, spectrum, longest, spectra=True)
     judges: list[Clip] = []
     logs: dict[str, list[list[Floats]]] = {}
     for fold in corpus.folds():

@@ -48,9 +48,8 @@ def main() -> None:
     recipe, system = load_recipe(given.recipe), find_system(SYSTEM)
     corpus = open_corpus(given.corpus, given.root)
     emotions = corpus.emotions
-    clips = read_clips(
-        corpus.utterances, emotions, spectrum_of(recipe, system), system.longest_frames(recipe)
-    )
+    spectrum, longest = spectrum_of(recipe, system), system.longest_frames(recipe)
+    clips = read_clips(corpus.utterances, emotions, spectrum, longest, spectra=True)
 
     def tested(known: list[str], unknown: tuple[str, ...], fold: int) -> list[Prediction]:
         """What a classifier that learnt from the known speakers says of the unknown ones."""

@@ -29,7 +29,7 @@ from emotrace.decoding import Frames, best_path, class_scores, log_scores
 from emotrace.evidence import FrameGatherer
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
-from emotrace.model.systems import Network, build, find_system
+from emotrace.model.systems import Network, Sound, build, find_system
 from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
 from emotrace.tracing import averaged_around, trace
@@ -118,11 +118,11 @@ class TorchNetwork:
         )
 
     def posteriors_of(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        found, _, more, static = self.asked(samples[None])
-        if static is None:
+        found, _, more, sound = self.asked(samples[None])
+        if sound is None:
             return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions)))
         with torch.inference_mode():
-            along = self.network.scores_of_steps(*static, found.shape[1])
+            along = self.network.scores_of_steps(sound, found.shape[1])
         return found[0], more[0], along[0].double().numpy()
 
     def scores_of(self, clips: np.ndarray) -> np.ndarray:
@@ -131,9 +131,7 @@ class TorchNetwork:
         logs = log_scores(found, steps, self.config.decoding) + more
         return class_scores(logs, self.config.calibration.temperature)
 
-    def asked(
-        self, clips: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[torch.Tensor, torch.Tensor] | None]:
+    def asked(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sound | None]:
         """Log-posteriors of clips of one length, their steps, and what functionals add to log-scores.
 
         Last, what functionals of stretches start from, if there are functionals.
@@ -141,11 +139,11 @@ class TorchNetwork:
         given = torch.from_numpy(clips), torch.full((len(clips),), clips.shape[1])
         with torch.inference_mode():
             if self.network.functionals is None:
-                (found, steps), more, static = self.network(*given), torch.zeros(()), None
+                (found, steps), more, sound = self.network(*given), torch.zeros(()), None
             else:
-                found, steps, more, static = self.network.with_functionals(*given)
+                found, steps, more, sound = self.network.with_functionals(*given)
         more = more.expand(len(clips), len(self.run.emotions))
-        return found.double().numpy(), steps.numpy(), more.double().numpy(), static
+        return found.double().numpy(), steps.numpy(), more.double().numpy(), sound
 
 
 def recordings(utterances: list[Utterance], generator: np.random.Generator) -> list[Recording]:

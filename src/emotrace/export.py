@@ -56,10 +56,10 @@ class Exported(nn.Module):
         if self.network.functionals is None:
             output, steps = self.network(waveform, lengths)
             return (output, steps) if self.ctc else (output,)
-        output, steps, scores, static = self.network.with_functionals(waveform, lengths)
+        output, steps, scores, sound = self.network.with_functionals(waveform, lengths)
         if not self.ctc:
             return (output + scores,)
-        return output, steps, scores, self.network.scores_of_steps(*static, output.shape[1])
+        return output, steps, scores, self.network.scores_of_steps(sound, output.shape[1])
 
 
 def export_model(

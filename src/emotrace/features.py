@@ -1,6 +1,7 @@
 """Waveform → 3-D log-Mel spectrogram: static, delta and delta-delta (Zhao et al. 2021, section 3.2).
 
-Beside it, the linear log-spectrogram that two systems of Table 5 start from.
+Beside it, the linear log-spectrogram that two systems of Table 5 start from, and the periodicity of each
+frame, which functionals hear too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ LINEAR_DFT_SAMPLES = 800
 LINEAR_BINS = 200
 FLOOR = 1e-10  # of a band's power, before the logarithm
 NEPERS_PER_DB = math.log(10) / 10  # of power, as logarithms of it count here
+LAGS = 40
+PITCH_HZ = (70, 500)  # of a voice, the lowest and the highest
+PERIODIC_HZ = (60, 4000)  # below, rooms hum; above, voices are noise
+PERIODIC_DB = 40  # below an utterance's level: what is softer than that is the room's, whatever its period
 
 
 def hz_to_mel(hz: Tensor) -> Tensor:
@@ -75,6 +80,35 @@ def windowed_dft(
     return F.pad(rows, (1, 0)) - pre_emphasis * F.pad(rows, (0, 1))
 
 
+def lags() -> Tensor:
+    """Lags of the autocorrelation in seconds: periods of voices, from long to short in equal steps of pitch.
+
+    >>> [round(1 / lag) for lag in lags()[[0, 20, -1]].tolist()]
+    [70, 187, 476]
+    """
+    lowest, highest = PITCH_HZ
+    return (lowest * (highest / lowest) ** (torch.arange(LAGS, dtype=torch.float64) / LAGS)).reciprocal()
+
+
+def autocorrelation(hz: Tensor, pre_emphasis: float = PRE_EMPHASIS) -> Tensor:
+    """Power spectrum → power from 60 Hz to 4 kHz, and the autocorrelation there at each of the `lags`.
+
+    The autocorrelation is the inverse Fourier transform of the power (Wiener and Khinchin), here of the power
+    as it was before pre-emphasis, since the lowest harmonics tell the pitch best. That of a DFT repeats after
+    its length, which the longest lags hear a little of.
+
+    Shape: (bin,) frequencies → (1 + lag, bin), float64.
+
+    >>> autocorrelation(torch.tensor([100.0, 400.0])).shape
+    torch.Size([41, 2])
+    """
+    hz = hz.double()
+    rows = torch.cos(2 * math.pi * lags()[:, None] * hz)
+    emphasised = 1 + pre_emphasis**2 - 2 * pre_emphasis * torch.cos(2 * math.pi * hz / SAMPLE_RATE_HZ)
+    heard = (hz >= PERIODIC_HZ[0]) & (hz <= PERIODIC_HZ[1])
+    return torch.cat([torch.ones_like(rows[:1]), rows]) * (heard / emphasised)
+
+
 class LogPower(nn.Module):
     """Natural logarithm of the power in each band of frames that start every 10 ms.
 
@@ -86,22 +120,41 @@ class LogPower(nn.Module):
 
     Args:
         dft: as `windowed_dft` gives it
+        bin_hz: from one bin of it to the next
+        pre_emphasis: that of `dft`
         filters: (band, bin), or None: each bin is a band
     """
 
     dft: Tensor
     filters: Tensor | None
+    autocorrelation: Tensor
 
-    def __init__(self, dft: Tensor, filters: Tensor | None = None):
+    def __init__(
+        self, dft: Tensor, bin_hz: float, filters: Tensor | None = None, pre_emphasis: float = PRE_EMPHASIS
+    ):
         super().__init__()
         self.frame_samples = dft.shape[1] - 1
         self.bands = len(dft) // 2 if filters is None else len(filters)
         hops = F.pad(dft, (0, -(self.frame_samples + 1) % FRAME_HOP_SAMPLES)).T
         self.register_buffer("dft", hops.unflatten(0, (-1, FRAME_HOP_SAMPLES)).float(), persistent=False)
         self.register_buffer("filters", None if filters is None else filters.T.float(), persistent=False)
+        products = autocorrelation(torch.arange(len(dft) // 2) * bin_hz, pre_emphasis).T.float()
+        self.register_buffer("autocorrelation", products, persistent=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Log-power of each band and frame, and the true lengths in frames."""
+        return self.bands_of(self.power(waveform)), whole_frames(lengths, self.frame_samples)
+
+    def with_periods(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and between the two the periods of each frame, as `periods_of` gives them."""
+        return *self.heard(self.power(waveform)), whole_frames(lengths, self.frame_samples)
+
+    def heard(self, power: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-power of each band, and periods, of a power spectrum (batch, frame, bin)."""
+        return self.bands_of(power), periods_of(power, self.autocorrelation)
+
+    def power(self, waveform: Tensor) -> Tensor:
+        """Power spectrum of each frame, (batch, frame, bin)."""
         frames = (waveform.shape[1] - self.frame_samples) // FRAME_HOP_SAMPLES + 1
         parts = len(self.dft)
         padded = F.pad(waveform, (1, parts * FRAME_HOP_SAMPLES - self.frame_samples))
@@ -109,10 +162,13 @@ class LogPower(nn.Module):
         blocks = padded[:, :samples].unflatten(1, (-1, FRAME_HOP_SAMPLES))
         spectrum = sum(blocks[:, part : part + frames] @ self.dft[part] for part in range(parts))
         real, imaginary = spectrum.chunk(2, dim=2)
-        power = real.square() + imaginary.square()
+        return real.square() + imaginary.square()
+
+    def bands_of(self, power: Tensor) -> Tensor:
+        """Log-power of each band, (batch, band, frame)."""
         if self.filters is not None:
             power = power @ self.filters
-        return power.clamp(min=FLOOR).log().transpose(1, 2), whole_frames(lengths, self.frame_samples)
+        return power.clamp(min=FLOOR).log().transpose(1, 2)
 
 
 class LogMel(LogPower):
@@ -124,7 +180,7 @@ class LogMel(LogPower):
     """
 
     def __init__(self, bands: int):
-        super().__init__(windowed_dft(), mel_filters(bands))
+        super().__init__(windowed_dft(), SAMPLE_RATE_HZ / DFT_SAMPLES, mel_filters(bands))
 
 
 class LogSpectrogram(LogPower):
@@ -139,7 +195,32 @@ class LogSpectrogram(LogPower):
     """
 
     def __init__(self) -> None:
-        super().__init__(windowed_dft(LINEAR_FRAME_SAMPLES, LINEAR_DFT_SAMPLES, LINEAR_BINS, 0.0))
+        dft = windowed_dft(LINEAR_FRAME_SAMPLES, LINEAR_DFT_SAMPLES, LINEAR_BINS, 0.0)
+        super().__init__(dft, SAMPLE_RATE_HZ / LINEAR_DFT_SAMPLES, pre_emphasis=0.0)
+
+
+def periods_of(power: Tensor, products: Tensor) -> Tensor:
+    """How loud each frame is where voices are, as a log-power, and how like itself a lag later.
+
+    Shape: (batch, frame, bin), (bin, 1 + lag) → (batch, 1 + lag, frame).
+    """
+    found = (power @ products).transpose(1, 2)
+    loudness = found[:, :1].clamp(min=FLOOR)
+    return torch.cat([loudness.log(), found[:, 1:] / loudness], 1)
+
+
+def periodicity(periods: Tensor, frames: Tensor) -> Tensor:
+    """How like itself each frame is a lag later, between -1 and 1, and 0 of what is far below the level.
+
+    Shape: (batch, 1 + lag, frame), (batch,) true lengths → (batch, lag, frame).
+
+    >>> periods = torch.stack([torch.tensor([0.0, -20.0]), torch.ones(2)])[None]
+    >>> periodicity(periods, torch.tensor([2])).round(decimals=2).tolist()
+    [[[1.0, 0.0]]]
+    """
+    loudness = periods[:, :1]
+    softness = level(loudness, frames) - loudness - PERIODIC_DB * NEPERS_PER_DB
+    return periods[:, 1:] * torch.sigmoid(-softness)
 
 
 def whole_frames(samples: Tensor, frame: int = FRAME_SAMPLES) -> Tensor:

@@ -123,9 +123,9 @@ class Recipe(Section):
     )  # sounds without speech made for each utterance, whose CTC target is empty
     functionals: float = Field(0.0, ge=0)  # L2 of a linear classifier of them beside the network; 0: none
     rooms: bool = False  # their other takes are in made rooms and through made channels
-    refit: bool = False  # then train on the validation speakers too, for as many epochs
+    refit: bool = False  # a model to keep is trained on the validation speakers too, for as many epochs
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given
-    precision: Literal["float32", "bfloat16"] = "float32"  # of the products while training
+    precision: Literal["float32", "bfloat16"] = "float32"  # of products while training, where it is fast
 
     @property
     def judged(self) -> str:

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy.fft import dct
 
 from emotrace.features import spectrogram as front_spectrogram
 from emotrace.model.functionals import (
-    CEPSTRA,
+    COEFFICIENTS,
     MARGIN,
-    MIXED_CEPSTRA,
+    MIXED,
     SCALES,
     Functionals,
     cosines,
@@ -17,13 +18,14 @@ from emotrace.model.functionals import (
 )
 from emotrace.model.random_kernels import FLAT
 
-BANDS = 24
+BANDS, LAGS = 24, 20
+SIZES = BANDS, LAGS
 
 
 @pytest.fixture
-def spectrogram() -> torch.Tensor:
+def heard() -> torch.Tensor:
     """Three utterances of up to 90 frames, with what must not matter beyond their ends."""
-    return torch.randn(3, 3, 90, BANDS, generator=torch.Generator().manual_seed(0)).cumsum(2) / 5
+    return torch.randn(3, 3, 90, BANDS + LAGS, generator=torch.Generator().manual_seed(0)).cumsum(2) / 5
 
 
 FRAMES = torch.tensor([90, 57, 16])
@@ -36,9 +38,9 @@ def moving_average(x: np.ndarray, size: int) -> np.ndarray:
 
 
 def by_numpy(utterance: np.ndarray) -> np.ndarray:
-    """The statistics of one utterance, (channel, frame, band), as the docstring has them."""
-    cepstra = dct(utterance, axis=2, norm="ortho")[:, :, :CEPSTRA]
-    x = np.concatenate([utterance, cepstra], axis=2).astype(np.float64)
+    """The variations of a picture, (channel, frame, value), as the docstring has them."""
+    coefficients = dct(utterance, axis=2, norm="ortho")[:, :, :COEFFICIENTS]
+    x = np.concatenate([utterance, coefficients], axis=2).astype(np.float64)
     deviation = x.std(1)
     above = np.maximum((x - x.mean(1, keepdims=True)) / (deviation[:, None] + FLAT), 0).mean(1)
     static, modulations = x[0], []
@@ -49,45 +51,52 @@ def by_numpy(utterance: np.ndarray) -> np.ndarray:
     return np.concatenate([deviation, above, np.array(modulations)]).ravel()
 
 
-def test_variations_are_numpys(spectrogram: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
-    found = classifier.statistics(spectrogram, FRAMES).split(classifier.kinds, 1)[0]
-    for row, utterance, frames in zip(found, spectrogram, FRAMES.tolist(), strict=True):
-        wanted = by_numpy(utterance[:, :frames].numpy())
-        np.testing.assert_allclose(row.numpy(), wanted, atol=2e-5)
-        assert wanted.std() > 0.1
+def kinds_of(classifier: Functionals, heard: torch.Tensor, frames: torch.Tensor, **part: bool) -> list:
+    """The statistics, (picture, kind)."""
+    found = classifier.statistics(heard, frames, **part).split(classifier.kinds, 1)
+    return [found[:3], found[3:]]
 
 
-def test_the_other_kinds_read_centred_bands_and_low_cepstra(spectrogram: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
-    found = classifier.statistics(spectrogram, FRAMES).split(classifier.kinds, 1)[1:]
-    for place, frames in enumerate(FRAMES.tolist()):
-        x = spectrogram[place, :, :frames]
-        x = (x - x.mean(1, keepdim=True)).numpy()
-        low = dct(x, axis=2, norm="ortho")[:, :, :MIXED_CEPSTRA].transpose(1, 0, 2).reshape(frames, -1)
-        within = torch.ones(1, frames, 1)
-        wanted = classifier.kernels(torch.from_numpy(x[:1]), within)[0]
-        assert torch.allclose(found[0][place], wanted, atol=1e-5)
-        wanted = classifier.fisher(torch.from_numpy(low)[None].float(), within)[0]
-        assert torch.allclose(found[1][place], wanted, atol=1e-3)
+def test_variations_are_numpys(heard: torch.Tensor) -> None:
+    classifier = Functionals(3, SIZES, 4)
+    both = kinds_of(classifier, heard, FRAMES)
+    for kinds, image in zip(both, heard.split(SIZES, 3), strict=True):
+        for row, utterance, frames in zip(kinds[0], image, FRAMES.tolist(), strict=True):
+            wanted = by_numpy(utterance[:, :frames].numpy())
+            np.testing.assert_allclose(row.numpy(), wanted, atol=2e-5)
+            assert wanted.std() > 0.1
 
 
-def test_what_follows_an_utterance_does_not_count(spectrogram: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
-    alone = classifier.statistics(spectrogram[1:2, :, :57], FRAMES[1:2])
-    assert torch.allclose(classifier.statistics(spectrogram, FRAMES)[1:2], alone, atol=1e-6)
+def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch.Tensor) -> None:
+    classifier = Functionals(3, SIZES, 4)
+    both = kinds_of(classifier, heard, FRAMES)
+    for kinds, image, picture in zip(both, heard.split(SIZES, 3), classifier.pictures, strict=True):
+        for place, frames in enumerate(FRAMES.tolist()):
+            x = image[place, :, :frames]
+            x = (x - x.mean(1, keepdim=True)).numpy()
+            low = dct(x, axis=2, norm="ortho")[:, :, :MIXED].transpose(1, 0, 2).reshape(frames, -1)
+            within = torch.ones(1, frames, 1)
+            wanted = picture.kernels(torch.from_numpy(x[:1]), within)[0]
+            assert torch.allclose(kinds[1][place], wanted, atol=1e-5)
+            wanted = picture.fisher(torch.from_numpy(low)[None].float(), within)[0]
+            assert torch.allclose(kinds[2][place], wanted, atol=1e-3)
+
+
+def test_what_follows_an_utterance_does_not_count(heard: torch.Tensor) -> None:
+    classifier = Functionals(3, SIZES, 4)
+    alone = classifier.statistics(heard[1:2, :, :57], FRAMES[1:2])
+    assert torch.allclose(classifier.statistics(heard, FRAMES)[1:2], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(("before", "after"), [(80, 0), (0, 70), (35, 50)])
-def test_silence_around_an_utterance_does_not_count(
-    spectrogram: torch.Tensor, before: int, after: int
-) -> None:
+def test_silence_around_an_utterance_does_not_count(heard: torch.Tensor, before: int, after: int) -> None:
     """With as much of it as the margin the statistics are those with any more, at the front's own level."""
-    classifier = Functionals(3, BANDS, 4)
-    static = spectrogram[:1, 0].transpose(1, 2)
+    classifier = Functionals(3, SIZES, 4)
+    static = heard[:1, 0].transpose(1, 2)
 
     def within_silence(first: int, last: int) -> torch.Tensor:
-        waiting, room = torch.full((1, BANDS, first), -20.0), torch.full((1, BANDS, last), -20.0)
+        waiting, room = (torch.full((1, BANDS, size), -20.0) for size in (first, last))
+        waiting, room = (F.pad(x, (0, 0, 0, LAGS)) for x in (waiting, room))
         x = torch.cat([waiting, static, room], 2)
         frames = torch.tensor([x.shape[2]])
         return classifier.statistics(front_spectrogram(x, frames), frames)
@@ -96,19 +105,19 @@ def test_silence_around_an_utterance_does_not_count(
     torch.testing.assert_close(within_silence(before, after), few, atol=2e-3, rtol=1e-3)
 
 
-def test_of_a_part_every_frame_counts(spectrogram: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
-    quiet = spectrogram[:1].clone()
+def test_of_a_part_every_frame_counts(heard: torch.Tensor) -> None:
+    classifier = Functionals(3, SIZES, 4)
+    quiet = heard[:1].clone()
     quiet[:, 0, 40:] = -20.0
-    found = classifier.statistics(quiet, torch.tensor([90]), part=True).split(classifier.kinds, 1)[0][0]
-    np.testing.assert_allclose(found.numpy(), by_numpy(quiet[0].numpy()), rtol=1e-4, atol=2e-5)
+    found = kinds_of(classifier, quiet, torch.tensor([90]), part=True)[0][0][0]
+    np.testing.assert_allclose(found.numpy(), by_numpy(quiet[0, ..., :BANDS].numpy()), rtol=1e-4, atol=2e-5)
     assert not torch.allclose(
         classifier.statistics(quiet, torch.tensor([90]))[0, : len(found)], found, atol=0.1
     )
 
 
-def test_a_pause_counts(spectrogram: torch.Tensor) -> None:
-    bands = spectrogram[:1, 0].clone()
+def test_a_pause_counts(heard: torch.Tensor) -> None:
+    bands = heard[:1, 0, :, :BANDS].clone()
     bands[:, 30:60] = -20.0
     assert spoken(bands, torch.tensor([90])).all()
 
@@ -119,39 +128,40 @@ def test_of_silence_alone_all_is_heard() -> None:
     )
 
 
-def test_a_microphone_does_not_count(spectrogram: torch.Tensor) -> None:
+def test_a_microphone_does_not_count(heard: torch.Tensor) -> None:
     """What a linear channel adds to each band all the time leaves the statistics as they are."""
-    classifier = Functionals(3, BANDS, 4)
-    channel = torch.zeros(1, 3, 1, BANDS)
-    channel[:, 0] = torch.linspace(-2, 3, BANDS)
+    classifier = Functionals(3, SIZES, 4)
+    channel = torch.zeros(1, 3, 1, BANDS + LAGS)
+    channel[:, 0] = torch.linspace(-2, 3, BANDS + LAGS)
     here, there = (
-        classifier.statistics(x, FRAMES).split(classifier.kinds, 1)
-        for x in (spectrogram, spectrogram + channel)
+        classifier.statistics(x, FRAMES).split(classifier.kinds, 1) for x in (heard, heard + channel)
     )
-    for ours, theirs, error in zip(here, there, (1e-4, 1e-4, 5e-3), strict=True):  # roots near zero are steep
+    for ours, theirs, error in zip(
+        here, there, (1e-4, 1e-4, 5e-3) * 2, strict=True
+    ):  # roots near 0 are steep
         assert torch.allclose(ours, theirs, atol=error)
         assert ours.std() > 0.1
 
 
 def test_what_does_not_vary_has_finite_scores() -> None:
-    classifier = Functionals(3, BANDS, 4)
-    flat = classifier.statistics(torch.full((1, 3, 40, BANDS), -3.0), torch.tensor([40]))
-    varying, kernels, departing = flat.split(classifier.kinds, 1)
-    assert max(varying.abs().max(), kernels.abs().max()) < 1e-2
-    assert departing.isfinite().all()
-    assert classifier(torch.zeros(1, 3, 40, BANDS), torch.tensor([40])).isfinite().all()
+    classifier = Functionals(3, SIZES, 4)
+    flat = torch.full((1, 3, 40, BANDS + LAGS), -3.0)
+    for varying, kernels, departing in kinds_of(classifier, flat, torch.tensor([40])):
+        assert max(varying.abs().max(), kernels.abs().max()) < 1e-2
+        assert departing.isfinite().all()
+    assert classifier(torch.zeros_like(flat), torch.tensor([40])).isfinite().all()
 
 
 def test_cosines_are_scipys() -> None:
-    wanted = dct(np.eye(40), axis=0, norm="ortho")[:CEPSTRA]
+    wanted = dct(np.eye(40), axis=0, norm="ortho")[:COEFFICIENTS]
     np.testing.assert_allclose(cosines(40).numpy(), wanted, atol=1e-6)
     assert cosines(8).shape == (8, 8)
 
 
-def test_a_share_multiplies_log_probabilities(spectrogram: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
+def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:
+    classifier = Functionals(3, SIZES, 4)
     classifier.weight.normal_(generator=torch.Generator().manual_seed(1))
-    once = classifier(spectrogram, FRAMES)
+    once = classifier(heard, FRAMES)
     assert torch.allclose(once.exp().sum(1), torch.ones(3), atol=1e-5)
     classifier.share.fill_(2.5)
-    assert torch.allclose(classifier(spectrogram, FRAMES), 2.5 * once, atol=1e-5)
+    assert torch.allclose(classifier(heard, FRAMES), 2.5 * once, atol=1e-5)

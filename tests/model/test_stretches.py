@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from emotrace.features import LAGS
 from emotrace.model.stretches import HOP, LENGTH, at_steps, cut
 from emotrace.model.systems import Network, build
 from emotrace.recipe import load_recipe
@@ -27,6 +28,14 @@ def static() -> Tensor:
     return torch.randn(5, 40, 400, generator=random) - torch.arange(400) / 50
 
 
+@pytest.fixture
+def periods() -> Tensor:
+    """Loudness, and how like themselves the frames of the clips are at each lag."""
+    random = torch.Generator().manual_seed(1)
+    loudness = torch.randn(5, 1, 400, generator=random) - torch.arange(400) / 50
+    return torch.cat([loudness, 2 * torch.rand(5, LAGS, 400, generator=random) - 1], 1)
+
+
 def starts(frames: int, longest: int) -> list[int]:
     """Where stretches begin: a half of one before each middle, and within the clip."""
     middles = range(HOP // 2, longest + HOP // 2, HOP)
@@ -44,30 +53,38 @@ def test_stretches_lie_around_the_middles_and_within_the_clip(static: Tensor) ->
         assert stretch[:, :count].equal(static[row, :, start : start + count])
 
 
-def test_each_step_is_told_what_its_stretch_alone_would_be(network: Network, static: Tensor) -> None:
+def test_each_step_is_told_what_its_stretch_alone_would_be(
+    network: Network, static: Tensor, periods: Tensor
+) -> None:
     assert network.functionals is not None
     steps = network.front.steps_out(400)
     with torch.inference_mode():
-        found = network.scores_of_steps(static, FRAMES, steps)
+        found = network.scores_of_steps((static, periods, FRAMES), steps)
         for row, frames in enumerate(FRAMES.tolist()):
             places = starts(frames, frames)
             for step in range(network.front.steps_out(frames)):
                 middle = network.front.first_frame + step * network.front.frames_per_step
                 start = places[int(middle // HOP)]
-                stretch = static[row : row + 1, :, start : start + min(LENGTH, frames)]
+                stretch, own = (
+                    x[row : row + 1, :, start : start + min(LENGTH, frames)] for x in (static, periods)
+                )
                 real = torch.tensor([stretch.shape[2]])
-                wanted = network.functionals(network.front.spectrogram(stretch, real), real, part=True)[0]
+                wanted = network.functionals(network.heard(stretch, own, real), real, part=True)[0]
                 torch.testing.assert_close(found[row, step], wanted, atol=1e-4, rtol=1e-4)
     assert found[0].std(0).min() > 0.01  # the stretches are told different things
 
 
-def test_a_clip_alone_is_told_what_it_is_told_in_company(network: Network, static: Tensor) -> None:
+def test_a_clip_alone_is_told_what_it_is_told_in_company(
+    network: Network, static: Tensor, periods: Tensor
+) -> None:
     steps = network.front.steps_out(400)
     with torch.inference_mode():
-        together = network.scores_of_steps(static, FRAMES, steps)
+        together = network.scores_of_steps((static, periods, FRAMES), steps)
         for row, frames in enumerate(FRAMES.tolist()):
             own = network.front.steps_out(frames)
-            alone = network.scores_of_steps(static[row : row + 1, :, :frames], FRAMES[row : row + 1], own)
+            one = slice(row, row + 1)
+            sound = static[one, :, :frames], periods[one, :, :frames], FRAMES[one]
+            alone = network.scores_of_steps(sound, own)
             torch.testing.assert_close(together[row, :own], alone[0], atol=1e-4, rtol=1e-4)
 
 

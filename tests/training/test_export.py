@@ -106,10 +106,10 @@ def test_the_graph_says_what_torch_says_alone_and_in_company(
     network, folder = exported(system)
     waveform, lengths = sounds(LENGTHS)
     with torch.inference_mode():
-        output, steps, scores, static = network.with_functionals(
+        output, steps, scores, sound = network.with_functionals(
             torch.from_numpy(waveform), torch.from_numpy(lengths)
         )
-        along = network.scores_of_steps(*static, output.shape[1])
+        along = network.scores_of_steps(sound, output.shape[1])
         assert_same(network(torch.from_numpy(waveform), torch.from_numpy(lengths))[0].numpy(), output.numpy())
     ctc = SYSTEMS[system].loss == "ctc"
     outputs = (output, steps) if ctc else (output + scores,)

@@ -10,7 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from emotrace.features import DFT_SAMPLES, FLOOR, PRE_EMPHASIS, LogMel, mel_filters, whole_frames
+from emotrace.features import (
+    DFT_SAMPLES,
+    FLOOR,
+    PRE_EMPHASIS,
+    SAMPLE_RATE_HZ,
+    LogMel,
+    autocorrelation,
+    mel_filters,
+    periods_of,
+    whole_frames,
+)
 from emotrace.model.pcnse import ConvBlock, ParallelConv
 from emotrace.model.pointwise import correlate, correlation_points, pointwise_kernels
 from emotrace.model.systems import Network
@@ -56,6 +66,7 @@ class CentredLogMel(nn.Module):
     cosines: Tensor
     sines: Tensor
     filters: Tensor
+    autocorrelation: Tensor
 
     def __init__(self, bands: int):
         super().__init__()
@@ -67,9 +78,20 @@ class CentredLogMel(nn.Module):
         self.register_buffer("cosines", (window * torch.cos(phase)).float())
         self.register_buffer("sines", (window * torch.sin(phase)).float())
         self.register_buffer("filters", mel_filters(bands)[:, 1:-1].T.float())
+        hz = bins * SAMPLE_RATE_HZ / DFT_SAMPLES
+        self.register_buffer("autocorrelation", autocorrelation(hz).T.float())
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Log-power of each band and frame, and the true lengths in frames."""
+        return self.bands_of(self.power(waveform)), whole_frames(lengths)
+
+    def with_periods(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `LogMel.with_periods`."""
+        power = self.power(waveform)
+        return self.bands_of(power), periods_of(power, self.autocorrelation), whole_frames(lengths)
+
+    def power(self, waveform: Tensor) -> Tensor:
+        """Power spectrum of each frame without its first and last bin, (batch, frame, bin)."""
         frames = (waveform.shape[1] - FRAME_SAMPLES) // FRAME_HOP_SAMPLES + 1
         half, hop = FRAME_SAMPLES // 2, FRAME_HOP_SAMPLES
         padded = F.pad(waveform, (1, 3 * hop - FRAME_SAMPLES))
@@ -79,8 +101,11 @@ class CentredLogMel(nn.Module):
         before = torch.cat([first, second[..., : half - hop]], 2)
         after = torch.cat([second[..., half - hop :], third[..., : FRAME_SAMPLES - 2 * hop]], 2).flip(2)
         even, odd = (before + after) @ self.cosines, (before - after) @ self.sines
-        power = (even * even + odd * odd) @ self.filters
-        return power.clamp(min=FLOOR).log().transpose(1, 2), whole_frames(lengths)
+        return even * even + odd * odd
+
+    def bands_of(self, power: Tensor) -> Tensor:
+        """Log-power of each band, (batch, band, frame)."""
+        return (power @ self.filters).clamp(min=FLOOR).log().transpose(1, 2)
 
 
 class PointwiseBandConv(nn.Module):

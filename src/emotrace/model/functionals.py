@@ -1,8 +1,9 @@
-"""Statistics of a spectrogram over time, and the linear classifiers that read them beside the network."""
+"""Statistics over time of what is heard, and the linear classifiers that read them beside the network."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +14,9 @@ from emotrace.model.fisher import FisherVector
 from emotrace.model.lengths import real
 from emotrace.model.random_kernels import FLAT, RandomKernels
 
-CEPSTRA = 20
+COEFFICIENTS = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
-MIXED_CEPSTRA = 13
+MIXED = 13
 SOFTEST_DB = 30  # below the loudest
 MARGIN = 10  # frames
 COMPONENTS = 64
@@ -23,46 +24,42 @@ OF_THE_WHOLE = 4.0  # how many times functionals of a whole count; by validation
 
 
 class Functionals(nn.Module):
-    """How the spectrogram varies over an utterance → log-scores of the emotions.
+    """How two pictures of an utterance vary over time → log-scores of the emotions.
 
-    Three kinds of statistics, each read by a logistic regression of its own:
-
-    - of each band and each cepstral coefficient (discrete cosine transform over bands) of the 3-D spectrogram
-      the standard deviation and the mean of what lies above the mean, in deviations, and of the static ones
-      the deviation of what moving averages of growing length take away;
-    - how random patterns respond to the static bands (`RandomKernels`);
-    - how the low cepstra depart from a mixture of Gaussians (`FisherVector`).
+    The pictures are the 3-D spectrogram and the periodicity of each frame (`features.periodicity`), with its
+    deltas: how high the voice is and how clear. Of each there are three kinds of statistics (`Picture`), and
+    each kind of each has a logistic regression of its own.
 
     All are of the frames from where the utterance begins to where it ends (`spoken`): how much silence lies
     around it says who cut it. And of values less their mean over these: means tell the microphone and the
-    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the three are
-    averaged, which is one linear classifier of all. Times `share` its log-scores count as much as the
-    network's posteriors do.
+    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of all kinds are
+    averaged, which is one linear classifier. Times `share` its log-scores count as much as the network's
+    posteriors do.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
-    Shape: (batch, channel, frame, band), (batch,) true lengths → (batch, K).
+    Shape: (batch, channel, frame, band + lag), (batch,) true lengths → (batch, K).
 
-    >>> scores = Functionals(channels=3, bands=40, labels=4)
-    >>> scores.statistics(torch.randn(2, 3, 50, 40), torch.tensor([50, 30])).shape
-    torch.Size([2, 6216])
+    Args:
+        sizes: how many values of a frame each picture has
+
+    >>> scores = Functionals(channels=3, sizes=(40, 40), labels=4)
+    >>> scores.statistics(torch.randn(2, 3, 50, 80), torch.tensor([50, 30])).shape
+    torch.Size([2, 12432])
     """
 
-    cosines: Tensor
+    pictures: Sequence[Picture]
     mean: Tensor
     scale: Tensor
     weight: Tensor
     bias: Tensor
     share: Tensor
 
-    def __init__(self, channels: int, bands: int, labels: int):
+    def __init__(self, channels: int, sizes: tuple[int, int], labels: int):
         super().__init__()
-        self.bands = bands
-        self.register_buffer("cosines", cosines(bands), persistent=False)
-        self.kernels = RandomKernels(bands)
-        self.fisher = FisherVector(COMPONENTS, channels * len(self.cosines[:MIXED_CEPSTRA]))
-        varying = (bands + len(self.cosines)) * (2 * channels + len(SCALES))
-        self.kinds = (varying, self.kernels.size, self.fisher.size)
+        self.sizes = sizes
+        self.pictures = nn.ModuleList(Picture(channels, size) for size in sizes)  # type: ignore[assignment]
+        self.kinds = tuple(kind for picture in self.pictures for kind in picture.kinds)
         size = sum(self.kinds)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
@@ -70,40 +67,79 @@ class Functionals(nn.Module):
         self.register_buffer("bias", torch.zeros(labels))
         self.register_buffer("share", torch.ones(()))
 
-    def forward(self, spectrogram: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
+    def forward(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
         """Log-scores, times `share`; of a `part`, which begins and ends anywhere, every frame counts."""
-        standardised = (self.statistics(spectrogram, frames, part=part) - self.mean) * self.scale
+        standardised = (self.statistics(heard, frames, part=part) - self.mean) * self.scale
         return self.share * F.linear(standardised, self.weight, self.bias).log_softmax(1)
 
-    def of_the_whole(self, spectrogram: Tensor, frames: Tensor) -> Tensor:
+    def of_the_whole(self, heard: Tensor, frames: Tensor) -> Tensor:
         """What is added to the log-scores of a whole utterance, (batch, K)."""
-        return OF_THE_WHOLE * self(spectrogram, frames)
+        return OF_THE_WHOLE * self(heard, frames)
 
-    def statistics(self, spectrogram: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
-        """The statistics as they are, (batch, statistic), one kind after the other."""
-        centred, within = self.centred(spectrogram, frames, part=part)
-        bands, real_frames = centred[:, 0, :, : self.bands], within[:, 0]
+    def statistics(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
+        """The statistics as they are, (batch, statistic), picture by picture, one kind after the other."""
+        own, within = self.cut(heard, frames, part=part)
+        return torch.cat(
+            [picture(x, within) for picture, x in zip(self.pictures, own, strict=True)],
+            1,
+        )
+
+    def cut(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The pictures, and 1 where a frame of them counts."""
+        own = heard.split(self.sizes, 3)
+        within = real(frames, heard.shape[2]) if part else spoken(own[0][:, 0], frames)
+        return own, within[:, None, :, None].to(heard.dtype)
+
+
+class Picture(nn.Module):
+    """Three kinds of statistics of an image over time:
+
+    - of each value and each coefficient of the discrete cosine transform over values the standard deviation
+      and the mean of what lies above the mean, in deviations, and of the static ones the deviation of what
+      moving averages of growing length take away;
+    - how random patterns respond to the static values (`RandomKernels`);
+    - how the first coefficients depart from a mixture of Gaussians (`FisherVector`).
+
+    Shape: (batch, channel, frame, value), (batch, 1, frame, 1) with 1 where a frame counts →
+    (batch, statistic).
+
+    >>> picture = Picture(channels=3, size=40)
+    >>> picture(torch.randn(2, 3, 50, 40), torch.ones(2, 1, 50, 1)).shape, picture.kinds
+    (torch.Size([2, 6216]), (660, 500, 5056))
+    """
+
+    cosines: Tensor
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.size = size
+        self.register_buffer("cosines", cosines(size), persistent=False)
+        self.kernels = RandomKernels(size)
+        self.fisher = FisherVector(COMPONENTS, channels * len(self.cosines[:MIXED]))
+        varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
+        self.kinds = (varying, self.kernels.size, self.fisher.size)
+
+    def forward(self, image: Tensor, within: Tensor) -> Tensor:
+        """The statistics, one kind after the other."""
+        centred = self.centred(image, within)
         return torch.cat(
             [
                 variations(centred, within),
-                self.kernels(bands, real_frames),
-                self.fisher(self.mixed(centred), real_frames),
+                self.kernels(centred[:, 0, :, : self.size], within[:, 0]),
+                self.fisher(self.mixed(centred), within[:, 0]),
             ],
             1,
         )
 
-    def centred(self, spectrogram: Tensor, frames: Tensor, *, part: bool = False) -> tuple[Tensor, Tensor]:
-        """Bands and cepstra less their means, zero around the speech; and 1 where a frame counts."""
-        x = torch.cat([spectrogram, spectrogram @ self.cosines.T], 3)
-        within = real(frames, x.shape[2]) if part else spoken(spectrogram[:, 0], frames)
-        within = within[:, None, :, None].to(x.dtype)
+    def centred(self, image: Tensor, within: Tensor) -> Tensor:
+        """Values and coefficients less their means, zero where no frame counts."""
+        x = torch.cat([image, image @ self.cosines.T], 3)
         mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
-        return (x - mean) * within, within
+        return (x - mean) * within
 
     def mixed(self, centred: Tensor) -> Tensor:
-        """What the mixture describes of each frame: low cepstra of all channels, (batch, frame, value)."""
-        low = centred[:, :, :, self.bands : self.bands + MIXED_CEPSTRA]
-        return low.transpose(1, 2).flatten(2)
+        """What the mixture describes of each frame: first coefficients of all channels, (batch, frame, n)."""
+        return centred[:, :, :, self.size : self.size + MIXED].transpose(1, 2).flatten(2)
 
 
 def spoken(bands: Tensor, frames: Tensor) -> Tensor:
@@ -158,13 +194,13 @@ def moving_sum(x: Tensor, size: int) -> Tensor:
     return totals[:, :, size:] - totals[:, :, :-size]
 
 
-def cosines(bands: int) -> Tensor:
-    """The first rows of the orthonormal discrete cosine transform, (coefficient, band).
+def cosines(size: int) -> Tensor:
+    """The first rows of the orthonormal discrete cosine transform, (coefficient, value).
 
     >>> (cosines(40) @ cosines(40).T).allclose(torch.eye(20), atol=1e-6)
     True
     """
-    order = torch.arange(min(CEPSTRA, bands), dtype=torch.float64)[:, None]
-    rows = (math.pi / bands * (torch.arange(bands) + 0.5) * order).cos() * math.sqrt(2 / bands)
+    order = torch.arange(min(COEFFICIENTS, size), dtype=torch.float64)[:, None]
+    rows = (math.pi / size * (torch.arange(size) + 0.5) * order).cos() * math.sqrt(2 / size)
     rows[0] /= math.sqrt(2)
     return rows.float()

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from emotrace.errors import RecipeError
 from emotrace.features import (
+    LAGS,
     NEPERS_PER_DB,
     SAMPLE_RATE_HZ,
     LogMel,
     LogPower,
     LogSpectrogram,
     level,
+    periodicity,
     spectrogram,
 )
 from emotrace.model.attention import SelfAttention
@@ -32,6 +34,10 @@ from emotrace.model.stretches import at_steps, cut
 from emotrace.model.weights import glorot
 from emotrace.recipe import Recipe
 from emotrace.windows import FRAME_HOP_SAMPLES
+
+Sound = tuple[
+    Tensor, Tensor, Tensor
+]  # static bands, periods, true lengths in frames: `LogPower.with_periods`
 
 
 @dataclass(frozen=True)
@@ -256,28 +262,37 @@ class Network(nn.Module):
         """The same from local features (batch, step, feature)."""
         return self.back(local, steps), steps
 
-    def with_functionals(
-        self, waveform: Tensor, lengths: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
+    def heard(self, static: Tensor, periods: Tensor, frames: Tensor) -> Tensor:
+        """What functionals hear: the 3-D spectrogram, and periodicity with its deltas.
+
+        Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (batch, channel, frame, band + lag).
+        """
+        alike = spectrogram(periodicity(periods, frames), frames, self.front.reach, self.front.channels)
+        return torch.cat([self.front.spectrogram(static, frames), alike], 3)
+
+    def with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Sound]:
         """What the back end gives, true lengths in steps, and what functionals add to log-scores (batch, K).
 
-        Last, the static bands and their true lengths, for `scores_of_steps`.
+        Last, what `scores_of_steps` starts from.
         """
         assert self.functionals is not None
-        static, frames = self.spectrum(waveform, lengths)
-        spectrogram = self.front.spectrogram(static, frames)
-        local, steps = self.front.extract(self.front.normalise(spectrogram, frames), frames)
-        more = self.functionals.of_the_whole(spectrogram, frames)
-        return self.back(local, steps), steps, more, (static, frames)
+        sound = self.spectrum.with_periods(waveform, lengths)
+        static, _, frames = sound
+        heard = self.heard(*sound)
+        image = self.front.normalise(heard[..., : static.shape[1]], frames)
+        local, steps = self.front.extract(image, frames)
+        return self.back(local, steps), steps, self.functionals.of_the_whole(heard, frames), sound
 
-    def scores_of_steps(self, static: Tensor, frames: Tensor, steps: int) -> Tensor:
+    def scores_of_steps(self, sound: Sound, steps: int) -> Tensor:
         """What functionals say of the second and a half around each of so many steps, (batch, step, K).
 
         Each stretch has a level and means of its own: what is soft is heard beside what is loud.
         """
         assert self.functionals is not None
-        stretches, real = cut(static, frames)
-        said = self.functionals(self.front.spectrogram(stretches, real), real, part=True)
+        static, periods, frames = sound
+        stretches, real = cut(torch.cat([static, periods], 1), frames)
+        bands, lags = stretches.split([static.shape[1], periods.shape[1]], 1)
+        said = self.functionals(self.heard(bands, lags, real), real, part=True)
         said = said.unflatten(0, (static.shape[0], -1))
         return at_steps(said, steps, self.front.first_frame, self.front.frames_per_step)
 
@@ -316,7 +331,8 @@ def build(recipe: Recipe, name: str, labels: int) -> Network:
     back = Back(recipe, system, front.features_out, labels)
     if recipe.weights == "glorot":
         glorot(back)
-    functionals = Functionals(front.channels, spectrum.bands, labels) if recipe.functionals else None
+    sizes = spectrum.bands, LAGS
+    functionals = Functionals(front.channels, sizes, labels) if recipe.functionals else None
     return Network(spectrum, front, back, functionals)
 
 

@@ -13,6 +13,7 @@ from emotrace.training.clips import Batch
 
 NOISE_TILT_DB = 10  # at either end of the frequency axis: hum to hiss
 LOWEST_BANDS, HIGHEST_BANDS = 0.15, 0.35  # at most, of the mel axis: a telephone's 300 and 3000 Hz
+FLANK = 1 / 40  # of the mel axis: where a channel passes from nothing lost to all
 
 
 def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, longest: int) -> Tensor:
@@ -53,15 +54,19 @@ def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, 
     return static.contiguous()
 
 
-def narrowed(static: Tensor, low: float, high: float, loss_db: float) -> Tensor:
-    """As a channel passes it that loses so much below and above two places of the frequency axis, 0 to 1.
+def narrowed(static: Tensor, low: float, high: float, loss_db: float, places: Tensor | None = None) -> Tensor:
+    """As a channel passes it that loses so much below and above two places of the mel axis, 0 to 1.
+
+    Args:
+        static: log-powers (frame, band)
+        places: where on that axis each column lies, if they are not bands of equal width
 
     >>> narrowed(torch.zeros(1, 8), 0.25, 0.75, 10).abs().gt(0).int().tolist()
     [[1, 1, 0, 0, 0, 0, 1, 1]]
     """
-    bands = static.shape[1]
-    centres = torch.arange(bands) + 0.5
-    outside = (low * bands - centres).clamp(min=0) + (centres - high * bands).clamp(min=0)
+    if places is None:
+        places = (torch.arange(static.shape[1]) + 0.5) / static.shape[1]
+    outside = ((low - places).clamp(min=0) + (places - high).clamp(min=0)) / FLANK
     return (static - outside.clamp(max=1) * loss_db * NEPERS_PER_DB).clamp(min=math.log(FLOOR))
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from emotrace.audio import MINIMUM_S, Audio, read_audio
 from emotrace.corpora import Utterance
 from emotrace.errors import AudioError
-from emotrace.features import SAMPLE_RATE_HZ, LogPower
+from emotrace.features import FLOOR, SAMPLE_RATE_HZ, LogPower
 from emotrace.windows import window_samples
 
 
@@ -27,7 +27,8 @@ class Clip:
     `views` holds the same windows more than once where stage 2 is given augmented copies. `durations` are
     those of the windows as they were cut, in samples: the weights by which the runtime averages their scores.
     Where the emotion changes, `parts` says how: each emotion's place (None: no emotion), and its share of the
-    time; the label says nothing then.
+    time; the label says nothing then. `spectra` are the windows as log-power spectra (frame, bin), where
+    functionals are to be fitted.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Clip:
     views: tuple[tuple[Tensor, ...], ...]
     durations: tuple[int, ...]
     parts: tuple[tuple[int | None, float], ...] = ()
+    spectra: tuple[Tensor, ...] = ()
 
     @property
     def windows(self) -> tuple[Tensor, ...]:
@@ -56,9 +58,14 @@ class Batch(NamedTuple):
 
 
 def read_clips(
-    utterances: Sequence[Utterance], emotions: Sequence[str], spectrum: LogPower, longest_frames: int
+    utterances: Sequence[Utterance],
+    emotions: Sequence[str],
+    spectrum: LogPower,
+    longest_frames: int,
+    *,
+    spectra: bool = False,
 ) -> list[Clip]:
-    """Windows of each utterance as static bands, log-Mel for most systems.
+    """Windows of each utterance as static bands, log-Mel for most systems, and as `spectra` if asked.
 
     Raises:
         AudioError: a file that cannot be used; the message names it.
@@ -67,16 +74,26 @@ def read_clips(
     clips = []
     for utterance in utterances:
         samples = torch.from_numpy(sound_of(utterance).samples)
-        windows, durations = [], []
+        windows, durations, powers = [], [], []
         with torch.inference_mode():
             for start, stop in window_samples(
                 len(samples), longest_frames, longest_frames // 2, spectrum.frame_samples
             ):
-                static, _ = spectrum(samples[None, start:stop], torch.tensor([stop - start]))
-                windows.append(static[0].T.contiguous().clone())
+                power = spectrum.power(samples[None, start:stop])
+                windows.append(spectrum.bands_of(power)[0].T.contiguous().clone())
                 durations.append(stop - start)
-        label = place[utterance.emotion]
-        clips.append(Clip(utterance.name, utterance.speaker, label, (tuple(windows),), tuple(durations)))
+                if spectra:
+                    powers.append(power[0].clamp(min=FLOOR).log().clone())
+        clips.append(
+            Clip(
+                utterance.name,
+                utterance.speaker,
+                place[utterance.emotion],
+                (tuple(windows),),
+                tuple(durations),
+                spectra=tuple(powers),
+            )
+        )
     read_file.cache_clear()  # an hour of sound has 230 MB
     return clips
 

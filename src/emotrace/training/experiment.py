@@ -46,7 +46,7 @@ class Experiment:
     device: str = "cpu"
     start: Start | None = None  # the model whose weights networks begin with, in place of random ones
     # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
-    read: dict[tuple[str, int, int], tuple[object, list[Clip]]] = field(
+    read: dict[tuple[str, int, int, bool], tuple[object, list[Clip]]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -58,9 +58,11 @@ class Experiment:
         """The whole corpus as windows of what the system starts from, read when it is first needed."""
         system, utterances = find_system(self.system), self.corpus.utterances
         spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
-        key = type(spectrum).__name__, spectrum.bands, longest
+        spectra = self.recipe.functionals > 0
+        key = type(spectrum).__name__, spectrum.bands, longest, spectra
         if key not in self.read or self.read[key][0] is not utterances:
-            self.read[key] = utterances, read_clips(utterances, self.corpus.emotions, spectrum, longest)
+            found = read_clips(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
+            self.read[key] = utterances, found
         return self.read[key][1]
 
     def of(self, speakers: Sequence[str]) -> list[Clip]:
@@ -111,10 +113,11 @@ def train_part(
 ) -> tuple[Prediction, ...]:
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
 
-    The validation speakers choose the epochs, if anyone does, and the temperature; where the recipe says
-    `refit`, they then train with the others. The folder ends with the weights, `run.json`, `predictions.csv`,
-    and, where speakers were held out for a test, `validation.csv`, by the network that had not learnt from
-    those in it.
+    The validation speakers choose the epochs, if anyone does, the temperature, and how much functionals
+    count. Then functionals learn from them too, which takes little; and so does the network, which takes as
+    long as before, where nobody is tested (a model to keep) and the recipe says `refit`. The folder ends with
+    the weights, `run.json`, `predictions.csv`, and, where speakers were held out for a test, `validation.csv`,
+    which was made before anything had learnt from those in it.
     `front_folder` is `Trainer`'s: where systems share their trained front.
     """
     if not (folder / RUN_FILE).exists():
@@ -135,13 +138,14 @@ def train_part(
             return predictions_of(clips, scores, experiment.corpus.emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
-        if experiment.recipe.refit:
-            everybody = [*train, *validation]
+        everybody = [*train, *validation]
+        if experiment.recipe.refit and not part.test:
             again = trainer.refit(experiment.system, len(experiment.corpus.emotions), everybody)
             if again.functionals is not None and network.functionals is not None:
-                fit_functionals(again, everybody, experiment.recipe, seed)
                 again.functionals.share.copy_(network.functionals.share)
             network = again
+        if network.functionals is not None:
+            fit_functionals(network, everybody, experiment.recipe, seed)
         if part.test:
             write_predictions(folder / VALIDATION_FILE, judged)
             judged = predictions(network, experiment.of(part.test))

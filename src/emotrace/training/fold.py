@@ -17,6 +17,7 @@ from emotrace.training.clips import Clip
 from emotrace.training.emotionless import emotionless_clips
 from emotrace.training.keeper import kept_epochs
 from emotrace.training.local_features import LOCAL_FOLDER, forget_local_features, local_clips
+from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import Epoch, Tell
 from emotrace.training.seeds import seed_of
 from emotrace.training.stage import Change, Objective, StageData, run_stage
@@ -135,7 +136,7 @@ class Trainer:
             return network.eval()
         network.front = self.train(system.front, labels, train, validation).front
         kept = (self.front_folder or self.folder) / LOCAL_FOLDER
-        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        dtype = torch.bfloat16 if trains_in_bfloat16(recipe.precision, self.device) else torch.float32
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
         takes = [local_clips(network, train, kept, dtype)]
         while len(takes) < recipe.views:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,16 +14,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from emotrace.features import SAMPLE_RATE_HZ, hz_to_mel
+from emotrace.model.fisher import FisherVector
 from emotrace.model.functionals import OF_THE_WHOLE
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import Network, System
-from emotrace.recipe import Recipe
+from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augment import HIGHEST_BANDS, LOWEST_BANDS, augment, narrowed
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.fold import FromStatic
-from emotrace.training.scoring import Floats, fit_temperature, model_log_scores
+from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
 
+Said = TypeVar("Said")
 STEPS = 100
 MIXED = 20_000  # frames that a mixture is fitted to
 MIXTURE_STEPS = 30
@@ -40,42 +44,54 @@ def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, see
 
 
 def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator) -> list[Clip]:
-    """Four takes of each clip with other tempo and vocal tract, as the recipe's augmentation has them.
+    """Four takes of the spectra of each clip, of other tempo, and of another pitch and vocal tract.
 
     Where the recipe has `rooms`, two of them are in rooms, and two came through channels, one of which loses
     low frequencies too: from clean takes alone a classifier of functionals learns what an echo of a third of
     a second or a rate of 8 kHz takes away.
     """
+    changes = Augmentation(stretch=recipe.augmentation.stretch, warp=recipe.augmentation.warp)
 
     def share() -> float:
         return torch.rand((), generator=generator).item()
 
-    def spoken(window: Tensor) -> Tensor:
-        return augment(window, recipe.augmentation, generator, recipe.longest_frames)
+    def spoken(spectrum: Tensor) -> Tensor:
+        return augment(spectrum, changes, generator, recipe.longest_frames)
 
-    def room(window: Tensor) -> Tensor:
-        return echoing(window, 0.1 * 10 ** share(), 0.5 + 2 * share())
+    def room(spectrum: Tensor) -> Tensor:
+        return echoing(spectrum, 0.1 * 10 ** share(), 0.5 + 2 * share())
 
-    def channel(window: Tensor, lowest: float) -> Tensor:
-        return narrowed(window, lowest, 1 - HIGHEST_BANDS * share(), 20 + 60 * share())
+    def channel(spectrum: Tensor, lowest: float) -> Tensor:
+        highest, loss_db = 1 - HIGHEST_BANDS * share(), 20 + 60 * share()
+        return narrowed(spectrum, lowest, highest, loss_db, mel_places(spectrum.shape[1]))
 
     takes: tuple[Callable[[Tensor], Tensor], ...] = (
         room,
         room,
-        lambda window: channel(window, 0.0),
-        lambda window: channel(window, LOWEST_BANDS * share()),
+        lambda spectrum: channel(spectrum, 0.0),
+        lambda spectrum: channel(spectrum, LOWEST_BANDS * share()),
     )
     return [
-        replace(clip, views=(tuple(take(spoken(window)) for window in clip.windows),))
-        for take in (takes if recipe.rooms else [lambda window: window] * len(takes))
+        replace(clip, spectra=tuple(take(spoken(spectrum)) for spectrum in clip.spectra))
+        for take in (takes if recipe.rooms else [lambda spectrum: spectrum] * len(takes))
         for clip in clips
     ]
 
 
-def echoing(static: Tensor, decay_s: float, loudness: float) -> Tensor:
-    """As a room gives it back: the power of each band, and after it so many times as much, falling by 60 dB.
+def mel_places(bins: int) -> Tensor:
+    """Where on the mel axis each bin of a spectrum up to half the sampling rate lies, 0 to 1.
 
-    Shape: (frame, band) in and out.
+    >>> mel_places(3).tolist()[::2]
+    [0.0, 1.0]
+    """
+    mel = hz_to_mel(torch.linspace(0, SAMPLE_RATE_HZ / 2, bins))
+    return mel / mel[-1]
+
+
+def echoing(static: Tensor, decay_s: float, loudness: float) -> Tensor:
+    """As a room gives it back: the power of each bin, and after it so many times as much, falling by 60 dB.
+
+    Shape: (frame, bin) in and out.
 
     >>> one = torch.full((4, 1), -9.0).index_fill(0, torch.tensor([0]), 0.0)
     >>> echoing(one, 0.3, 1.0).exp().squeeze(1).mul(100).round().tolist()
@@ -90,21 +106,30 @@ def echoing(static: Tensor, decay_s: float, loudness: float) -> Tensor:
 
 
 def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
-    """Set the mixture of `network.functionals` by frames of training speakers.
+    """Set the mixture of each picture of `network.functionals` by frames of training speakers.
 
     Of `MIXED` frames drawn by chance, every value in its own deviations, so that all count the same.
     """
     classifier = network.functionals
     assert classifier is not None
 
-    def described(spectrogram: Tensor, frames: Tensor) -> list[Tensor]:
-        centred, within = classifier.centred(spectrogram, frames)
-        return [
-            rows[own.bool()] for rows, own in zip(classifier.mixed(centred), within[:, 0, :, 0], strict=True)
+    def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        own, within = classifier.cut(heard, frames)
+        mixed = [
+            picture.mixed(picture.centred(x, within))
+            for picture, x in zip(classifier.pictures, own, strict=True)
         ]
+        for *rows, counts in zip(*mixed, within[:, 0, :, 0].bool(), strict=True):
+            yield tuple(row[counts] for row in rows)
 
-    frames = torch.cat(in_order(network, clips, described)).double().numpy()
-    components = len(classifier.fisher.weights)
+    found = zip(*in_order(network, clips, described), strict=True)
+    for picture, frames in zip(classifier.pictures, found, strict=True):
+        mix(picture.fisher, torch.cat(frames).double().cpu().numpy(), seed)
+
+
+def mix(vector: FisherVector, frames: Floats, seed: int) -> None:
+    """Set the mixture of a Fisher vector by frames, (frame, value)."""
+    components = len(vector.weights)
     drawn = np.random.default_rng(seed).permutation(len(frames))[:MIXED]
     frames = frames[np.resize(drawn, max(len(drawn), components))]  # again, where there are very few
     unit = frames.std(0) + FLAT
@@ -119,9 +144,9 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(frames / unit)
     for own, found in (
-        (classifier.fisher.weights, mixture.weights_),
-        (classifier.fisher.means, mixture.means_ * unit),
-        (classifier.fisher.deviations, mixture.covariances_**0.5 * unit),
+        (vector.weights, mixture.weights_),
+        (vector.means, mixture.means_ * unit),
+        (vector.deviations, mixture.covariances_**0.5 * unit),
     ):
         own.copy_(torch.from_numpy(found))
 
@@ -171,19 +196,23 @@ def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tens
 
 
 def fit_share(network: Network, clips: Sequence[Clip], system: System, recipe: Recipe) -> None:
-    """Set `network.functionals.share` by clips of validation speakers: what calibrates either, as a ratio."""
+    """Set `network.functionals.share` by clips of validation speakers: what calibrates either, as a ratio.
+
+    A network that knows nothing wants no end of temperature; it gets what leaves some for both together.
+    """
     classifier = network.functionals
     assert classifier is not None
     classifier.share.fill_(1.0)
     own = fit_temperature(window_log_scores(network, clips, system, recipe, functionals=False), clips)
-    classifier.share.fill_(own / fit_temperature(classifier_log_scores(network, clips), clips))
+    theirs = fit_temperature(classifier_log_scores(network, clips), clips)
+    classifier.share.fill_(min(own, HOTTEST / OF_THE_WHOLE) / theirs)
 
 
 def statistics_of(network: Network, clips: Sequence[Clip]) -> Tensor:
     """The functionals of every window in the order of the clips, (window, statistic)."""
     classifier = network.functionals
     assert classifier is not None
-    return torch.stack(in_order(network, clips, classifier.statistics))
+    return torch.stack(in_order(network, clips, classifier.statistics)).cpu().clone()
 
 
 def window_log_scores(
@@ -202,20 +231,19 @@ def classifier_log_scores(network: Network, clips: Sequence[Clip]) -> list[list[
     """What functionals say of each window of each clip, times their share."""
     assert network.functionals is not None
     rows = iter(in_order(network, clips, network.functionals))
-    return [[next(rows).double().numpy() for _ in clip.windows] for clip in clips]
+    return [[next(rows).double().cpu().numpy() for _ in clip.windows] for clip in clips]
 
 
 def in_order(
-    network: Network, clips: Sequence[Clip], asked: Callable[[Tensor, Tensor], Iterable[Tensor]]
-) -> list[Tensor]:
-    """What is said of the spectrogram of every window, one by one, in the order of the clips."""
+    network: Network, clips: Sequence[Clip], asked: Callable[[Tensor, Tensor], Iterable[Said]]
+) -> list[Said]:
+    """What is said of every window as functionals hear it, one by one, in the order of the clips."""
     assert network.functionals is not None
     device = network.functionals.mean.device
-    found: dict[tuple[int, int], Tensor] = {}
+    found: dict[tuple[int, int], Said] = {}
     with torch.inference_mode():
-        for places, batch in window_batches(clips):
+        for places, batch in window_batches([replace(clip, views=(clip.spectra,)) for clip in clips]):
             frames = batch.lengths.to(device)
-            spectrogram = network.front.spectrogram(batch.x.transpose(1, 2).to(device), frames)
-            for place, row in zip(places, asked(spectrogram, frames), strict=True):
-                found[place] = row.cpu()
-    return [found[c, w].clone() for c, clip in enumerate(clips) for w in range(len(clip.windows))]
+            sound = network.spectrum.heard(batch.x.to(device).exp())
+            found.update(zip(places, asked(network.heard(*sound, frames), frames), strict=True))
+    return [found[c, w] for c, clip in enumerate(clips) for w in range(len(clip.spectra))]

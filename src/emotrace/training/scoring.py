@@ -15,6 +15,7 @@ from emotrace.training.clips import Clip, window_batches
 from emotrace.training.predictions import Prediction
 
 Floats = npt.NDArray[np.float64]
+HOTTEST = 1000.0
 
 
 def model_log_scores(
@@ -70,7 +71,7 @@ def predictions_of(
 def fit_temperature(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip]) -> float:
     """The temperature under which validation clips are likeliest (Guo et al. 2017), from 0.25 to 1000."""
     truth = [clip.label for clip in clips]
-    temperatures = np.geomspace(0.25, 1000, 200)
+    temperatures = np.geomspace(0.25, HOTTEST, 200)
     losses = [log_loss(clip_scores(logs, clips, float(t)), truth) for t in temperatures]
     return float(temperatures[int(np.argmin(losses))])
 

@@ -27,6 +27,7 @@ from emotrace.training.clips import Batch, Clip, epoch_batches
 from emotrace.training.keeper import BEST_FILE, DONE_FILE, LAST_FILE, Keeper
 from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
+from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import Tell
 from emotrace.training.scoring import clip_scores, log_loss, model_log_scores, recall_mean
 from emotrace.training.seeds import seed_of
@@ -196,7 +197,7 @@ def run_stage(
             devices=1,
             max_epochs=epochs or stage.epochs,
             limit_val_batches=None if judges else 0,
-            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+            precision="bf16-mixed" if trains_in_bfloat16(precision, device) else "32-true",
             plugins=[io],
             callbacks=[keeper],
             logger=False,
