@@ -5,8 +5,8 @@
 
 The networks alone: spectra, which functionals hear, are too many bytes to carry, and functionals are fitted
 in minutes anywhere. `pack` writes `CORPUS.npz` and `CORPUS.json` (under 30 MB for EmoDB and RAVDESS), and the
-wheels of the packages that such machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS` with what a
-cross-validation reports: figures, predictions, curves, recipe. All else is derived there.
+wheels of the packages that such machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS`
+with what a cross-validation reports: figures, predictions, curves, recipe. All else is derived there.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ LINEAR_DFT_SAMPLES = 800
 LINEAR_BINS = 200
 FLOOR = 1e-10  # of a band's power, before the logarithm
 NEPERS_PER_DB = math.log(10) / 10  # of power, as logarithms of it count here
-LAGS = 40
 PITCH_HZ = (70, 500)  # of a voice, the lowest and the highest
 PERIODIC_HZ = (60, 4000)  # below, rooms hum; above, voices are noise
 PERIODIC_DB = 40  # below an utterance's level: what is softer than that is the room's, whatever its period
@@ -80,18 +79,18 @@ def windowed_dft(
     return F.pad(rows, (1, 0)) - pre_emphasis * F.pad(rows, (0, 1))
 
 
-def lags() -> Tensor:
-    """Lags of the autocorrelation in seconds: periods of voices, from long to short in equal steps of pitch.
+def lags(count: int) -> Tensor:
+    """So many lags in seconds: periods of voices, from long to short in equal steps of pitch.
 
-    >>> [round(1 / lag) for lag in lags()[[0, 20, -1]].tolist()]
+    >>> [round(1 / lag) for lag in lags(40)[[0, 20, -1]].tolist()]
     [70, 187, 476]
     """
     lowest, highest = PITCH_HZ
-    return (lowest * (highest / lowest) ** (torch.arange(LAGS, dtype=torch.float64) / LAGS)).reciprocal()
+    return (lowest * (highest / lowest) ** (torch.arange(count, dtype=torch.float64) / count)).reciprocal()
 
 
-def autocorrelation(hz: Tensor, pre_emphasis: float = PRE_EMPHASIS) -> Tensor:
-    """Power spectrum → power from 60 Hz to 4 kHz, and the autocorrelation there at each of the `lags`.
+def autocorrelation(hz: Tensor, count: int, pre_emphasis: float = PRE_EMPHASIS) -> Tensor:
+    """Power spectrum → power from 60 Hz to 4 kHz, and the autocorrelation there at so many `lags`.
 
     The autocorrelation is the inverse Fourier transform of the power (Wiener and Khinchin), here of the power
     as it was before pre-emphasis, since the lowest harmonics tell the pitch best. That of a DFT repeats after
@@ -99,11 +98,11 @@ def autocorrelation(hz: Tensor, pre_emphasis: float = PRE_EMPHASIS) -> Tensor:
 
     Shape: (bin,) frequencies → (1 + lag, bin), float64.
 
-    >>> autocorrelation(torch.tensor([100.0, 400.0])).shape
+    >>> autocorrelation(torch.tensor([100.0, 400.0]), count=40).shape
     torch.Size([41, 2])
     """
     hz = hz.double()
-    rows = torch.cos(2 * math.pi * lags()[:, None] * hz)
+    rows = torch.cos(2 * math.pi * lags(count)[:, None] * hz)
     emphasised = 1 + pre_emphasis**2 - 2 * pre_emphasis * torch.cos(2 * math.pi * hz / SAMPLE_RATE_HZ)
     heard = (hz >= PERIODIC_HZ[0]) & (hz <= PERIODIC_HZ[1])
     return torch.cat([torch.ones_like(rows[:1]), rows]) * (heard / emphasised)
@@ -138,7 +137,8 @@ class LogPower(nn.Module):
         hops = F.pad(dft, (0, -(self.frame_samples + 1) % FRAME_HOP_SAMPLES)).T
         self.register_buffer("dft", hops.unflatten(0, (-1, FRAME_HOP_SAMPLES)).float(), persistent=False)
         self.register_buffer("filters", None if filters is None else filters.T.float(), persistent=False)
-        products = autocorrelation(torch.arange(len(dft) // 2) * bin_hz, pre_emphasis).T.float()
+        hz = torch.arange(len(dft) // 2) * bin_hz
+        products = autocorrelation(hz, self.bands, pre_emphasis).T.float()
         self.register_buffer("autocorrelation", products, persistent=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,7 +146,10 @@ class LogPower(nn.Module):
         return self.bands_of(self.power(waveform)), whole_frames(lengths, self.frame_samples)
 
     def with_periods(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, and between the two the periods of each frame, as `periods_of` gives them."""
+        """The same, and between the two the periods of each frame, as `periods_of` gives them.
+
+        There are as many lags as bands, so that functionals hear two pictures of one size.
+        """
         return *self.heard(self.power(waveform)), whole_frames(lengths, self.frame_samples)
 
     def heard(self, power: Tensor) -> tuple[Tensor, Tensor]:

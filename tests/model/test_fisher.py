@@ -14,16 +14,17 @@ COMPONENTS, VALUES = 5, 3
 @pytest.fixture
 def vector() -> FisherVector:
     random = torch.Generator().manual_seed(0)
-    vector = FisherVector(COMPONENTS, VALUES).double()
+    vector = FisherVector(2, COMPONENTS, VALUES).double()
     vector.means.normal_(generator=random)
     vector.deviations.uniform_(0.5, 2, generator=random)
-    vector.weights.copy_(torch.tensor([0.1, 0.15, 0.2, 0.25, 0.3]))
+    shares = torch.tensor([0.1, 0.15, 0.2, 0.25, 0.3])
+    vector.weights.copy_(torch.stack([shares, shares.flip(0)]))
     return vector
 
 
 @pytest.fixture
 def frames() -> torch.Tensor:
-    return 2 * torch.randn(2, 40, VALUES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return 2 * torch.randn(4, 40, VALUES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def log_likelihood(x: torch.Tensor, logits: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
@@ -32,21 +33,20 @@ def log_likelihood(x: torch.Tensor, logits: torch.Tensor, m: torch.Tensor, s: to
     return (logits.log_softmax(0) - apart).logsumexp(1).mean()
 
 
-def by_autograd(vector: FisherVector, x: torch.Tensor) -> torch.Tensor:
+def by_autograd(vector: FisherVector, picture: int, x: torch.Tensor) -> torch.Tensor:
     """Gradients over the roots of Fisher's information, as of frames that belong to one component each."""
-    logits, means, deviations = (
-        value.clone().requires_grad_() for value in (vector.weights.log(), vector.means, vector.deviations)
-    )
+    shares, centres, widths = (x[picture] for x in (vector.weights, vector.means, vector.deviations))
+    logits, means, deviations = (value.clone().requires_grad_() for value in (shares.log(), centres, widths))
     log_likelihood(x, logits, means, deviations).backward()
     assert logits.grad is not None
     assert means.grad is not None
     assert deviations.grad is not None
-    rare = vector.weights.sqrt()[:, None]
+    rare = shares.sqrt()[:, None]
     whole = torch.cat(
         [
             logits.grad[:, None] / rare,
-            means.grad * vector.deviations / rare,
-            deviations.grad * vector.deviations / rare / math.sqrt(2),
+            means.grad * widths / rare,
+            deviations.grad * widths / rare / math.sqrt(2),
         ],
         1,
     ).flatten()
@@ -54,32 +54,33 @@ def by_autograd(vector: FisherVector, x: torch.Tensor) -> torch.Tensor:
 
 
 def test_it_is_the_gradient(vector: FisherVector, frames: torch.Tensor) -> None:
-    found = vector(frames, torch.ones(2, 40, 1, dtype=torch.float64))
-    for row, x in zip(found, frames, strict=True):
+    """Two utterances of the first picture, then of the second."""
+    found = vector(frames, torch.ones(4, 40, 1, dtype=torch.float64))
+    for row, x, picture in zip(found, frames, (0, 0, 1, 1), strict=True):
         assert row.std() > 0.1
-        torch.testing.assert_close(row, by_autograd(vector, x))
+        torch.testing.assert_close(row, by_autograd(vector, picture, x))
 
 
 def test_the_likelihood_of_the_oracle_is_scikit_learns(vector: FisherVector, frames: torch.Tensor) -> None:
     mixture = GaussianMixture(COMPONENTS, covariance_type="diag")
-    mixture.weights_, mixture.means_ = vector.weights.numpy(), vector.means.numpy()
-    mixture.precisions_cholesky_ = 1 / vector.deviations.numpy()
-    ours = log_likelihood(frames[0], vector.weights.log(), vector.means, vector.deviations)
+    mixture.weights_, mixture.means_ = vector.weights[0].numpy(), vector.means[0].numpy()
+    mixture.precisions_cholesky_ = 1 / vector.deviations[0].numpy()
+    ours = log_likelihood(frames[0], vector.weights[0].log(), vector.means[0], vector.deviations[0])
     assert ours.item() == pytest.approx(mixture.score(frames[0].numpy()))
 
 
 def test_frames_beyond_the_end_do_not_count(vector: FisherVector, frames: torch.Tensor) -> None:
-    within = torch.ones(2, 40, 1, dtype=torch.float64)
-    within[1, 25:] = 0
-    alone = vector(frames[1:, :25], within[1:, :25])
-    torch.testing.assert_close(vector(frames, within)[1:], alone)
+    within = torch.ones(4, 40, 1, dtype=torch.float64)
+    within[1::2, 25:] = 0
+    alone = vector(frames[1::2, :25], within[1::2, :25])
+    torch.testing.assert_close(vector(frames, within)[1::2], alone)
 
 
 def test_speech_as_the_mixture_has_it_does_not_depart() -> None:
     """Of many frames drawn from the mixture, the vector is near zero."""
     random = torch.Generator().manual_seed(2)
-    vector = FisherVector(2, 1).double()
-    vector.means.copy_(torch.tensor([[-3.0], [3.0]]))
+    vector = FisherVector(1, 2, 1).double()
+    vector.means.copy_(torch.tensor([[[-3.0], [3.0]]]))
     x = torch.randn(1, 200_000, 1, generator=random, dtype=torch.float64)
     x += 6 * torch.randint(0, 2, x.shape, generator=random) - 3
     assert vector(x, torch.ones_like(x)).abs().max() < 0.1

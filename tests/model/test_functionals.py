@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from scipy.fft import dct
 
 from emotrace.features import spectrogram as front_spectrogram
@@ -18,14 +17,13 @@ from emotrace.model.functionals import (
 )
 from emotrace.model.random_kernels import FLAT
 
-BANDS, LAGS = 24, 20
-SIZES = BANDS, LAGS
+BANDS = 24
 
 
 @pytest.fixture
 def heard() -> torch.Tensor:
-    """Three utterances of up to 90 frames, with what must not matter beyond their ends."""
-    return torch.randn(3, 3, 90, BANDS + LAGS, generator=torch.Generator().manual_seed(0)).cumsum(2) / 5
+    """Two pictures of three utterances of up to 90 frames, with what must not matter beyond their ends."""
+    return torch.randn(2, 3, 3, 90, BANDS, generator=torch.Generator().manual_seed(0)).cumsum(3) / 5
 
 
 FRAMES = torch.tensor([90, 57, 16])
@@ -58,9 +56,9 @@ def kinds_of(classifier: Functionals, heard: torch.Tensor, frames: torch.Tensor,
 
 
 def test_variations_are_numpys(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, SIZES, 4)
+    classifier = Functionals(3, BANDS, 4)
     both = kinds_of(classifier, heard, FRAMES)
-    for kinds, image in zip(both, heard.split(SIZES, 3), strict=True):
+    for kinds, image in zip(both, heard, strict=True):
         for row, utterance, frames in zip(kinds[0], image, FRAMES.tolist(), strict=True):
             wanted = by_numpy(utterance[:, :frames].numpy())
             np.testing.assert_allclose(row.numpy(), wanted, atol=2e-5)
@@ -68,56 +66,57 @@ def test_variations_are_numpys(heard: torch.Tensor) -> None:
 
 
 def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, SIZES, 4)
+    classifier = Functionals(3, BANDS, 4)
+    classifier.fisher.means.normal_(generator=torch.Generator().manual_seed(1))
     both = kinds_of(classifier, heard, FRAMES)
-    for kinds, image, picture in zip(both, heard.split(SIZES, 3), classifier.pictures, strict=True):
+    for picture, (kinds, image) in enumerate(zip(both, heard, strict=True)):
         for place, frames in enumerate(FRAMES.tolist()):
             x = image[place, :, :frames]
             x = (x - x.mean(1, keepdim=True)).numpy()
             low = dct(x, axis=2, norm="ortho")[:, :, :MIXED].transpose(1, 0, 2).reshape(frames, -1)
             within = torch.ones(1, frames, 1)
-            wanted = picture.kernels(torch.from_numpy(x[:1]), within)[0]
+            wanted = classifier.kernels(torch.from_numpy(x[:1]), within)[0]
             assert torch.allclose(kinds[1][place], wanted, atol=1e-5)
-            wanted = picture.fisher(torch.from_numpy(low)[None].float(), within)[0]
+            pair = torch.from_numpy(low).float().expand(2, -1, -1)
+            wanted = classifier.fisher(pair, within.expand(2, -1, -1))[picture]
             assert torch.allclose(kinds[2][place], wanted, atol=1e-3)
 
 
 def test_what_follows_an_utterance_does_not_count(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, SIZES, 4)
-    alone = classifier.statistics(heard[1:2, :, :57], FRAMES[1:2])
+    classifier = Functionals(3, BANDS, 4)
+    alone = classifier.statistics(heard[:, 1:2, :, :57], FRAMES[1:2])
     assert torch.allclose(classifier.statistics(heard, FRAMES)[1:2], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(("before", "after"), [(80, 0), (0, 70), (35, 50)])
 def test_silence_around_an_utterance_does_not_count(heard: torch.Tensor, before: int, after: int) -> None:
     """With as much of it as the margin the statistics are those with any more, at the front's own level."""
-    classifier = Functionals(3, SIZES, 4)
-    static = heard[:1, 0].transpose(1, 2)
+    classifier = Functionals(3, BANDS, 4)
+    static = heard[:, 0, 0].transpose(1, 2)
 
     def within_silence(first: int, last: int) -> torch.Tensor:
-        waiting, room = (torch.full((1, BANDS, size), -20.0) for size in (first, last))
-        waiting, room = (F.pad(x, (0, 0, 0, LAGS)) for x in (waiting, room))
+        waiting, room = (torch.tensor([-20.0, 0.0])[:, None, None].expand(2, BANDS, n) for n in (first, last))
         x = torch.cat([waiting, static, room], 2)
         frames = torch.tensor([x.shape[2]])
-        return classifier.statistics(front_spectrogram(x, frames), frames)
+        return classifier.statistics(front_spectrogram(x, frames.expand(2))[:, None], frames)
 
     few = within_silence(MARGIN if before else 0, MARGIN if after else 0)
     torch.testing.assert_close(within_silence(before, after), few, atol=2e-3, rtol=1e-3)
 
 
 def test_of_a_part_every_frame_counts(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, SIZES, 4)
-    quiet = heard[:1].clone()
-    quiet[:, 0, 40:] = -20.0
+    classifier = Functionals(3, BANDS, 4)
+    quiet = heard[:, :1].clone()
+    quiet[0, :, 0, 40:] = -20.0
     found = kinds_of(classifier, quiet, torch.tensor([90]), part=True)[0][0][0]
-    np.testing.assert_allclose(found.numpy(), by_numpy(quiet[0, ..., :BANDS].numpy()), rtol=1e-4, atol=2e-5)
+    np.testing.assert_allclose(found.numpy(), by_numpy(quiet[0, 0].numpy()), rtol=1e-4, atol=2e-5)
     assert not torch.allclose(
         classifier.statistics(quiet, torch.tensor([90]))[0, : len(found)], found, atol=0.1
     )
 
 
 def test_a_pause_counts(heard: torch.Tensor) -> None:
-    bands = heard[:1, 0, :, :BANDS].clone()
+    bands = heard[0, :1, 0].clone()
     bands[:, 30:60] = -20.0
     assert spoken(bands, torch.tensor([90])).all()
 
@@ -130,9 +129,9 @@ def test_of_silence_alone_all_is_heard() -> None:
 
 def test_a_microphone_does_not_count(heard: torch.Tensor) -> None:
     """What a linear channel adds to each band all the time leaves the statistics as they are."""
-    classifier = Functionals(3, SIZES, 4)
-    channel = torch.zeros(1, 3, 1, BANDS + LAGS)
-    channel[:, 0] = torch.linspace(-2, 3, BANDS + LAGS)
+    classifier = Functionals(3, BANDS, 4)
+    channel = torch.zeros(2, 1, 3, 1, BANDS)
+    channel[:, :, 0] = torch.linspace(-2, 3, BANDS)
     here, there = (
         classifier.statistics(x, FRAMES).split(classifier.kinds, 1) for x in (heard, heard + channel)
     )
@@ -144,8 +143,8 @@ def test_a_microphone_does_not_count(heard: torch.Tensor) -> None:
 
 
 def test_what_does_not_vary_has_finite_scores() -> None:
-    classifier = Functionals(3, SIZES, 4)
-    flat = torch.full((1, 3, 40, BANDS + LAGS), -3.0)
+    classifier = Functionals(3, BANDS, 4)
+    flat = torch.full((2, 1, 3, 40, BANDS), -3.0)
     for varying, kernels, departing in kinds_of(classifier, flat, torch.tensor([40])):
         assert max(varying.abs().max(), kernels.abs().max()) < 1e-2
         assert departing.isfinite().all()
@@ -159,7 +158,7 @@ def test_cosines_are_scipys() -> None:
 
 
 def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, SIZES, 4)
+    classifier = Functionals(3, BANDS, 4)
     classifier.weight.normal_(generator=torch.Generator().manual_seed(1))
     once = classifier(heard, FRAMES)
     assert torch.allclose(once.exp().sum(1), torch.ones(3), atol=1e-5)

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotrace.features import LAGS
 from emotrace.model.stretches import HOP, LENGTH, at_steps, cut
 from emotrace.model.systems import Network, build
 from emotrace.recipe import load_recipe
@@ -33,7 +32,7 @@ def periods() -> Tensor:
     """Loudness, and how like themselves the frames of the clips are at each lag."""
     random = torch.Generator().manual_seed(1)
     loudness = torch.randn(5, 1, 400, generator=random) - torch.arange(400) / 50
-    return torch.cat([loudness, 2 * torch.rand(5, LAGS, 400, generator=random) - 1], 1)
+    return torch.cat([loudness, 2 * torch.rand(5, 40, 400, generator=random) - 1], 1)
 
 
 def starts(frames: int, longest: int) -> list[int]:

@@ -146,17 +146,17 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
     """Its mean is the frames', and it finds them likelier than one Gaussian does."""
     classifier = fitted.functionals
     assert classifier is not None
-    picture = classifier.pictures[place]
     frames = []
     for clip in clips:
         for spectrum in clip.spectra:
             lengths = torch.tensor([len(spectrum)])
             heard = fitted.heard(*fitted.spectrum.heard(spectrum[None].exp()), lengths)
-            own, within = classifier.cut(heard, lengths)
-            frames.append(picture.mixed(picture.centred(own[place], within))[0][within.flatten() > 0])
+            centred, within = classifier.centred(heard, lengths)
+            frames.append(classifier.mixed(centred)[place][within[place].flatten() > 0])
     x = torch.cat(frames).double()
     weights, means, deviations = (
-        part.double() for part in (picture.fisher.weights, picture.fisher.means, picture.fisher.deviations)
+        part[place].double()
+        for part in (classifier.fisher.weights, classifier.fisher.means, classifier.fisher.deviations)
     )
     assert weights.sum().item() == pytest.approx(1, abs=1e-5)
     torch.testing.assert_close(weights @ means, x.mean(0), atol=2e-2, rtol=0)
@@ -164,9 +164,9 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
     mixed = (weights.log() - apart).logsumexp(1).mean()
     single = -(((x - x.mean(0)) / x.std(0)).square().sum(1) / 2 + x.std(0).log().sum()).mean()
     assert mixed > single + 0.1
-    before = picture.fisher.means.clone()
+    before = classifier.fisher.means.clone()
     fit_mixture(fitted, clips, 0)
-    assert picture.fisher.means.equal(before)
+    assert classifier.fisher.means.equal(before)
 
 
 def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> None:

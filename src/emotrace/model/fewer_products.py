@@ -79,7 +79,7 @@ class CentredLogMel(nn.Module):
         self.register_buffer("sines", (window * torch.sin(phase)).float())
         self.register_buffer("filters", mel_filters(bands)[:, 1:-1].T.float())
         hz = bins * SAMPLE_RATE_HZ / DFT_SAMPLES
-        self.register_buffer("autocorrelation", autocorrelation(hz).T.float())
+        self.register_buffer("autocorrelation", autocorrelation(hz, bands).T.float())
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Log-power of each band and frame, and the true lengths in frames."""

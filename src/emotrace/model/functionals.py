@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +16,7 @@ from emotrace.model.random_kernels import FLAT, RandomKernels
 COEFFICIENTS = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
 MIXED = 13
+PICTURES = 2
 SOFTEST_DB = 30  # below the loudest
 MARGIN = 10  # frames
 COMPONENTS = 64
@@ -26,44 +26,50 @@ OF_THE_WHOLE = 4.0  # how many times functionals of a whole count; by validation
 class Functionals(nn.Module):
     """How two pictures of an utterance vary over time → log-scores of the emotions.
 
-    The pictures are the 3-D spectrogram and the periodicity of each frame (`features.periodicity`), with its
-    deltas: how high the voice is and how clear. Of each there are three kinds of statistics (`Picture`), and
-    each kind of each has a logistic regression of its own.
+    The pictures are the 3-D spectrogram, and how like itself each frame is after as many lags as it has
+    bands (`features.periodicity`), with its deltas: how high the voice is and how clear. Of each there
+    are three kinds of statistics, each read by a logistic regression of its own:
+
+    - of each value and each coefficient of its discrete cosine transform (of bands: cepstra) the standard
+      deviation and the mean of what lies above the mean, in deviations, and of the static ones the deviation
+      of what moving averages of growing length take away;
+    - how random patterns respond to the static values (`RandomKernels`);
+    - how the first coefficients depart from a mixture of Gaussians (`FisherVector`).
 
     All are of the frames from where the utterance begins to where it ends (`spoken`): how much silence lies
     around it says who cut it. And of values less their mean over these: means tell the microphone and the
-    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of all kinds are
-    averaged, which is one linear classifier. Times `share` its log-scores count as much as the network's
-    posteriors do.
+    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the six are
+    averaged, which is one linear classifier of all. Times `share` its log-scores count as much as the
+    network's posteriors do.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
-    Shape: (batch, channel, frame, band + lag), (batch,) true lengths → (batch, K).
+    Shape: (2, batch, channel, frame, value), (batch,) true lengths → (batch, K).
 
-    Args:
-        sizes: how many values of a frame each picture has
-
-    >>> scores = Functionals(channels=3, sizes=(40, 40), labels=4)
-    >>> scores.statistics(torch.randn(2, 3, 50, 80), torch.tensor([50, 30])).shape
-    torch.Size([2, 12432])
+    >>> scores = Functionals(channels=3, size=40, labels=4)
+    >>> scores.statistics(torch.randn(2, 5, 3, 50, 40), torch.tensor([50, 30, 40, 20, 16])).shape
+    torch.Size([5, 12432])
     """
 
-    pictures: Sequence[Picture]
+    cosines: Tensor
     mean: Tensor
     scale: Tensor
     weight: Tensor
     bias: Tensor
     share: Tensor
 
-    def __init__(self, channels: int, sizes: tuple[int, int], labels: int):
+    def __init__(self, channels: int, size: int, labels: int):
         super().__init__()
-        self.sizes = sizes
-        self.pictures = nn.ModuleList(Picture(channels, size) for size in sizes)  # type: ignore[assignment]
-        self.kinds = tuple(kind for picture in self.pictures for kind in picture.kinds)
-        size = sum(self.kinds)
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("scale", torch.ones(size))
-        self.register_buffer("weight", torch.zeros(labels, size))
+        self.size = size
+        self.register_buffer("cosines", cosines(size), persistent=False)
+        self.kernels = RandomKernels(size)
+        self.fisher = FisherVector(PICTURES, COMPONENTS, channels * len(self.cosines[:MIXED]))
+        varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
+        self.kinds = (varying, self.kernels.size, self.fisher.size) * PICTURES
+        found = sum(self.kinds)
+        self.register_buffer("mean", torch.zeros(found))
+        self.register_buffer("scale", torch.ones(found))
+        self.register_buffer("weight", torch.zeros(labels, found))
         self.register_buffer("bias", torch.zeros(labels))
         self.register_buffer("share", torch.ones(()))
 
@@ -78,67 +84,33 @@ class Functionals(nn.Module):
 
     def statistics(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
         """The statistics as they are, (batch, statistic), picture by picture, one kind after the other."""
-        own, within = self.cut(heard, frames, part=part)
-        return torch.cat(
-            [picture(x, within) for picture, x in zip(self.pictures, own, strict=True)],
-            1,
-        )
-
-    def cut(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The pictures, and 1 where a frame of them counts."""
-        own = heard.split(self.sizes, 3)
-        within = real(frames, heard.shape[2]) if part else spoken(own[0][:, 0], frames)
-        return own, within[:, None, :, None].to(heard.dtype)
-
-
-class Picture(nn.Module):
-    """Three kinds of statistics of an image over time:
-
-    - of each value and each coefficient of the discrete cosine transform over values the standard deviation
-      and the mean of what lies above the mean, in deviations, and of the static ones the deviation of what
-      moving averages of growing length take away;
-    - how random patterns respond to the static values (`RandomKernels`);
-    - how the first coefficients depart from a mixture of Gaussians (`FisherVector`).
-
-    Shape: (batch, channel, frame, value), (batch, 1, frame, 1) with 1 where a frame counts →
-    (batch, statistic).
-
-    >>> picture = Picture(channels=3, size=40)
-    >>> picture(torch.randn(2, 3, 50, 40), torch.ones(2, 1, 50, 1)).shape, picture.kinds
-    (torch.Size([2, 6216]), (660, 500, 5056))
-    """
-
-    cosines: Tensor
-
-    def __init__(self, channels: int, size: int):
-        super().__init__()
-        self.size = size
-        self.register_buffer("cosines", cosines(size), persistent=False)
-        self.kernels = RandomKernels(size)
-        self.fisher = FisherVector(COMPONENTS, channels * len(self.cosines[:MIXED]))
-        varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
-        self.kinds = (varying, self.kernels.size, self.fisher.size)
-
-    def forward(self, image: Tensor, within: Tensor) -> Tensor:
-        """The statistics, one kind after the other."""
-        centred = self.centred(image, within)
-        return torch.cat(
+        centred, within = self.centred(heard, frames, part=part)
+        static, counts = centred[:, 0, :, : self.size], within[:, 0]
+        found = torch.cat(
             [
                 variations(centred, within),
-                self.kernels(centred[:, 0, :, : self.size], within[:, 0]),
-                self.fisher(self.mixed(centred), within[:, 0]),
+                self.kernels(static, counts),
+                self.fisher(self.mixed(centred), counts),
             ],
             1,
         )
+        return torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
 
-    def centred(self, image: Tensor, within: Tensor) -> Tensor:
-        """Values and coefficients less their means, zero where no frame counts."""
-        x = torch.cat([image, image @ self.cosines.T], 3)
+    def centred(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> tuple[Tensor, Tensor]:
+        """Values and coefficients less their means, zero around the speech; and 1 where a frame counts.
+
+        Shape: (2, batch, channel, frame, value), (batch,) → (2 x batch, channel, frame, value and
+        coefficient), (2 x batch, 1, frame, 1): one picture of all after the other.
+        """
+        within = real(frames, heard.shape[3]) if part else spoken(heard[0, :, 0], frames)
+        within = torch.cat([within] * PICTURES)[:, None, :, None].to(heard.dtype)
+        x = heard.flatten(0, 1)
+        x = torch.cat([x, x @ self.cosines.T], 3)
         mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
-        return (x - mean) * within
+        return (x - mean) * within, within
 
     def mixed(self, centred: Tensor) -> Tensor:
-        """What the mixture describes of each frame: first coefficients of all channels, (batch, frame, n)."""
+        """What a mixture describes of each frame: first coefficients of all channels, (…, frame, value)."""
         return centred[:, :, :, self.size : self.size + MIXED].transpose(1, 2).flatten(2)
 
 
@@ -176,7 +148,8 @@ def modulations(x: Tensor, within: Tensor, count: Tensor) -> list[Tensor]:
     found = []
     for size in SCALES:
         # Averages of the real frames alone, of fewer where the utterance begins and ends.
-        smooth = moving_sum(x * within, size) / moving_sum(within, size).clamp(min=1)
+        sums = moving_sum(torch.cat([x, within], 3) * within, size)
+        smooth = sums[..., :-1] / sums[..., -1:].clamp(min=1)
         taken = (x - smooth) * within
         taken = (taken - taken.sum(2, keepdim=True) / count) * within
         found.append((taken.square().sum(2, keepdim=True) / count).sqrt())
@@ -190,8 +163,10 @@ def moving_sum(x: Tensor, size: int) -> Tensor:
     >>> moving_sum(torch.arange(5.0)[None, None, :, None], 3).flatten().tolist()
     [1.0, 3.0, 6.0, 9.0, 7.0]
     """
-    totals = F.pad(x, (0, 0, size // 2 + 1, size // 2)).cumsum(2)
-    return totals[:, :, size:] - totals[:, :, :-size]
+    totals = F.pad(x.cumsum(2), (0, 0, 1, 0))
+    frame = torch.arange(x.shape[2], device=x.device)
+    last, first = frame + size // 2 + 1, frame - size // 2
+    return totals[:, :, last.clamp(max=x.shape[2])] - totals[:, :, first.clamp(min=0)]
 
 
 def cosines(size: int) -> Tensor:

@@ -53,15 +53,14 @@ class RandomKernels(nn.Module):
 
     def forward(self, x: Tensor, within: Tensor) -> Tensor:
         """Mean response above zero over its root mean square."""
-        found = []
+        responses = []
         for number, dilation in enumerate(DILATIONS):
             own = slice(number * EACH, (number + 1) * EACH)
-            profiles, taps = self.profiles[own], self.taps[own]
-            seen = (x @ profiles.T).transpose(1, 2)
+            seen = (x @ self.profiles[own].T).transpose(1, 2)
             reach = dilation * (TAPS // 2)
-            response = F.conv1d(seen, taps[:, None], dilation=dilation, padding=reach, groups=EACH)
-            response = response * within.transpose(1, 2)
-            count = within.sum(1)
-            size = (response.square().sum(2) / count).sqrt()
-            found.append(response.relu().sum(2) / count / (size + FLAT))
-        return torch.cat(found, 1)
+            taps = self.taps[own, None]
+            responses.append(F.conv1d(seen, taps, dilation=dilation, padding=reach, groups=EACH))
+        response = torch.cat(responses, 1) * within.transpose(1, 2)
+        count = within.sum(1)
+        size = (response.square().sum(2) / count).sqrt()
+        return response.relu().sum(2) / count / (size + FLAT)

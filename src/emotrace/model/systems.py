@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from emotrace.errors import RecipeError
 from emotrace.features import (
-    LAGS,
     NEPERS_PER_DB,
     SAMPLE_RATE_HZ,
     LogMel,
@@ -263,25 +262,25 @@ class Network(nn.Module):
         return self.back(local, steps), steps
 
     def heard(self, static: Tensor, periods: Tensor, frames: Tensor) -> Tensor:
-        """What functionals hear: the 3-D spectrogram, and periodicity with its deltas.
+        """What functionals hear: two pictures, the 3-D spectrogram, and periodicity with its deltas.
 
-        Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (batch, channel, frame, band + lag).
+        Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (2, batch, channel, frame, band).
         """
         alike = spectrogram(periodicity(periods, frames), frames, self.front.reach, self.front.channels)
-        return torch.cat([self.front.spectrogram(static, frames), alike], 3)
+        return torch.stack([self.front.spectrogram(static, frames), alike])
 
     def with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Sound]:
-        """What the back end gives, true lengths in steps, and what functionals add to log-scores (batch, K).
-
-        Last, what `scores_of_steps` starts from.
-        """
-        assert self.functionals is not None
+        """`from_sound` of a waveform (batch, sample), and last what `scores_of_steps` starts from."""
         sound = self.spectrum.with_periods(waveform, lengths)
-        static, _, frames = sound
+        return *self.from_sound(sound), sound
+
+    def from_sound(self, sound: Sound) -> tuple[Tensor, Tensor, Tensor]:
+        """What the back end gives, true lengths in steps, what functionals add to log-scores (batch, K)."""
+        assert self.functionals is not None
+        frames = sound[2]
         heard = self.heard(*sound)
-        image = self.front.normalise(heard[..., : static.shape[1]], frames)
-        local, steps = self.front.extract(image, frames)
-        return self.back(local, steps), steps, self.functionals.of_the_whole(heard, frames), sound
+        local, steps = self.front.extract(self.front.normalise(heard[0], frames), frames)
+        return self.back(local, steps), steps, self.functionals.of_the_whole(heard, frames)
 
     def scores_of_steps(self, sound: Sound, steps: int) -> Tensor:
         """What functionals say of the second and a half around each of so many steps, (batch, step, K).
@@ -331,8 +330,7 @@ def build(recipe: Recipe, name: str, labels: int) -> Network:
     back = Back(recipe, system, front.features_out, labels)
     if recipe.weights == "glorot":
         glorot(back)
-    sizes = spectrum.bands, LAGS
-    functionals = Functionals(front.channels, sizes, labels) if recipe.functionals else None
+    functionals = Functionals(front.channels, spectrum.bands, labels) if recipe.functionals else None
     return Network(spectrum, front, back, functionals)
 
 

@@ -116,8 +116,8 @@ def train_part(
     The validation speakers choose the epochs, if anyone does, the temperature, and how much functionals
     count. Then functionals learn from them too, which takes little; and so does the network, which takes as
     long as before, where nobody is tested (a model to keep) and the recipe says `refit`. The folder ends with
-    the weights, `run.json`, `predictions.csv`, and, where speakers were held out for a test, `validation.csv`,
-    which was made before anything had learnt from those in it.
+    the weights, `run.json`, `predictions.csv`, and, where speakers were held out for a test,
+    `validation.csv`, which was made before anything had learnt from those in it.
     `front_folder` is `Trainer`'s: where systems share their trained front.
     """
     if not (folder / RUN_FILE).exists():

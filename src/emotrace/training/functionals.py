@@ -15,7 +15,6 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from emotrace.features import SAMPLE_RATE_HZ, hz_to_mel
-from emotrace.model.fisher import FisherVector
 from emotrace.model.functionals import OF_THE_WHOLE
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import Network, System
@@ -114,22 +113,25 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
     assert classifier is not None
 
     def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        own, within = classifier.cut(heard, frames)
-        mixed = [
-            picture.mixed(picture.centred(x, within))
-            for picture, x in zip(classifier.pictures, own, strict=True)
-        ]
-        for *rows, counts in zip(*mixed, within[:, 0, :, 0].bool(), strict=True):
-            yield tuple(row[counts] for row in rows)
+        centred, within = classifier.centred(heard, frames)
+        mixed, counts = (
+            x.unflatten(0, (len(heard), -1)) for x in (classifier.mixed(centred), within[:, 0, :, 0].bool())
+        )
+        for place in range(len(frames)):
+            yield tuple(rows[place][own[place]] for rows, own in zip(mixed, counts, strict=True))
 
     found = zip(*in_order(network, clips, described), strict=True)
-    for picture, frames in zip(classifier.pictures, found, strict=True):
-        mix(picture.fisher, torch.cat(frames).double().cpu().numpy(), seed)
+    for picture, frames in enumerate(found):
+        weights, means, deviations = mixture_of(
+            torch.cat(frames).double().cpu().numpy(), classifier.fisher.weights.shape[1], seed
+        )
+        classifier.fisher.weights[picture] = torch.from_numpy(weights)
+        classifier.fisher.means[picture] = torch.from_numpy(means)
+        classifier.fisher.deviations[picture] = torch.from_numpy(deviations)
 
 
-def mix(vector: FisherVector, frames: Floats, seed: int) -> None:
-    """Set the mixture of a Fisher vector by frames, (frame, value)."""
-    components = len(vector.weights)
+def mixture_of(frames: Floats, components: int, seed: int) -> tuple[Floats, Floats, Floats]:
+    """Weights, means and deviations of a mixture of diagonal Gaussians, fitted to frames (frame, value)."""
     drawn = np.random.default_rng(seed).permutation(len(frames))[:MIXED]
     frames = frames[np.resize(drawn, max(len(drawn), components))]  # again, where there are very few
     unit = frames.std(0) + FLAT
@@ -143,12 +145,7 @@ def mix(vector: FisherVector, frames: Floats, seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(frames / unit)
-    for own, found in (
-        (vector.weights, mixture.weights_),
-        (vector.means, mixture.means_ * unit),
-        (vector.deviations, mixture.covariances_**0.5 * unit),
-    ):
-        own.copy_(torch.from_numpy(found))
+    return mixture.weights_, mixture.means_ * unit, mixture.covariances_**0.5 * unit
 
 
 def fit(network: Network, clips: Sequence[Clip], l2: float) -> None:
