@@ -225,7 +225,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--recipe", nargs="*", default=[], help="what the base lays over the default")
     parser.add_argument("--folder", type=Path, default=LEVERS, help="where the levers lie")
-    parser.add_argument("--levers", default="", help="only these, as in width-16,heads-4")
+    parser.add_argument("--levers", default="", help="only these, as in width-24,heads-4")
     parser.add_argument("--folds", help="as in 0,3")
     parser.add_argument("--seeds", default="1", help="as in 1,2,3")
     parser.add_argument("--system", default=SYSTEM)

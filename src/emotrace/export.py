@@ -70,11 +70,12 @@ class Saying(nn.Module):
         super().__init__()
         self.network, self.ctc = network, ctc
 
-    def forward(self, *sound: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, static: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
         """What `Hearing` gives → the outputs by which the model folder names them."""
-        if len(sound) == 2:
-            output, steps = self.network.from_static(*sound)
+        if len(more) == 1:
+            output, steps = self.network.from_static(static, *more)
             return (output, steps) if self.ctc else (output,)
+        sound = static, more[0], more[1]
         output, steps, scores = self.network.from_sound(sound)
         if not self.ctc:
             return (output + scores,)
@@ -149,7 +150,7 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
     """
     hearing, saying = Hearing(network).eval(), Saying(network, config.output == "log_posteriors").eval()
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
-    # Of a clip with one stretch alone the exporter would make an exception; what it writes holds for that too.
+    # Of clips with one stretch alone the exporter would make an exception; what it writes holds for them too.
     frame = torch.export.Dim("frame", min=HOP + 1)
     # A batch of one would freeze that axis.
     example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
@@ -157,8 +158,9 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
         sound = hearing(*example)
     names = ["static", "periods", "frames"] if len(sound) == 3 else ["static", "frames"]
     first = _exported(hearing, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch}))
-    shapes = (*({0: batch, 2: frame} for _ in sound[:-1]), {0: batch})
-    second = _exported(saying, sound, [f"heard_{name}" for name in names], list(config.outputs), (shapes,))
+    static, *more = *({0: batch, 2: frame} for _ in sound[:-1]), {0: batch}
+    shapes = static, tuple(more)
+    second = _exported(saying, sound, [f"heard_{name}" for name in names], list(config.outputs), shapes)
     model = onnx.compose.merge_models(
         onnx.compose.add_prefix(first, "hearing/", rename_inputs=False, rename_outputs=False),
         onnx.compose.add_prefix(second, "saying/", rename_inputs=False, rename_outputs=False),

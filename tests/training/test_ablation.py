@@ -64,7 +64,7 @@ def test_only_levers_that_leave_the_front_alone_share_that_of_the_base(
     plan = ablate.Plan(experiment, ablate.read_levers(ablate.LEVERS, [], []), (0,), (1,), tmp_path)
     base, *others = [[lever.name for lever in levers] for levers in plan.sharing]
     assert {"base", "heads-4", "single-target", "adadelta-literal", "no-changing"} <= set(base)
-    alone = {"bands-64", "width-16", "end-to-end", "no-averaging", "stage1-batch-8", "no-augmentation"}
+    alone = {"bands-64", "width-24", "end-to-end", "no-averaging", "stage1-batch-8", "no-augmentation"}
     assert alone <= {name for (name,) in others}
 
 
