@@ -15,7 +15,7 @@ from torch import Tensor
 from emotrace.audio import MINIMUM_S, Audio, read_audio
 from emotrace.corpora import Utterance
 from emotrace.errors import AudioError
-from emotrace.features import FLOOR, SAMPLE_RATE_HZ, LogPower
+from emotrace.features import SAMPLE_RATE_HZ, LogPower
 from emotrace.windows import window_samples
 
 
@@ -27,7 +27,7 @@ class Clip:
     `views` holds the same windows more than once where stage 2 is given augmented copies. `durations` are
     those of the windows as they were cut, in samples: the weights by which the runtime averages their scores.
     Where the emotion changes, `parts` says how: each emotion's place (None: no emotion), and its share of the
-    time; the label says nothing then. `spectra` are the windows as log-power spectra (frame, bin), where
+    time; the label says nothing then. `spectra` are the windows as power spectra (frame, bin), where
     functionals are to be fitted.
     """
 
@@ -83,7 +83,7 @@ def read_clips(
                 windows.append(spectrum.bands_of(power)[0].T.contiguous().clone())
                 durations.append(stop - start)
                 if spectra:
-                    powers.append(power[0].clamp(min=FLOOR).log().clone())
+                    powers.append(power[0].clone())
         clips.append(
             Clip(
                 utterance.name,

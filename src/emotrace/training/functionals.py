@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from emotrace.features import SAMPLE_RATE_HZ, hz_to_mel
+from emotrace.features import FLOOR, SAMPLE_RATE_HZ, hz_to_mel
 from emotrace.model.functionals import OF_THE_WHOLE
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import Network, System
@@ -55,7 +55,7 @@ def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generato
         return torch.rand((), generator=generator).item()
 
     def spoken(spectrum: Tensor) -> Tensor:
-        return augment(spectrum, changes, generator, recipe.longest_frames)
+        return augment(spectrum.clamp(min=FLOOR).log(), changes, generator, recipe.longest_frames)
 
     def room(spectrum: Tensor) -> Tensor:
         return echoing(spectrum, 0.1 * 10 ** share(), 0.5 + 2 * share())
@@ -71,7 +71,7 @@ def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generato
         lambda spectrum: channel(spectrum, LOWEST_BANDS * share()),
     )
     return [
-        replace(clip, spectra=tuple(take(spoken(spectrum)) for spectrum in clip.spectra))
+        replace(clip, spectra=tuple(take(spoken(spectrum)).exp() for spectrum in clip.spectra))
         for take in (takes if recipe.rooms else [lambda spectrum: spectrum] * len(takes))
         for clip in clips
     ]
@@ -241,6 +241,6 @@ def in_order(
     with torch.inference_mode():
         for places, batch in window_batches([replace(clip, views=(clip.spectra,)) for clip in clips]):
             frames = batch.lengths.to(device)
-            sound = network.spectrum.heard(batch.x.to(device).exp())
+            sound = network.spectrum.heard(batch.x.to(device))
             found.update(zip(places, asked(network.heard(*sound, frames), frames), strict=True))
     return [found[c, w] for c, clip in enumerate(clips) for w in range(len(clip.spectra))]
