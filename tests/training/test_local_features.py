@@ -108,9 +108,16 @@ def test_a_full_disk_is_an_error_that_says_what_to_do(
 
 
 @pytest.fixture
-def trained_in(experiment: Experiment, tmp_path: Path) -> Iterator[tuple[Experiment, Part]]:
+def trained_in(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Experiment, Part]]:
+    """In bfloat16, on processors too that are slow at it."""
+    for module in ("fold", "stage"):
+        monkeypatch.setattr(
+            f"emotrace.training.{module}.trains_in_bfloat16", lambda precision, _: precision == "bfloat16"
+        )
     recipe = experiment.recipe.model_copy(update={"precision": "bfloat16", "refit": True})
-    yield replace(experiment, recipe=recipe), Part(("ann", "bea", "cem"), ("dov",), ("eve",))
+    yield replace(experiment, recipe=recipe), Part(("ann", "bea", "cem"), ("dov",))
     assert not list(tmp_path.rglob(LOCAL_FOLDER))  # nothing stays when a training is over
 
 

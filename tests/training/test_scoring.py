@@ -26,7 +26,9 @@ LABELS = ("anger", "sadness")
 
 def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utterance], windows: int) -> None:
     facts, recipe, network = read_run(run)
-    clips = read_clips(utterances, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames)
+    clips = read_clips(
+        utterances, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames, spectra=True
+    )
     assert max(len(clip.windows) for clip in clips) == windows
     logs = window_log_scores(network, clips, find_system(facts.system), recipe)
     ours = clip_scores(logs, clips, facts.temperature)
@@ -66,7 +68,9 @@ def test_real_speech_scores_alike_in_training_and_in_the_runtime(
 def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> None:
     facts, recipe, network = read_run(finished_run)
     made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS][::10]
-    clips = read_clips(made, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames)
+    clips = read_clips(
+        made, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames, spectra=True
+    )
     local = local_clips(network, clips)
     assert {window.shape[1] for clip in local for window in clip.windows} == {network.front.features_out}
     assert [clip.durations for clip in local] == [clip.durations for clip in clips]
