@@ -35,7 +35,7 @@ from emotrace.timeline import Span, Timeline
 from emotrace.tracing import averaged_around, trace
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.clips import sound_of
-from emotrace.training.fold import FRONT_STAGE, REFIT_FOLDER
+from emotrace.training.fold import FRONT_STAGE
 from emotrace.training.keeper import BEST_FILE
 from emotrace.training.runs import Run, read_run
 from emotrace.training.timeline_error import TimelineError, boundary_errors_s, timeline_error
@@ -290,7 +290,7 @@ def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.nda
     None where stage 1 lies with another training, whose front this one shares.
     """
     front = find_system(run.system).front
-    stage = fold / (REFIT_FOLDER if recipe.refit else ".") / f"{FRONT_STAGE}{front}"
+    stage = fold / f"{FRONT_STAGE}{front}"
     if not stage.exists():
         return None
     alone = recipe.model_copy(update={"functionals": 0.0})
@@ -338,8 +338,8 @@ def main() -> None:
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     for fold in folds:
         run, recipe, network = read_run(fold)
-        if given.part == "validation" and recipe.refit:
-            raise SystemExit("the validation speakers of this run trained it; give one without refit")
+        if given.part == "validation" and recipe.functionals:
+            raise SystemExit("functionals of this run learnt from its validation speakers; give one without")
         model = TorchNetwork(run, recipe, network)
         rules = methods(front_head(fold, run, recipe))
         corpus = open_corpus(run.corpus, given.root)

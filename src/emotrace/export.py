@@ -339,7 +339,11 @@ def _figures(of: str, scores: Scores) -> dict[str, Figure]:
 
 
 def _speakers(run: Run, recipe: Recipe) -> str:
-    after = ", then trained too" if recipe.refit else ""
+    after = ""
+    if recipe.refit and not run.test:
+        after = ", then trained too"
+    elif recipe.functionals:
+        after = ", then functionals learnt from them too"
     return f"{len(run.train)}, and {len(run.validation)} ({', '.join(run.validation)}) {recipe.judged}{after}"
 
 
