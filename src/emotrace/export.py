@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import onnx
-import onnx.compose
-import torch
 from safetensors.torch import save
-from torch import Tensor, nn
 
 from emotrace.audio_checks import Samples
 from emotrace.card import Provenance, card
 from emotrace.corpora import open_corpus
 from emotrace.errors import RunError
 from emotrace.files import files_in, write_bytes, write_text
+from emotrace.graph import onnx_bytes
 from emotrace.model.fewer_products import with_fewer_products
-from emotrace.model.stretches import HOP
 from emotrace.model.systems import Network, find_system
-from emotrace.model_config import Calibration, Figure, ModelConfig, labels_both_ways, network_metadata
+from emotrace.model_config import Calibration, Figure, ModelConfig, labels_both_ways
 from emotrace.model_folder import CONFIG_FILE, MODEL_FILE, write_config
 from emotrace.quantise import quantised
 from emotrace.recipe import Recipe
@@ -42,44 +35,6 @@ CARD_FILE = "README.md"
 CALIBRATED_BY = 48  # utterances, spread over the corpus
 NO_EMOTION_ABOVE = 0.5  # the empty label sequence is likelier than all others together
 MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
-
-
-class Hearing(nn.Module):
-    """The first half of the graph: what the network starts from, in the order that `Saying` takes it."""
-
-    def __init__(self, network: Network):
-        super().__init__()
-        self.spectrum, self.periods = network.spectrum, network.functionals is not None
-
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """(batch, sample), (batch,) → static bands, periods where functionals are to hear them, frames."""
-        return (
-            self.spectrum.with_periods(waveform, lengths)
-            if self.periods
-            else self.spectrum(waveform, lengths)
-        )
-
-
-class Saying(nn.Module):
-    """The second half: a CTC system's frames and their number, or a classifier's log-scores.
-
-    Functionals' log-scores are added to a classifier's; a CTC system gives them apart.
-    """
-
-    def __init__(self, network: Network, ctc: bool):
-        super().__init__()
-        self.network, self.ctc = network, ctc
-
-    def forward(self, static: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
-        """What `Hearing` gives → the outputs by which the model folder names them."""
-        if len(more) == 1:
-            output, steps = self.network.from_static(static, *more)
-            return (output, steps) if self.ctc else (output,)
-        sound = static, more[0], more[1]
-        output, steps, scores = self.network.from_sound(sound)
-        if not self.ctc:
-            return (output + scores,)
-        return output, steps, scores, self.network.scores_of_steps(sound, output.shape[1])
 
 
 def export_model(
@@ -140,56 +95,6 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         protocol=provenance.protocol,
         figures=dict(provenance.figures or {}),
     )
-
-
-def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
-    """The network as an ONNX graph with any batch and any length, and labels and rate in its metadata.
-
-    It is exported in two halves that are joined then: to the exporter a number of frames is one unknown, but
-    as an expression of the number of samples it takes minutes.
-    """
-    hearing, saying = Hearing(network).eval(), Saying(network, config.output == "log_posteriors").eval()
-    batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
-    # Of clips with one stretch alone the exporter would make an exception; what it writes holds for them too.
-    frame = torch.export.Dim("frame", min=HOP + 1)
-    # A batch of one would freeze that axis.
-    example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
-    with torch.inference_mode():
-        sound = hearing(*example)
-    names = ["static", "periods", "frames"] if len(sound) == 3 else ["static", "frames"]
-    first = _exported(hearing, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch}))
-    static, *more = *({0: batch, 2: frame} for _ in sound[:-1]), {0: batch}
-    shapes = static, tuple(more)
-    second = _exported(saying, sound, [f"heard_{name}" for name in names], list(config.outputs), shapes)
-    model = onnx.compose.merge_models(
-        onnx.compose.add_prefix(first, "hearing/", rename_inputs=False, rename_outputs=False),
-        onnx.compose.add_prefix(second, "saying/", rename_inputs=False, rename_outputs=False),
-        [(name, f"heard_{name}") for name in names],
-    )
-    _forget_source(model)
-    for key, value in network_metadata(config).items():
-        model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-def _exported(
-    module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str], shapes: Any
-) -> onnx.ModelProto:
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            module,
-            example,
-            dynamo=True,
-            verbose=False,
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_shapes=shapes,
-        )
-    assert program is not None  # only a call that names a file gives none
-    return program.model_proto
 
 
 def export_run(run_folder: Path, output: Path) -> ModelConfig:
@@ -321,14 +226,6 @@ def export_crossvalidated(
         confusion=confusion_text(scores.labels, scores.confusion),
     )
     return export_model(network, provenance, output, weights=False)
-
-
-def _forget_source(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the code that it followed, paths of this machine among it."""
-    graph = model.graph
-    del graph.value_info[:], graph.metadata_props[:]
-    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
-        del part.metadata_props[:]
 
 
 def _figures(of: str, scores: Scores) -> dict[str, Figure]:
