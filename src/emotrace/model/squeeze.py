@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from emotrace.model.lengths import real
@@ -16,7 +17,6 @@ class SqueezeExcitation(nn.Module):
 
     Shape: (batch, channel, frame, band), (batch,) lengths in frames → (batch, channel).
 
-    >>> import torch
     >>> SqueezeExcitation(64, reduction=8)(torch.randn(2, 64, 9, 5), torch.tensor([9, 4])).shape
     torch.Size([2, 64])
     """
@@ -31,6 +31,7 @@ class SqueezeExcitation(nn.Module):
         batch, channels, frames, bands = x.shape
         # A product with the mask: its gradient, too, lies as the maps do, channels last.
         weight = real(lengths, frames)[:, None].to(x.dtype)
-        total = (weight @ x.permute(0, 2, 3, 1).flatten(2)).view(batch, bands, channels).float().sum(1)
+        total = (weight @ x.permute(0, 2, 3, 1).flatten(2)).view(batch, bands, channels)
+        total = total.to(torch.promote_types(x.dtype, torch.float32)).sum(1)
         z = total / (bands * lengths[:, None])
         return self.excite(self.squeeze(z).relu()).sigmoid()
