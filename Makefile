@@ -24,9 +24,9 @@ help:
 demo: $(READY)
 	$(BIN)/emotrace demo
 
-# Tiny models gain nothing from many threads, and a large machine loses much by them.
+# Tiny models gain nothing from many threads. Each process trains and exports models to test for itself.
 test: lint
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # FUZZ: --seed 7 for other inputs; a failing one is named, and --make NUMBER writes it again.
 fuzz: $(READY)

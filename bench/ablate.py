@@ -23,7 +23,7 @@ from ablation_report import Outcome, write_outcomes
 from emotrace.cli_training import SYSTEM, numbers, prepare
 from emotrace.corpora import Fold
 from emotrace.errors import CorpusError, EmotraceError, RecipeError
-from emotrace.model.systems import build
+from emotrace.model.network import build
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.crossval import fold_folder
 from emotrace.training.evaluation import score_predictions

@@ -18,7 +18,8 @@ from tables import write_table
 
 from emotrace.corpora import open_corpus
 from emotrace.errors import EmotraceError
-from emotrace.model.systems import find_system, spectrum_of
+from emotrace.model.network import spectrum_of
+from emotrace.model.systems import find_system
 from emotrace.training.clips import read_clips
 from emotrace.training.evaluation import score_predictions
 from emotrace.training.functionals import classifier_log_scores, window_log_scores

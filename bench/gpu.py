@@ -85,7 +85,8 @@ def pack(folder: Path, data: Path) -> None:
     import numpy as np
 
     from emotrace.corpora import open_corpus
-    from emotrace.model.systems import find_system, spectrum_of
+    from emotrace.model.network import spectrum_of
+    from emotrace.model.systems import find_system
     from emotrace.recipe import load_recipe
     from emotrace.training.clips import read_clips
 
@@ -121,7 +122,8 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     import torch
 
     from emotrace.corpora import CORPORA, OpenCorpus, Utterance
-    from emotrace.model.systems import find_system, spectrum_of
+    from emotrace.model.network import spectrum_of
+    from emotrace.model.systems import find_system
     from emotrace.recipe import Recipe, laid_over, load_recipe
     from emotrace.training.clips import Clip
     from emotrace.training.experiment import Experiment

@@ -10,18 +10,25 @@ all folds. OUTPUT is the start of the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
 from pathlib import Path
 
 import torch
 from tables import write_table
 
 from emotrace.corpora import open_corpus
-from emotrace.model.systems import build, find_system, spectrum_of
+from emotrace.model.network import build, spectrum_of
+from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.clips import Clip, read_clips
-from emotrace.training.functionals import fit_mixture, other_takes, regression, statistics_of
+from emotrace.training.functionals import (
+    fit_mixture,
+    mel_places,
+    other_takes,
+    regression,
+    statistics_of,
+)
 from emotrace.training.scoring import Floats, clip_scores, fit_temperature, log_loss, recall_mean
 from emotrace.training.seeds import seed_of
 
@@ -40,13 +47,16 @@ def fold_logs(
     fit_mixture(network, train, seed_of(SEED, "mixture"))
     asked = statistics_of(network, judges).double()
 
-    def told(takes: list[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
-        clips = [*train, *takes]
-        truth = torch.tensor([clip.label for clip in clips for _ in clip.windows])
-        return statistics_of(network, clips).double(), truth
+    def told(takes: Iterable[list[Clip]]) -> tuple[torch.Tensor, torch.Tensor]:
+        found, labels = [], []
+        for clips in chain([train], takes):
+            found.append(statistics_of(network, clips))
+            labels += [clip.label for clip in clips for _ in clip.windows]
+        return torch.cat(found).double(), torch.tensor(labels)
 
-    def takes_of(of: Recipe) -> list[Clip]:
-        return other_takes(train, of, torch.Generator().manual_seed(seed_of(SEED, "functionals")))
+    def takes_of(of: Recipe) -> Iterable[list[Clip]]:
+        generator = torch.Generator().manual_seed(seed_of(SEED, "functionals"))
+        return other_takes(train, mel_places(network.spectrum.hz), of, generator)
 
     def said(x: torch.Tensor, truth: torch.Tensor, kinds: tuple[int, ...]) -> torch.Tensor:
         mean, deviation = x.mean(0), x.std(0) + 1e-4

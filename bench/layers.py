@@ -25,7 +25,8 @@ from matplotlib.figure import Figure
 
 from emotrace.features import SAMPLE_RATE_HZ
 from emotrace.files import write_bytes, write_text
-from emotrace.model.systems import Back, Network, build, find_system
+from emotrace.model.network import Back, Network, build
+from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, laid_over, load_recipe
 from emotrace.training.clips import Batch
 from emotrace.training.optimisers import optimiser

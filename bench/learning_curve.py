@@ -22,7 +22,8 @@ from tables import write_table
 
 from emotrace.corpora import open_corpus
 from emotrace.files import write_bytes
-from emotrace.model.systems import build, find_system, spectrum_of
+from emotrace.model.network import build, spectrum_of
+from emotrace.model.systems import find_system
 from emotrace.recipe import load_recipe
 from emotrace.training.clips import read_clips
 from emotrace.training.evaluation import Scores, score_predictions

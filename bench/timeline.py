@@ -29,7 +29,8 @@ from emotrace.decoding import Frames, best_path, class_scores, log_scores
 from emotrace.evidence import FrameGatherer
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
-from emotrace.model.systems import Network, Sound, build, find_system
+from emotrace.model.network import Network, Sound, build
+from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
 from emotrace.tracing import averaged_around, trace

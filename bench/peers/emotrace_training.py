@@ -16,8 +16,9 @@ import emotrace
 from emotrace.corpora import open_corpus, split
 from emotrace.export import Provenance, export_model
 from emotrace.features import LogMel, spectrogram
+from emotrace.model.network import Network, build, spectrum_of
 from emotrace.model.pcnse import FrameBatchNorm
-from emotrace.model.systems import Network, build, find_system, spectrum_of
+from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.clips import Clip, read_clips
 from emotrace.training.fold import FromLocal, FromStatic, fit_normalisation

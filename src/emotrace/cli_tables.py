@@ -38,7 +38,8 @@ def table(
         Folder of the table; each system's cross-validation is a folder in it.
     """
     need_training()
-    from emotrace.model.systems import SYSTEMS, build
+    from emotrace.model.network import build
+    from emotrace.model.systems import SYSTEMS
     from emotrace.training.progress import shown
     from emotrace.training.table import make_plan, train_table
     from emotrace.training.table_report import write_table

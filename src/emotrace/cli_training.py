@@ -211,7 +211,8 @@ def prepare(
 
     import emotrace
     from emotrace.corpora import open_corpus
-    from emotrace.model.systems import build, find_system
+    from emotrace.model.network import build
+    from emotrace.model.systems import find_system
     from emotrace.recipe import load_recipe
     from emotrace.training.experiment import Experiment
     from emotrace.training.start import read_start

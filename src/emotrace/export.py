@@ -15,7 +15,8 @@ from emotrace.errors import RunError
 from emotrace.files import files_in, write_bytes, write_text
 from emotrace.graph import onnx_bytes
 from emotrace.model.fewer_products import with_fewer_products
-from emotrace.model.systems import Network, find_system
+from emotrace.model.network import Network
+from emotrace.model.systems import find_system
 from emotrace.model_config import Calibration, Figure, ModelConfig, labels_both_ways
 from emotrace.model_folder import CONFIG_FILE, MODEL_FILE, write_config
 from emotrace.quantise import quantised

@@ -126,6 +126,7 @@ class LogPower(nn.Module):
 
     dft: Tensor
     filters: Tensor | None
+    hz: Tensor
     autocorrelation: Tensor
 
     def __init__(
@@ -137,8 +138,8 @@ class LogPower(nn.Module):
         hops = F.pad(dft, (0, -(self.frame_samples + 1) % FRAME_HOP_SAMPLES)).T
         self.register_buffer("dft", hops.unflatten(0, (-1, FRAME_HOP_SAMPLES)).float(), persistent=False)
         self.register_buffer("filters", None if filters is None else filters.T.float(), persistent=False)
-        hz = torch.arange(len(dft) // 2) * bin_hz
-        products = autocorrelation(hz, self.bands, pre_emphasis).T.float()
+        self.register_buffer("hz", torch.arange(len(dft) // 2) * bin_hz, persistent=False)
+        products = autocorrelation(self.hz, self.bands, pre_emphasis).T.float()
         self.register_buffer("autocorrelation", products, persistent=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ import onnx.compose
 import torch
 from torch import Tensor, nn
 
+from emotrace.model.network import Network
 from emotrace.model.stretches import HOP
-from emotrace.model.systems import Network
 from emotrace.model_config import ModelConfig, network_metadata
 
 
@@ -78,6 +78,7 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
         onnx.compose.add_prefix(second, "saying/", rename_inputs=False, rename_outputs=False),
         list(zip(names, heard, strict=True)),
     )
+    del model.opset_import[len(first.opset_import) :]  # both halves' are there, and they are the same
     _forget_source(model)
     for key, value in network_metadata(config).items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))

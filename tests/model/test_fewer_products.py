@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from emotrace.model.fewer_products import with_fewer_products
+from emotrace.model.network import Network, build
 from emotrace.model.pcnse import LAYOUTS
-from emotrace.model.systems import Network, build
 from emotrace.recipe import Recipe
 
 

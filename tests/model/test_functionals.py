@@ -9,7 +9,7 @@ from emotrace.features import spectrogram as front_spectrogram
 from emotrace.model.functionals import (
     COEFFICIENTS,
     MARGIN,
-    MIXED,
+    MIXED_COEFFICIENTS,
     SCALES,
     Functionals,
     cosines,
@@ -73,7 +73,9 @@ def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch
         for place, frames in enumerate(FRAMES.tolist()):
             x = image[place, :, :frames]
             x = (x - x.mean(1, keepdim=True)).numpy()
-            low = dct(x, axis=2, norm="ortho")[:, :, :MIXED].transpose(1, 0, 2).reshape(frames, -1)
+            low = (
+                dct(x, axis=2, norm="ortho")[:, :, :MIXED_COEFFICIENTS].transpose(1, 0, 2).reshape(frames, -1)
+            )
             within = torch.ones(1, frames, 1)
             wanted = classifier.kernels(torch.from_numpy(x[:1]), within)[0]
             assert torch.allclose(kinds[1][place], wanted, atol=1e-5)

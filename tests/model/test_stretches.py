@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from emotrace.model.network import Network, build
 from emotrace.model.stretches import HOP, LENGTH, at_steps, cut
-from emotrace.model.systems import Network, build
 from emotrace.recipe import load_recipe
 
 FRAMES = torch.tensor([400, 230, 150, 90, 16])

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from emotrace.decoding import class_log_likelihoods
 from emotrace.errors import RecipeError
 from emotrace.model.ctc import ctc_loss
-from emotrace.model.systems import SYSTEMS, Network, Normalisation, build, find_system
+from emotrace.model.network import Network, build
+from emotrace.model.normalisation import Normalisation
+from emotrace.model.systems import SYSTEMS, find_system
 from emotrace.recipe import Back, Features, Front, Recipe
 
 LENGTHS = [6000, 2800, 4401, 2960, 3119]  # in samples: 36, 16, 26, 17 and 17 frames

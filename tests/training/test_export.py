@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -14,7 +15,8 @@ import torch
 from emotrace.decoding import class_log_likelihoods, class_scores
 from emotrace.errors import ModelError, RunError
 from emotrace.export import Provenance, export_model, export_run
-from emotrace.model.systems import SYSTEMS, Network, build
+from emotrace.model.network import Network, build
+from emotrace.model.systems import SYSTEMS
 from emotrace.model_config import Figure
 from emotrace.recipe import Recipe
 from emotrace.recogniser import load
@@ -165,6 +167,13 @@ def test_the_graph_names_no_file_of_the_machine_that_made_it(exported: Callable[
     assert b"site-packages" not in content
 
 
+def test_a_graph_joined_from_halves_names_each_set_of_operators_once(
+    exported: Callable[..., Exported],
+) -> None:
+    graph = onnx.load(exported("pcnse-sadrn-ctc")[1] / "model.onnx")
+    assert [operators.domain for operators in graph.opset_import] == [""]
+
+
 def test_windows_are_those_of_the_system(exported: Callable[..., Exported]) -> None:
     config = json.loads((exported("cnn-blstm")[1] / "config.json").read_text())
     assert (config["window_samples"], config["hop_samples"]) == (48_000, 148 * 160)
@@ -212,6 +221,13 @@ def test_a_model_folder_runs_and_an_altered_one_does_not(
     (folder / "model.safetensors").write_bytes(bytes(weights))
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         load(folder)
+
+
+def test_a_card_says_whom_functionals_learnt_from(finished_model: Path) -> None:
+    """The run of the fixtures held `ann` out of training, and refits nothing."""
+    text = (finished_model / "README.md").read_text()
+    (line,) = (line for line in text.splitlines() if "functionals learnt from them too" in line)
+    assert "4, and 1 (" in line
 
 
 def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exported]) -> None:

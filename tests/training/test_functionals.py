@@ -2,8 +2,10 @@
 
 import importlib
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,10 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from emotrace.decoding import class_scores
-from emotrace.features import LogMel
+from emotrace.features import LogMel, LogPower, LogSpectrogram
 from emotrace.model.functionals import OF_THE_WHOLE
-from emotrace.model.systems import Network, build, find_system
+from emotrace.model.network import Network, build
+from emotrace.model.systems import find_system
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.clips import Clip
 from emotrace.training.experiment import Experiment, Part, train_part
@@ -25,6 +28,7 @@ from emotrace.training.functionals import (
     fit_functionals,
     fit_mixture,
     fit_share,
+    mel_places,
     other_takes,
     statistics_of,
     window_log_scores,
@@ -37,6 +41,7 @@ from emotrace.training.seeds import seed_of
 L2 = 0.1
 UNSURE = {"functionals": 30.0}  # of the small corpus, which functionals know by heart
 BINS = 257
+PLACES = mel_places(LogMel(18).hz)
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def fitted(tiny_recipe: Recipe, clips: list[Clip]) -> Network:
     torch.manual_seed(0)
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 3).eval()
     fit_mixture(network, clips, 0)
-    fit(network, clips, L2)
+    fit(network, [clips], L2)
     return network
 
 
@@ -115,7 +120,8 @@ def test_functionals_of_a_whole_count_several_times(
     assert trained.functionals is not None
     train, judges = of.of(part.train), of.of(part.validation)
     clips = of.of(part.train + part.validation)
-    statistics = statistics_of(trained, [*clips, *other_takes(clips, recipe, drawn_by(1))])
+    others = other_takes(clips, PLACES, recipe, drawn_by(1))
+    statistics = torch.cat([statistics_of(trained, take) for take in (clips, *others)])
     assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
     before = Trainer(recipe, 1, tmp_path, silent).train(of.system, len(of.corpus.emotions), train, judges)
@@ -173,12 +179,12 @@ def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> Non
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 2).eval()
     clips = [clip_of(str(label), label, (torch.full((20, BINS), -3.0 - label).exp(),)) for label in (0, 1)]
     fit_mixture(network, clips, 0)
-    fit(network, clips, L2)
+    fit(network, [clips], L2)
     assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, clips))
 
 
 def test_takes_in_rooms_and_through_channels(clips: list[Clip]) -> None:
-    takes = other_takes(clips, Recipe(rooms=True), torch.Generator().manual_seed(0))
+    takes = [*chain(*other_takes(clips, PLACES, Recipe(rooms=True), torch.Generator().manual_seed(0)))]
     assert [clip.label for clip in takes] == [clip.label for clip in clips] * 4
     for number, take in enumerate(takes):
         clip = clips[number % len(clips)]
@@ -189,19 +195,27 @@ def test_takes_in_rooms_and_through_channels(clips: list[Clip]) -> None:
             more = ours - theirs if number < 2 * len(clips) else theirs - ours
             assert more.min() > -1e-4  # a room adds, a channel takes away
     assert all(not torch.equal(a.spectra[0], b.spectra[0]) for a, b in zip(takes, takes[40:80], strict=False))
-    again = other_takes(clips, Recipe(rooms=True), torch.Generator().manual_seed(0))
+    again = chain(*other_takes(clips, PLACES, Recipe(rooms=True), torch.Generator().manual_seed(0)))
     assert all(torch.equal(a.spectra[0], b.spectra[0]) for a, b in zip(takes, again, strict=True))
+
+
+@pytest.mark.parametrize(("spectrum", "bins"), [(LogMel(18), [0, 128, 256]), (LogSpectrogram(), [0, 199])])
+def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower, bins: list[int]) -> None:
+    """The last bin of one is 8 kHz, that of the other 3980 Hz."""
+    mel = librosa.hz_to_mel(spectrum.hz[bins].numpy(), htk=True)
+    wanted = mel / librosa.hz_to_mel(8000, htk=True)
+    assert mel_places(spectrum.hz)[bins].numpy() == pytest.approx(wanted, abs=1e-5)
 
 
 def test_takes_without_rooms_have_other_tempos(clips: list[Clip]) -> None:
     recipe = Recipe(augmentation=Augmentation(stretch=0.2))
-    takes = other_takes(clips, recipe, torch.Generator().manual_seed(0))
+    takes = chain(*other_takes(clips, PLACES, recipe, torch.Generator().manual_seed(0)))
     ratios = [
         len(take.spectra[0]) / len(clip.spectra[0]) for take, clip in zip(takes, clips * 4, strict=True)
     ]
     assert max(abs(ratio - 1) for ratio in ratios) == pytest.approx(0.2, abs=0.02)
     assert len({round(ratio, 2) for ratio in ratios}) > 20
-    still = other_takes(clips, Recipe(), torch.Generator().manual_seed(0))
+    still = chain(*other_takes(clips, PLACES, Recipe(), torch.Generator().manual_seed(0)))
     assert all(take.windows[0].equal(clip.windows[0]) for take, clip in zip(still, clips * 4, strict=True))
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from emotrace.corpora import open_corpus
-from emotrace.model.systems import Network, build, find_system, spectrum_of
+from emotrace.model.network import Network, build, spectrum_of
+from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe
 from emotrace.training.clips import Clip, read_clips
 from emotrace.training.functionals import classifier_log_scores, fit_functionals

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from emotrace.model.systems import build
+from emotrace.model.network import build
 from emotrace.recipe import Recipe, load_recipe
 
 

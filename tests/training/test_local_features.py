@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 import emotrace.training.fold as fold
 from emotrace.errors import RunError
-from emotrace.model.systems import Network, build
+from emotrace.model.network import Network, build
 from emotrace.recipe import Recipe
 from emotrace.training.clips import Clip
 from emotrace.training.experiment import Experiment, Part, train_part

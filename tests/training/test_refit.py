@@ -13,7 +13,7 @@ from torch import Tensor
 from emotrace.features import spectrogram
 from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.progress import Epoch, silent
-from emotrace.training.start import WEIGHTS_FILE
+from emotrace.training.runs import WEIGHTS_FILE
 
 PART = Part(train=("ann", "bea", "cem"), validation=("dov",))
 STAGES = ("front-pcnse", "back")
@@ -74,7 +74,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
         ],
         dim=1,
     )
-    mean = load_file(refitted / "weights.safetensors")["front.normalise.mean"]
+    mean = load_file(refitted / WEIGHTS_FILE)["front.normalise.mean"]
     assert torch.allclose(mean[:, 0], frames.mean(1), atol=1e-4)
 
 
@@ -89,5 +89,5 @@ def test_a_refit_that_was_killed_goes_on_and_ends_the_same(learn: Callable[..., 
         with pytest.raises(Killed):
             learn("killed", refit=True, tell=stop)
     ended = learn("killed", refit=True)
-    for name in ("weights.safetensors", "predictions.csv"):
+    for name in (WEIGHTS_FILE, "predictions.csv"):
         assert (ended / name).read_bytes() == (undisturbed / name).read_bytes()

@@ -11,7 +11,8 @@ import torch
 
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.features import LogMel
-from emotrace.model.systems import build, find_system
+from emotrace.model.network import build
+from emotrace.model.systems import find_system
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.recogniser import load
 from emotrace.training.clips import Clip, read_clips

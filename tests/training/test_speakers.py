@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emotrace.corpora import Fold, open_corpus
 from emotrace.errors import CorpusError
-from emotrace.model.systems import build
+from emotrace.model.network import build
 from emotrace.recipe import Features, Recipe
 from emotrace.training.clips import Clip
 from emotrace.training.crossval import Job, crossval, run_job

@@ -13,7 +13,7 @@ from emotrace import load
 from emotrace.cli import main
 from emotrace.errors import EmotraceError, ModelError, RecipeError, RunError
 from emotrace.export import export_run
-from emotrace.model.systems import build
+from emotrace.model.network import build
 from emotrace.model_folder import load_model_folder, write_config
 from emotrace.recipe import Recipe
 from emotrace.training.crossval import crossval

@@ -10,20 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from emotrace.features import (
-    DFT_SAMPLES,
-    FLOOR,
-    PRE_EMPHASIS,
-    SAMPLE_RATE_HZ,
-    LogMel,
-    autocorrelation,
-    mel_filters,
-    periods_of,
-    whole_frames,
-)
+from emotrace.features import PRE_EMPHASIS, SAMPLE_RATE_HZ, LogMel
+from emotrace.model.network import Network
 from emotrace.model.pcnse import ConvBlock, ParallelConv
 from emotrace.model.pointwise import correlate, correlation_points, pointwise_kernels
-from emotrace.model.systems import Network
 from emotrace.windows import FRAME_HOP_SAMPLES, FRAME_SAMPLES
 
 
@@ -34,7 +24,7 @@ def with_fewer_products(network: Network, *, points: bool = True) -> Network:
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if isinstance(network.spectrum, LogMel):
-        network.spectrum = CentredLogMel(network.spectrum.bands)  # type: ignore[assignment]
+        network.spectrum = CentredLogMel(network.spectrum.bands)
     front = network.front.pcnse
     if points and isinstance(front, ParallelConv):
         branch, block = front.branches[0], front.trunk[0]
@@ -48,7 +38,7 @@ def with_fewer_products(network: Network, *, points: bool = True) -> Network:
     return network
 
 
-class CentredLogMel(nn.Module):
+class CentredLogMel(LogMel):
     """`LogMel` by two products half as large.
 
     A frame's power does not depend on where its time begins. Counted from its centre, the windowed cosines
@@ -65,30 +55,19 @@ class CentredLogMel(nn.Module):
 
     cosines: Tensor
     sines: Tensor
-    filters: Tensor
-    autocorrelation: Tensor
 
     def __init__(self, bands: int):
-        super().__init__()
-        self.frame_samples, self.bands = FRAME_SAMPLES, bands
+        super().__init__(bands)
+        inner = self.hz[1:-1].double()
         n = torch.arange(FRAME_SAMPLES // 2, dtype=torch.float64)[:, None]
         window = 0.54 - 0.46 * torch.cos(2 * math.pi * n / (FRAME_SAMPLES - 1))
-        bins = torch.arange(1, DFT_SAMPLES // 2, dtype=torch.float64)
-        phase = 2 * math.pi * (n - (FRAME_SAMPLES - 1) / 2) * bins / DFT_SAMPLES
-        self.register_buffer("cosines", (window * torch.cos(phase)).float())
-        self.register_buffer("sines", (window * torch.sin(phase)).float())
-        self.register_buffer("filters", mel_filters(bands)[:, 1:-1].T.float())
-        hz = bins * SAMPLE_RATE_HZ / DFT_SAMPLES
-        self.register_buffer("autocorrelation", autocorrelation(hz, bands).T.float())
-
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-power of each band and frame, and the true lengths in frames."""
-        return self.bands_of(self.power(waveform)), whole_frames(lengths)
-
-    def with_periods(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `LogMel.with_periods`."""
-        power = self.power(waveform)
-        return self.bands_of(power), periods_of(power, self.autocorrelation), whole_frames(lengths)
+        phase = 2 * math.pi * (n - (FRAME_SAMPLES - 1) / 2) * inner / SAMPLE_RATE_HZ
+        self.register_buffer("cosines", (window * torch.cos(phase)).float(), persistent=False)
+        self.register_buffer("sines", (window * torch.sin(phase)).float(), persistent=False)
+        assert self.filters is not None
+        del self.dft
+        self.hz, self.filters = self.hz[1:-1], self.filters[1:-1]
+        self.autocorrelation = self.autocorrelation[1:-1]
 
     def power(self, waveform: Tensor) -> Tensor:
         """Power spectrum of each frame without its first and last bin, (batch, frame, bin)."""
@@ -102,10 +81,6 @@ class CentredLogMel(nn.Module):
         after = torch.cat([second[..., half - hop :], third[..., : FRAME_SAMPLES - 2 * hop]], 2).flip(2)
         even, odd = (before + after) @ self.cosines, (before - after) @ self.sines
         return even * even + odd * odd
-
-    def bands_of(self, power: Tensor) -> Tensor:
-        """Log-power of each band, (batch, band, frame)."""
-        return (power @ self.filters).clamp(min=FLOOR).log().transpose(1, 2)
 
 
 class PointwiseBandConv(nn.Module):

@@ -15,7 +15,7 @@ from emotrace.model.random_kernels import FLAT, RandomKernels
 
 COEFFICIENTS = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
-MIXED = 13
+MIXED_COEFFICIENTS = 13
 PICTURES = 2
 SOFTEST_DB = 30  # below the loudest
 MARGIN = 10  # frames
@@ -63,7 +63,7 @@ class Functionals(nn.Module):
         self.size = size
         self.register_buffer("cosines", cosines(size), persistent=False)
         self.kernels = RandomKernels(size)
-        self.fisher = FisherVector(PICTURES, COMPONENTS, channels * len(self.cosines[:MIXED]))
+        self.fisher = FisherVector(PICTURES, COMPONENTS, channels * len(self.cosines[:MIXED_COEFFICIENTS]))
         varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
         self.kinds = (varying, self.kernels.size, self.fisher.size) * PICTURES
         found = sum(self.kinds)
@@ -111,7 +111,7 @@ class Functionals(nn.Module):
 
     def mixed(self, centred: Tensor) -> Tensor:
         """What a mixture describes of each frame: first coefficients of all channels, (…, frame, value)."""
-        return centred[:, :, :, self.size : self.size + MIXED].transpose(1, 2).flatten(2)
+        return centred[:, :, :, self.size : self.size + MIXED_COEFFICIENTS].transpose(1, 2).flatten(2)
 
 
 def spoken(bands: Tensor, frames: Tensor) -> Tensor:

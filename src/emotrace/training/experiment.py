@@ -12,7 +12,8 @@ from typing import Any
 from emotrace.corpora import OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.files import write_bytes, write_text
-from emotrace.model.systems import Network, find_system, spectrum_of
+from emotrace.model.network import Network, spectrum_of
+from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe
 from emotrace.training.class_weights import refuse_weights_of_other_labels
 from emotrace.training.clips import Clip, read_clips

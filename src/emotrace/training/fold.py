@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from emotrace.model.systems import Network, System, build, find_system, spectrum_of
+from emotrace.model.network import Network, build, spectrum_of
+from emotrace.model.systems import System, find_system
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augment import augment, masks
 from emotrace.training.changing import changing_clips

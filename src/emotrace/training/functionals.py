@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -16,8 +17,9 @@ from torch import Tensor
 
 from emotrace.features import FLOOR, SAMPLE_RATE_HZ, hz_to_mel
 from emotrace.model.functionals import OF_THE_WHOLE
+from emotrace.model.network import Network
 from emotrace.model.random_kernels import FLAT
-from emotrace.model.systems import Network, System
+from emotrace.model.systems import System
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augment import HIGHEST_BANDS, LOWEST_BANDS, augment, narrowed
 from emotrace.training.clips import Clip, window_batches
@@ -39,11 +41,16 @@ def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, see
     """
     fit_mixture(network, clips, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
-    fit(network, [*clips, *other_takes(clips, recipe, generator)], recipe.functionals)
+    places = mel_places(network.spectrum.hz.cpu())
+    fit(network, chain([clips], other_takes(clips, places, recipe, generator)), recipe.functionals)
 
 
-def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator) -> list[Clip]:
-    """Four takes of the spectra of each clip, of other tempo, and of another pitch and vocal tract.
+def other_takes(
+    clips: Sequence[Clip], places: Tensor, recipe: Recipe, generator: torch.Generator
+) -> Iterator[list[Clip]]:
+    """Four times all clips, their spectra of other tempo, and of another pitch and vocal tract.
+
+    `places` are those of their bins (`mel_places`). One take after the other: spectra are large.
 
     Where the recipe has `rooms`, two of them are in rooms, and two came through channels, one of which loses
     low frequencies too: from clean takes alone a classifier of functionals learns what an echo of a third of
@@ -62,7 +69,7 @@ def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generato
 
     def channel(spectrum: Tensor, lowest: float) -> Tensor:
         highest, loss_db = 1 - HIGHEST_BANDS * share(), 20 + 60 * share()
-        return narrowed(spectrum, lowest, highest, loss_db, mel_places(spectrum.shape[1]))
+        return narrowed(spectrum, lowest, highest, loss_db, places)
 
     takes: tuple[Callable[[Tensor], Tensor], ...] = (
         room,
@@ -70,21 +77,20 @@ def other_takes(clips: Sequence[Clip], recipe: Recipe, generator: torch.Generato
         lambda spectrum: channel(spectrum, 0.0),
         lambda spectrum: channel(spectrum, LOWEST_BANDS * share()),
     )
-    return [
-        replace(clip, spectra=tuple(take(spoken(spectrum)).exp() for spectrum in clip.spectra))
-        for take in (takes if recipe.rooms else [lambda spectrum: spectrum] * len(takes))
-        for clip in clips
-    ]
+    for take in takes if recipe.rooms else [lambda spectrum: spectrum] * len(takes):
+        yield [
+            replace(clip, spectra=tuple(take(spoken(spectrum)).exp() for spectrum in clip.spectra))
+            for clip in clips
+        ]
 
 
-def mel_places(bins: int) -> Tensor:
-    """Where on the mel axis each bin of a spectrum up to half the sampling rate lies, 0 to 1.
+def mel_places(hz: Tensor) -> Tensor:
+    """Where frequencies lie on a mel axis that is 1 at half the sampling rate.
 
-    >>> mel_places(3).tolist()[::2]
-    [0.0, 1.0]
+    >>> mel_places(torch.tensor([0.0, 1000.0, 8000.0])).round(decimals=2).tolist()
+    [0.0, 0.35, 1.0]
     """
-    mel = hz_to_mel(torch.linspace(0, SAMPLE_RATE_HZ / 2, bins))
-    return mel / mel[-1]
+    return hz_to_mel(hz) / hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2))
 
 
 def echoing(static: Tensor, decay_s: float, loudness: float) -> Tensor:
@@ -148,25 +154,28 @@ def mixture_of(frames: Floats, components: int, seed: int) -> tuple[Floats, Floa
     return mixture.weights_, mixture.means_ * unit, mixture.covariances_**0.5 * unit
 
 
-def fit(network: Network, clips: Sequence[Clip], l2: float) -> None:
+def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
     """Set the classifier of `network.functionals`: each window is an example, emotions weigh the same.
 
     Each kind of statistics is fitted apart, so that none leans on the errors of another.
     """
     classifier = network.functionals
     assert classifier is not None
-    x = statistics_of(network, clips).double()
-    truth = torch.tensor([clip.label for clip in clips for _ in clip.windows])
-    mean, deviation = x.mean(0), x.std(0) + 1e-4
-    kinds = ((x - mean) / deviation).split(classifier.kinds, 1)
-    weights, biases = zip(*(regression(kind, truth, len(classifier.bias), l2) for kind in kinds), strict=True)
-    for own, found in (
-        (classifier.mean, mean),
-        (classifier.scale, 1 / deviation),
-        (classifier.weight, torch.cat(weights, 1) / len(kinds)),
-        (classifier.bias, sum(biases) / len(kinds)),
-    ):
-        own.copy_(found)
+    found, labels = [], []
+    for clips in takes:
+        found.append(statistics_of(network, clips))
+        labels += [clip.label for clip in clips for _ in clip.windows]
+    fits = []
+    for kind in torch.cat(found).split(classifier.kinds, 1):
+        x = kind.double()  # one kind at a time: all of a large corpus take gigabytes
+        mean, deviation = x.mean(0), x.std(0) + 1e-4
+        weight, bias = regression((x - mean) / deviation, torch.tensor(labels), len(classifier.bias), l2)
+        fits.append((mean, 1 / deviation, weight / len(classifier.kinds), bias))
+    means, scales, weights, biases = zip(*fits, strict=True)
+    classifier.mean.copy_(torch.cat(means))
+    classifier.scale.copy_(torch.cat(scales))
+    classifier.weight.copy_(torch.cat(weights, 1))
+    classifier.bias.copy_(torch.stack(biases).mean(0))
 
 
 def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tensor, Tensor]:
@@ -209,7 +218,7 @@ def statistics_of(network: Network, clips: Sequence[Clip]) -> Tensor:
     """The functionals of every window in the order of the clips, (window, statistic)."""
     classifier = network.functionals
     assert classifier is not None
-    return torch.stack(in_order(network, clips, classifier.statistics)).cpu().clone()
+    return torch.stack(in_order(network, clips, classifier.statistics)).cpu()
 
 
 def window_log_scores(

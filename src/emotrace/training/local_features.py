@@ -15,7 +15,7 @@ from torch import Tensor
 
 from emotrace.errors import RunError
 from emotrace.files import replacing
-from emotrace.model.systems import Front, Network
+from emotrace.model.network import Front, Network
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.memory import give_back_freed_memory
 

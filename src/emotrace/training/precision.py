@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86 and of ARM processors, as torch names them
@@ -10,8 +12,8 @@ INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")  # of x86 and of ARM processo
 def trains_in_bfloat16(precision: str, device: str) -> bool:
     """Whether products are in bfloat16: where the recipe asks for it and the device computes in it.
 
-    A processor without such instructions converts back and forth, and takes three times as long as in single
-    precision; so it trains in that.
+    A processor without such instructions converts back and forth, and takes more than twice as long as in
+    single precision; so it trains in that.
 
     >>> trains_in_bfloat16("float32", "cpu")
     False
@@ -20,5 +22,6 @@ def trains_in_bfloat16(precision: str, device: str) -> bool:
         return False
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name, False) for name in INSTRUCTIONS)
+    tell: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)  # older: not told
+    found = tell()
+    return any(found.get(name) for name in INSTRUCTIONS)

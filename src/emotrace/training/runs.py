@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from emotrace.errors import RunError
 from emotrace.files import clear_unfinished, files_in, write_bytes, write_text
-from emotrace.model.systems import Network, build
+from emotrace.model.network import Network, build
 from emotrace.recipe import Recipe
 
 RUN_FILE = "run.json"

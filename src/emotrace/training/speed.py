@@ -16,7 +16,7 @@ import torch
 from emotrace.errors import RunError
 from emotrace.features import SAMPLE_RATE_HZ
 from emotrace.files import write_text
-from emotrace.model.systems import Network
+from emotrace.model.network import Network
 from emotrace.training.progress import Epoch, Tell
 from emotrace.windows import window_samples
 

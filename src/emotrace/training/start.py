@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from emotrace.errors import ModelError, RecipeError
-from emotrace.model.systems import Network, find_system
+from emotrace.model.network import Network
+from emotrace.model.systems import find_system
 from emotrace.model_folder import ModelFolder, load_model_folder
 from emotrace.recipe import Recipe, laid_over
 from emotrace.training.runs import differences

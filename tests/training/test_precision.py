@@ -1,0 +1,39 @@
+"""Trainings are in bfloat16 where the processor computes in it, and nowhere else."""
+
+import pytest
+import torch
+
+from emotrace.training.precision import trains_in_bfloat16
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"avx2": True, "avx512_bf16": False}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"architecture": "aarch64", "bf16": True}, True),
+        ({}, False),
+    ],
+)
+def test_bfloat16_is_for_processors_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, object], wanted: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert trains_in_bfloat16("bfloat16", "cpu") is wanted
+    assert not trains_in_bfloat16("float32", "cpu")
+
+
+def test_a_torch_that_does_not_tell_trains_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not trains_in_bfloat16("bfloat16", "cpu")
+
+
+def test_a_graphics_card_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+
+    def without_emulation(*, including_emulation: bool) -> bool:
+        return not including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", without_emulation)
+    assert trains_in_bfloat16("bfloat16", "cuda")
