@@ -11,7 +11,7 @@ the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -35,8 +35,9 @@ from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
 from emotrace.tracing import averaged_around, trace
 from emotrace.training.checkpoints import SafetensorsIO
-from emotrace.training.clips import sound_of
+from emotrace.training.clips import read_clips, sound_of
 from emotrace.training.fold import FRONT_STAGE
+from emotrace.training.functionals import fit_functionals
 from emotrace.training.keeper import BEST_FILE
 from emotrace.training.runs import Run, read_run
 from emotrace.training.timeline_error import TimelineError, boundary_errors_s, timeline_error
@@ -339,11 +340,11 @@ def main() -> None:
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     for fold in folds:
         run, recipe, network = read_run(fold)
-        if given.part == "validation" and recipe.functionals:
-            raise SystemExit("functionals of this run learnt from its validation speakers; give one without")
+        corpus = open_corpus(run.corpus, given.root)
+        if given.part == "validation" and network.functionals is not None:
+            forget_validation(network, run, recipe, corpus.utterances)
         model = TorchNetwork(run, recipe, network)
         rules = methods(front_head(fold, run, recipe))
-        corpus = open_corpus(run.corpus, given.root)
         for speaker in getattr(run, given.part):
             own = [u for u in corpus.utterances if u.speaker == speaker]
             generator = np.random.default_rng((SEED, int.from_bytes(speaker.encode(), "big")))
@@ -368,6 +369,14 @@ def main() -> None:
         for name, error in ((name, together(list(own.values()))) for name, own in errors.items())
     ]
     print(f"{len(folds)} folds, {given.part} speakers\n{write_table(given.output, rows)}")
+
+
+def forget_validation(network: Network, run: Run, recipe: Recipe, utterances: Sequence[Utterance]) -> None:
+    """Fit functionals to the training speakers alone, as before they learnt from the others at last."""
+    own = [utterance for utterance in utterances if utterance.speaker in run.train]
+    longest = find_system(run.system).longest_frames(recipe)
+    clips = read_clips(own, run.emotions, network.spectrum, longest, spectra=True)
+    fit_functionals(network, clips, recipe, run.seed)
 
 
 def together(errors: list[TimelineError]) -> TimelineError:

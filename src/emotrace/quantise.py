@@ -31,7 +31,9 @@ def quantised(graph: bytes, clips: Sequence[Samples]) -> bytes:
     chosen = [
         node.name
         for node in model.graph.node
-        if node.op_type == "Conv" and channels.get(node.input[1], 0) > SPECTROGRAM_CHANNELS
+        if node.op_type == "Conv"
+        and len(node.input) > 2  # functionals' have no bias
+        and channels.get(node.input[1], 0) > SPECTROGRAM_CHANNELS
     ]
     if not chosen:
         raise RunError("the network has no convolutions that int8 makes faster; export it without --int8")

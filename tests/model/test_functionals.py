@@ -49,9 +49,9 @@ def by_numpy(utterance: np.ndarray) -> np.ndarray:
     return np.concatenate([deviation, above, np.array(modulations)]).ravel()
 
 
-def kinds_of(classifier: Functionals, heard: torch.Tensor, frames: torch.Tensor, **part: bool) -> list:
+def kinds_of(classifier: Functionals, heard: torch.Tensor, frames: torch.Tensor) -> list:
     """The statistics, (picture, kind)."""
-    found = classifier.statistics(heard, frames, **part).split(classifier.kinds, 1)
+    found = classifier.statistics(heard, frames).split(classifier.kinds, 1)
     return [found[:3], found[3:]]
 
 
@@ -106,15 +106,30 @@ def test_silence_around_an_utterance_does_not_count(heard: torch.Tensor, before:
     torch.testing.assert_close(within_silence(before, after), few, atol=2e-3, rtol=1e-3)
 
 
-def test_of_a_part_every_frame_counts(heard: torch.Tensor) -> None:
+def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tensor) -> None:
+    random = torch.Generator().manual_seed(2)
     classifier = Functionals(3, BANDS, 4)
+    for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
+        own.normal_(std=0.3, generator=random)
+    classifier.share.fill_(1.7)
     quiet = heard[:, :1].clone()
     quiet[0, :, 0, 40:] = -20.0
-    found = kinds_of(classifier, quiet, torch.tensor([90]), part=True)[0][0][0]
-    np.testing.assert_allclose(found.numpy(), by_numpy(quiet[0, 0].numpy()), rtol=1e-4, atol=2e-5)
-    assert not torch.allclose(
-        classifier.statistics(quiet, torch.tensor([90]))[0, : len(found)], found, atol=0.1
-    )
+    found = classifier.of_a_part(quiet, torch.tensor([90]))[0]
+    said = []
+    for picture, kind in enumerate((2, 5)):
+        x = dct(quiet[picture, 0].numpy(), axis=2, norm="ortho")[:, :, :MIXED_COEFFICIENTS]
+        x = (x - x.mean(1, keepdims=True)).transpose(1, 0, 2).reshape(90, -1)
+        vector = classifier.fisher(torch.from_numpy(x).float().expand(2, -1, -1), torch.ones(2, 90, 1))[
+            picture
+        ]
+        mean, scale = (own.split(classifier.kinds)[kind] for own in (classifier.mean, classifier.scale))
+        weight = classifier.weight.split(classifier.kinds, 1)[kind] * 6  # each counts a sixth of the whole
+        said.append(weight @ ((vector - mean) * scale))
+    wanted = 1.7 * (torch.stack(said).mean(0) + classifier.bias).log_softmax(0)
+    torch.testing.assert_close(found, wanted, atol=1e-2, rtol=1e-3)
+    assert wanted.std() > 0.1
+    spoken_alone = classifier.of_a_part(quiet[:, :, :, :50], torch.tensor([50]))[0]
+    assert (spoken_alone - found).abs().max() > 0.1
 
 
 def test_a_pause_counts(heard: torch.Tensor) -> None:

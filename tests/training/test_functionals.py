@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from emotrace.decoding import class_scores
 from emotrace.features import LogMel, LogPower, LogSpectrogram
-from emotrace.model.functionals import OF_THE_WHOLE
+from emotrace.model.functionals import OF_THE_WHOLE, spoken
 from emotrace.model.network import Network, build
 from emotrace.model.systems import find_system
 from emotrace.recipe import Augmentation, Recipe
@@ -157,7 +157,7 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
         for spectrum in clip.spectra:
             lengths = torch.tensor([len(spectrum)])
             heard = fitted.heard(*fitted.spectrum.heard(spectrum[None]), lengths)
-            centred, within = classifier.centred(heard, lengths)
+            centred, within = classifier.centred(heard, spoken(heard[0, :, 0], lengths))
             frames.append(classifier.mixed(centred)[place][within[place].flatten() > 0])
     x = torch.cat(frames).double()
     weights, means, deviations = (

@@ -5,12 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from emotrace.errors import CorpusError, RunError
 from emotrace.export import export_run_in_int8
 from emotrace.quantise import quantised
 from emotrace.recogniser import load
+
+
+def of_functionals(model: Path) -> np.ndarray:
+    """What functionals say of a sound and of its moments."""
+    sound = np.random.default_rng(0).normal(scale=0.1, size=(1, 24_000)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model / "model.onnx", providers=["CPUExecutionProvider"])
+    feeds = {"waveform": sound, "lengths": np.array([24_000])}
+    whole, steps = session.run(["label_scores", "step_scores"], feeds)
+    return np.concatenate([whole, steps[0]])
 
 
 @pytest.mark.slow
@@ -29,6 +39,7 @@ def test_a_run_in_int8_says_nearly_the_same_and_what_it_lost(
     assert (tmp_path / "model.onnx").stat().st_size < (finished_model / "model.onnx").stat().st_size
     nodes = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
     assert "QuantizeLinear" in nodes
+    assert of_functionals(tmp_path) == pytest.approx(of_functionals(finished_model), abs=1e-4)
     for file in sorted(corpus_root.rglob("*.wav"))[:8]:
         one, other = exact(file).scores, approximate(file).scores
         assert one is not None

@@ -17,6 +17,8 @@ COEFFICIENTS = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
 MIXED_COEFFICIENTS = 13
 PICTURES = 2
+KINDS = 3  # of statistics of a picture
+FISHER = 2  # which of them Fisher vectors are
 SOFTEST_DB = 30  # below the loudest
 MARGIN = 10  # frames
 COMPONENTS = 64
@@ -73,18 +75,34 @@ class Functionals(nn.Module):
         self.register_buffer("bias", torch.zeros(labels))
         self.register_buffer("share", torch.ones(()))
 
-    def forward(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
-        """Log-scores, times `share`; of a `part`, which begins and ends anywhere, every frame counts."""
-        standardised = (self.statistics(heard, frames, part=part) - self.mean) * self.scale
+    def forward(self, heard: Tensor, frames: Tensor) -> Tensor:
+        """Log-scores, times `share`."""
+        standardised = (self.statistics(heard, frames) - self.mean) * self.scale
         return self.share * F.linear(standardised, self.weight, self.bias).log_softmax(1)
 
     def of_the_whole(self, heard: Tensor, frames: Tensor) -> Tensor:
         """What is added to the log-scores of a whole utterance, (batch, K)."""
         return OF_THE_WHOLE * self(heard, frames)
 
-    def statistics(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> Tensor:
+    def of_a_part(self, heard: Tensor, frames: Tensor) -> Tensor:
+        """The same of parts, which begin and end anywhere: of every frame, and by Fisher vectors alone.
+
+        Timelines by all kinds are no better, and take twice as long (`bench/notes.md`, Stretches).
+        """
+        centred, within = self.centred(heard, real(frames, heard.shape[3]))
+        found = self.fisher(self.mixed(centred), within[:, 0])
+        found = torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
+        mean, scale, weight = (
+            torch.cat(own.split(self.kinds, -1)[FISHER::KINDS], -1)
+            for own in (self.mean, self.scale, self.weight)
+        )
+        # The mean of two scores in place of the mean of six.
+        scores = KINDS * F.linear((found - mean) * scale, weight) + self.bias
+        return self.share * scores.log_softmax(1)
+
+    def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), picture by picture, one kind after the other."""
-        centred, within = self.centred(heard, frames, part=part)
+        centred, within = self.centred(heard, spoken(heard[0, :, 0], frames))
         static, counts = centred[:, 0, :, : self.size], within[:, 0]
         found = torch.cat(
             [
@@ -96,14 +114,13 @@ class Functionals(nn.Module):
         )
         return torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
 
-    def centred(self, heard: Tensor, frames: Tensor, *, part: bool = False) -> tuple[Tensor, Tensor]:
-        """Values and coefficients less their means, zero around the speech; and 1 where a frame counts.
+    def centred(self, heard: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and coefficients less their means, zero where frames do not count; and 1 where they do.
 
-        Shape: (2, batch, channel, frame, value), (batch,) → (2 x batch, channel, frame, value and
+        Shape: (2, batch, channel, frame, value), (batch, frame) → (2 x batch, channel, frame, value and
         coefficient), (2 x batch, 1, frame, 1): one picture of all after the other.
         """
-        within = real(frames, heard.shape[3]) if part else spoken(heard[0, :, 0], frames)
-        within = torch.cat([within] * PICTURES)[:, None, :, None].to(heard.dtype)
+        within = torch.cat([counts] * PICTURES)[:, None, :, None].to(heard.dtype)
         x = heard.flatten(0, 1)
         x = torch.cat([x, x @ self.cosines.T], 3)
         mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)

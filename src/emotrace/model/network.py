@@ -213,7 +213,7 @@ class Network(nn.Module):
         static, periods, frames = sound
         stretches, real = cut(torch.cat([static, periods], 1), frames)
         bands, lags = stretches.split([static.shape[1], periods.shape[1]], 1)
-        said = self.functionals(self.heard(bands, lags, real), real, part=True)
+        said = self.functionals.of_a_part(self.heard(bands, lags, real), real)
         said = said.unflatten(0, (static.shape[0], -1))
         return at_steps(said, steps, self.front.first_frame, self.front.frames_per_step)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 DILATIONS = (1, 2, 4, 8, 16)  # frames of 10 ms
 EACH = 100  # kernels of each dilation
 TAPS = 9
+BLOCK = 8  # channels that the runtime convolves at once
 WIDEST_OCTAVES = 4  # widths over bands: 1 to 16
 FASTEST = math.pi / 4  # radians per band
 SMALLEST = 1e-6  # of a profile: products with less are slow
@@ -53,14 +54,22 @@ class RandomKernels(nn.Module):
 
     def forward(self, x: Tensor, within: Tensor) -> Tensor:
         """Mean response above zero over its root mean square."""
-        responses = []
+        x, within, count = x.mT[:, :, None], within.mT[:, :, None], within.sum(1)
+        sums, sizes = [], []
         for number, dilation in enumerate(DILATIONS):
             own = slice(number * EACH, (number + 1) * EACH)
-            seen = (x @ self.profiles[own].T).transpose(1, 2)
+            # Empty kernels fill the last block: the runtime convolves whole blocks of channels of two axes,
+            # three times as fast.
+            profiles, taps = (
+                F.pad(part[own], (0, 0, 0, -EACH % BLOCK)) for part in (self.profiles, self.taps)
+            )
+            seen = F.conv2d(x, profiles[:, :, None, None])
             reach = dilation * (TAPS // 2)
-            taps = self.taps[own, None]
-            responses.append(F.conv1d(seen, taps, dilation=dilation, padding=reach, groups=EACH))
-        response = torch.cat(responses, 1) * within.transpose(1, 2)
-        count = within.sum(1)
-        size = (response.square().sum(2) / count).sqrt()
-        return response.relu().sum(2) / count / (size + FLAT)
+            response = F.conv2d(
+                seen, taps[:, None, None], dilation=(1, dilation), padding=(0, reach), groups=len(taps)
+            )
+            response = response * within
+            sums.append(response.relu().sum(3)[:, :EACH, 0])
+            sizes.append(response.norm(dim=3)[:, :EACH, 0])
+        size = torch.cat(sizes, 1) / count.sqrt()
+        return torch.cat(sums, 1) / count / (size + FLAT)

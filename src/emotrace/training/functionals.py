@@ -16,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from emotrace.features import FLOOR, SAMPLE_RATE_HZ, hz_to_mel
-from emotrace.model.functionals import OF_THE_WHOLE
+from emotrace.model.functionals import OF_THE_WHOLE, spoken
 from emotrace.model.network import Network
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import System
@@ -87,7 +87,7 @@ def other_takes(
 def mel_places(hz: Tensor) -> Tensor:
     """Where frequencies lie on a mel axis that is 1 at half the sampling rate.
 
-    >>> mel_places(torch.tensor([0.0, 1000.0, 8000.0])).round(decimals=2).tolist()
+    >>> [round(place, 2) for place in mel_places(torch.tensor([0.0, 1000.0, 8000.0])).tolist()]
     [0.0, 0.35, 1.0]
     """
     return hz_to_mel(hz) / hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2))
@@ -119,7 +119,7 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
     assert classifier is not None
 
     def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        centred, within = classifier.centred(heard, frames)
+        centred, within = classifier.centred(heard, spoken(heard[0, :, 0], frames))
         mixed, counts = (
             x.unflatten(0, (len(heard), -1)) for x in (classifier.mixed(centred), within[:, 0, :, 0].bool())
         )
