@@ -84,19 +84,25 @@ def trained(short: Experiment, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("system", "precision"),
+    ("system", "precision", "functionals"),
     [
-        ("pcn-sablstm", "bfloat16"),
-        ("cnn-blstm", "bfloat16"),
-        ("cnn-gru", "float32"),
-        ("blstm-ctc", "bfloat16"),
-        ("sadrn-ctc", "float32"),
+        ("pcn-sablstm", "bfloat16", 0.0),
+        ("cnn-blstm", "bfloat16", 0.0),
+        ("cnn-gru", "float32", 0.1),
+        ("blstm-ctc", "bfloat16", 0.0),
+        ("sadrn-ctc", "float32", 0.1),
     ],
 )
 def test_what_was_trained_scores_alike_in_the_runtime(
-    short: Experiment, trained: Callable[..., Path], system: str, precision: str, tmp_path: Path
+    short: Experiment,
+    trained: Callable[..., Path],
+    system: str,
+    precision: str,
+    functionals: float,
+    tmp_path: Path,
 ) -> None:
-    recipe = short.recipe.model_copy(update={"precision": precision, "decoding": "vote"})
+    changes = {"precision": precision, "decoding": "vote", "functionals": functionals}
+    recipe = short.recipe.model_copy(update=changes)
     folder = trained(system, recipe)
     facts, _, _ = read_run(folder)
     export_run(folder, tmp_path / "model")

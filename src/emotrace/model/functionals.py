@@ -87,7 +87,7 @@ class Functionals(nn.Module):
     def of_a_part(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The same of parts, which begin and end anywhere: of every frame, and by Fisher vectors alone.
 
-        Timelines by all kinds are no better, and take twice as long (`bench/notes.md`, Stretches).
+        By all kinds timelines are no better, for more work (results/README.md, timeline).
         """
         centred, within = self.centred(heard, real(frames, heard.shape[3]))
         found = self.fisher(self.mixed(centred), within[:, 0])
