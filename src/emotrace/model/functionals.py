@@ -89,8 +89,7 @@ class Functionals(nn.Module):
 
         By all kinds timelines are no better, for more work (results/README.md, timeline).
         """
-        centred, within = self.centred(heard, real(frames, heard.shape[3]))
-        found = self.fisher(self.mixed(centred), within[:, 0])
+        found = self.fisher(*self.coefficients(heard, real(frames, heard.shape[3])))
         found = torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
         mean, scale, weight = (
             torch.cat(own.split(self.kinds, -1)[FISHER::KINDS], -1)
@@ -102,33 +101,44 @@ class Functionals(nn.Module):
 
     def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), picture by picture, one kind after the other."""
-        centred, within = self.centred(heard, spoken(heard[0, :, 0], frames))
-        static, counts = centred[:, 0, :, : self.size], within[:, 0]
+        x = heard.flatten(0, 1)
+        values, within = centred(torch.cat([x, x @ self.cosines.T], 3), spoken(heard[0, :, 0], frames))
+        static, counts = values[:, 0, :, : self.size], within[:, 0]
+        first = values[..., self.size : self.size + MIXED_COEFFICIENTS]
         found = torch.cat(
             [
-                variations(centred, within),
+                variations(values, within),
                 self.kernels(static, counts),
-                self.fisher(self.mixed(centred), counts),
+                self.fisher(by_frame(first), counts),
             ],
             1,
         )
         return torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
 
-    def centred(self, heard: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and coefficients less their means, zero where frames do not count; and 1 where they do.
+    def coefficients(self, heard: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """What mixtures describe of each frame: first coefficients of all channels, less their means.
 
-        Shape: (2, batch, channel, frame, value), (batch, frame) → (2 x batch, channel, frame, value and
-        coefficient), (2 x batch, 1, frame, 1): one picture of all after the other.
+        Shape: (2, batch, channel, frame, value), (batch, frame) true where a frame counts → (2 x batch,
+        frame, coefficient), and (…, frame, 1) with 1 there: one picture of all after the other.
         """
-        within = torch.cat([counts] * PICTURES)[:, None, :, None].to(heard.dtype)
-        x = heard.flatten(0, 1)
-        x = torch.cat([x, x @ self.cosines.T], 3)
-        mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
-        return (x - mean) * within, within
+        first = heard.flatten(0, 1) @ self.cosines[:MIXED_COEFFICIENTS].T
+        values, within = centred(first, counts)
+        return by_frame(values), within[:, 0]
 
-    def mixed(self, centred: Tensor) -> Tensor:
-        """What a mixture describes of each frame: first coefficients of all channels, (…, frame, value)."""
-        return centred[:, :, :, self.size : self.size + MIXED_COEFFICIENTS].transpose(1, 2).flatten(2)
+
+def centred(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Values less their means, zero where frames do not count; and 1 where they do.
+
+    Shape: (picture x batch, channel, frame, value), (batch, frame) → the same, (…, 1, frame, 1).
+    """
+    within = torch.cat([counts] * PICTURES)[:, None, :, None].to(x.dtype)
+    mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
+    return (x - mean) * within, within
+
+
+def by_frame(x: Tensor) -> Tensor:
+    """(batch, channel, frame, value) → (batch, frame, channel and value)."""
+    return x.transpose(1, 2).flatten(2)
 
 
 def spoken(bands: Tensor, frames: Tensor) -> Tensor:
@@ -152,12 +162,12 @@ def spoken(bands: Tensor, frames: Tensor) -> Tensor:
     return within & (place >= first - MARGIN) & (place <= last + MARGIN)
 
 
-def variations(centred: Tensor, within: Tensor) -> Tensor:
+def variations(x: Tensor, within: Tensor) -> Tensor:
     """Deviations, means above the mean, and modulations, (batch, statistic)."""
     count = within.sum(2, keepdim=True)
-    deviation = (centred.square().sum(2, keepdim=True) / count).sqrt()
-    above = (centred / (deviation + FLAT)).relu().sum(2, keepdim=True) / count
-    return torch.cat([deviation, above, *modulations(centred[:, :1], within, count)], 1).flatten(1)
+    deviation = (x.square().sum(2, keepdim=True) / count).sqrt()
+    above = (x / (deviation + FLAT)).relu().sum(2, keepdim=True) / count
+    return torch.cat([deviation, above, *modulations(x[:, :1], within, count)], 1).flatten(1)
 
 
 def modulations(x: Tensor, within: Tensor, count: Tensor) -> list[Tensor]:

@@ -119,12 +119,12 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
     assert classifier is not None
 
     def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        centred, within = classifier.centred(heard, spoken(heard[0, :, 0], frames))
         mixed, counts = (
-            x.unflatten(0, (len(heard), -1)) for x in (classifier.mixed(centred), within[:, 0, :, 0].bool())
+            part.unflatten(0, (len(heard), -1))
+            for part in classifier.coefficients(heard, spoken(heard[0, :, 0], frames))
         )
         for place in range(len(frames)):
-            yield tuple(rows[place][own[place]] for rows, own in zip(mixed, counts, strict=True))
+            yield tuple(rows[place][own[place, :, 0] > 0] for rows, own in zip(mixed, counts, strict=True))
 
     found = zip(*in_order(network, clips, described), strict=True)
     for picture, frames in enumerate(found):
