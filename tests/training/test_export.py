@@ -230,10 +230,9 @@ def test_a_model_folder_runs_and_an_altered_one_does_not(
 
 
 def test_a_card_says_whom_functionals_learnt_from(finished_model: Path) -> None:
-    """The run of the fixtures refits nothing."""
     text = (finished_model / "README.md").read_text()
     (line,) = (line for line in text.splitlines() if "functionals learnt from them too" in line)
-    assert "4, and 1 (" in line
+    assert "3, and 2 (bea, cem)" in line
 
 
 def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exported]) -> None:
