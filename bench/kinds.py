@@ -10,8 +10,8 @@ all folds. OUTPUT is the start of the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
-from itertools import chain, combinations
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -22,13 +22,7 @@ from emotrace.model.network import build, spectrum_of
 from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.clips import Clip, read_clips
-from emotrace.training.functionals import (
-    fit_mixture,
-    mel_places,
-    other_takes,
-    regression,
-    statistics_of,
-)
+from emotrace.training.functionals import all_takes, examples, fit_mixture, regression, statistics_of
 from emotrace.training.scoring import Floats, clip_scores, fit_temperature, log_loss, recall_mean
 from emotrace.training.seeds import seed_of
 
@@ -47,16 +41,9 @@ def fold_logs(
     fit_mixture(network, train, seed_of(SEED, "mixture"))
     asked = statistics_of(network, judges).double()
 
-    def told(takes: Iterable[list[Clip]]) -> tuple[torch.Tensor, torch.Tensor]:
-        found, labels = [], []
-        for clips in chain([train], takes):
-            found.append(statistics_of(network, clips))
-            labels += [clip.label for clip in clips for _ in clip.windows]
-        return torch.cat(found).double(), torch.tensor(labels)
-
-    def takes_of(of: Recipe) -> Iterable[list[Clip]]:
-        generator = torch.Generator().manual_seed(seed_of(SEED, "functionals"))
-        return other_takes(train, mel_places(network.spectrum.hz), of, generator)
+    def told(takes: Iterable[Sequence[Clip]]) -> tuple[torch.Tensor, torch.Tensor]:
+        x, truth = examples(network, takes)
+        return x.double(), truth
 
     def said(x: torch.Tensor, truth: torch.Tensor, kinds: tuple[int, ...]) -> torch.Tensor:
         mean, deviation = x.mean(0), x.std(0) + 1e-4
@@ -64,7 +51,7 @@ def fold_logs(
         fits = [regression(kind, truth, emotions, recipe.functionals) for kind in own]
         return torch.stack([rows @ w.T + b for rows, (w, b) in zip(theirs, fits, strict=True)])
 
-    kinds, default = network.functionals.kinds, told(takes_of(recipe))
+    kinds, default = network.functionals.kinds, told(all_takes(network, train, recipe, SEED))
     apart = said(*default, kinds)
     for size in range(1, len(KINDS) + 1):
         for places in combinations(range(len(KINDS)), size):
@@ -73,9 +60,10 @@ def fold_logs(
                 yield f"{picture}: {names}", own[list(places)].mean(0)
     yield "both, all kinds: the default", apart.mean(0)
     yield "both, fitted as one", said(*default, (sum(kinds),))[0]
-    without_rooms = told(takes_of(recipe.model_copy(update={"rooms": False})))
+    roomless = recipe.model_copy(update={"rooms": False})
+    without_rooms = told(all_takes(network, train, roomless, SEED))
     yield "both, without rooms", said(*without_rooms, kinds).mean(0)
-    yield "both, clean takes alone", said(*told([]), kinds).mean(0)
+    yield "both, clean takes alone", said(*told([train]), kinds).mean(0)
 
 
 def main() -> None:

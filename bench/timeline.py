@@ -36,7 +36,7 @@ from emotrace.timeline import Span, Timeline
 from emotrace.tracing import averaged_around, trace
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.clips import read_clips, sound_of
-from emotrace.training.fold import FRONT_STAGE
+from emotrace.training.fold import FRONT_STAGE, REFIT_FOLDER
 from emotrace.training.functionals import fit_functionals
 from emotrace.training.keeper import BEST_FILE
 from emotrace.training.runs import Run, read_run
@@ -341,6 +341,8 @@ def main() -> None:
     for fold in folds:
         run, recipe, network = read_run(fold)
         corpus = open_corpus(run.corpus, given.root)
+        if given.part == "validation" and (fold / REFIT_FOLDER).exists():
+            raise SystemExit(f"the validation speakers of {fold} trained its network; give a run of today's")
         if given.part == "validation" and network.functionals is not None:
             forget_validation(network, run, recipe, corpus.utterances)
         model = TorchNetwork(run, recipe, network)

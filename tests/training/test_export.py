@@ -24,8 +24,9 @@ from emotrace.recogniser import load
 LABELS = ("anger", "happiness", "sadness")
 LENGTHS = (2_800, 2_801, 9_999, 40_001, 80_240)
 FLOOR = -10.0  # posteriors below e^-10 are noise
-# With functionals: systems of either loss, and one that starts from the other spectrum. Others are without.
-HEARING_MORE = ("pcnse-sadrn-ctc", "pcnse-sablstm", "cnn-gru")
+# With functionals: systems of either loss, one with a step for each frame, and one that starts from the other
+# spectrum. Others are without.
+HEARING_MORE = ("pcnse-sadrn-ctc", "sadrn-ctc", "pcnse-sablstm", "cnn-gru")
 
 Exported = tuple[Network, Path]
 Floats = npt.NDArray[np.float32]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -40,9 +39,14 @@ def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, see
     It hears each of them as it is, and four more takes of it.
     """
     fit_mixture(network, clips, seed_of(seed, "mixture"))
+    fit(network, all_takes(network, clips, recipe, seed), recipe.functionals)
+
+
+def all_takes(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> Iterator[Sequence[Clip]]:
+    """The clips as they are, then as `other_takes` has them."""
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
-    places = mel_places(network.spectrum.hz.cpu())
-    fit(network, chain([clips], other_takes(clips, places, recipe, generator)), recipe.functionals)
+    yield clips
+    yield from other_takes(clips, mel_places(network.spectrum.hz.cpu()), recipe, generator)
 
 
 def other_takes(
@@ -161,21 +165,27 @@ def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
     """
     classifier = network.functionals
     assert classifier is not None
-    found, labels = [], []
-    for clips in takes:
-        found.append(statistics_of(network, clips))
-        labels += [clip.label for clip in clips for _ in clip.windows]
+    found, truth = examples(network, takes)
     fits = []
-    for kind in torch.cat(found).split(classifier.kinds, 1):
+    for kind in found.split(classifier.kinds, 1):
         x = kind.double()  # one kind at a time: all of a large corpus take gigabytes
         mean, deviation = x.mean(0), x.std(0) + 1e-4
-        weight, bias = regression((x - mean) / deviation, torch.tensor(labels), len(classifier.bias), l2)
+        weight, bias = regression((x - mean) / deviation, truth, len(classifier.bias), l2)
         fits.append((mean, 1 / deviation, weight / len(classifier.kinds), bias))
     means, scales, weights, biases = zip(*fits, strict=True)
     classifier.mean.copy_(torch.cat(means))
     classifier.scale.copy_(torch.cat(scales))
     classifier.weight.copy_(torch.cat(weights, 1))
     classifier.bias.copy_(torch.stack(biases).mean(0))
+
+
+def examples(network: Network, takes: Iterable[Sequence[Clip]]) -> tuple[Tensor, Tensor]:
+    """The functionals of every window of every take, (window, statistic), and its emotion."""
+    found, labels = [], []
+    for clips in takes:
+        found.append(statistics_of(network, clips))
+        labels += [clip.label for clip in clips for _ in clip.windows]
+    return torch.cat(found), torch.tensor(labels)
 
 
 def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tensor, Tensor]:
