@@ -47,7 +47,8 @@ OF_THE_BACK = {
     "changing",
     "emotionless",
     "functionals",
-    "rooms",
+    "takes",
+    "surroundings",
     "views",
 }
 

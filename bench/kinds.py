@@ -1,69 +1,98 @@
-"""What each kind of functionals knows alone, two together and all, and what their takes teach.
+"""What each kind of functionals knows alone, together and all, and what their takes teach.
 
 python bench/kinds.py CORPUS ROOT OUTPUT
 
-No network: the classifiers of `training/functionals.py`, in every fold fitted to the training speakers and
-asked of the validation speakers, so that one may choose by this table. Log-loss is after one temperature for
-all folds. OUTPUT is the start of the names of a Markdown and a CSV file.
+No network: the classifiers of `training/functionals.py`, in every other fold fitted to the training speakers
+and asked of the validation speakers, so that one may choose by this table. They are asked of clean speech,
+and of it through a telephone and in noise. Log-loss is of clean speech, after one temperature for all folds.
+OUTPUT is the start of the names of a Markdown and a CSV file.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import torch
+from conditions import CONDITIONS
 from tables import write_table
 
-from emotrace.corpora import open_corpus
+from emotrace.audio import read_audio
+from emotrace.corpora import Utterance, open_corpus
+from emotrace.model.functionals import COUNTS
 from emotrace.model.network import build, spectrum_of
 from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.clips import Clip, read_clips
-from emotrace.training.functionals import all_takes, examples, fit_mixture, regression, statistics_of
+from emotrace.training.clips import Clip, read_clips, sound_of
+from emotrace.training.functionals import examples, fit_mixture, regression, statistics_of
 from emotrace.training.scoring import Floats, clip_scores, fit_temperature, log_loss, recall_mean
 from emotrace.training.seeds import seed_of
+from emotrace.training.takes import all_takes
 
 SYSTEM = "pcnse-sadrn-ctc"
 SEED = 1
-KINDS = ("variations", "random kernels", "Fisher vector")
-PICTURES = ("spectrogram", "periodicity")
+KINDS = ("variations", "random kernels", "Fisher vector", "periodicity's Fisher vector")
+HEARD = ("clean", "telephone band", "pink noise, 10 dB", "babble-like noise, 10 dB")
+
+
+def as_heard(utterance: Utterance, condition: str) -> Utterance:
+    """An utterance as a condition of `bench/conditions.py` leaves it, as long as it was."""
+    sound = sound_of(utterance)
+    random = np.random.default_rng(zlib.crc32(f"{utterance.name} {condition}".encode()))
+    heard = read_audio(io.BytesIO(CONDITIONS[condition](sound.samples.astype(np.float64), random)))
+    samples = heard.samples[: len(sound.samples)]
+    return replace(utterance, audio=(samples, heard.sample_rate_hz), start_s=0.0, end_s=None)
 
 
 def fold_logs(
-    train: list[Clip], judges: list[Clip], recipe: Recipe, emotions: int
-) -> Iterator[tuple[str, torch.Tensor]]:
-    """Log-scores of each window of the judges by each row of the table."""
+    train: list[Clip], judges: dict[str, list[Clip]], recipe: Recipe, emotions: int
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """Log-scores of each window of the judges, as each condition has them, by each row of the table."""
     network = build(recipe, SYSTEM, emotions).eval()
     assert network.functionals is not None
+    kinds = network.functionals.kinds
     fit_mixture(network, train, seed_of(SEED, "mixture"))
-    asked = statistics_of(network, judges).double()
+    asked = {name: statistics_of(network, clips).double() for name, clips in judges.items()}
 
-    def told(takes: Iterable[Sequence[Clip]]) -> tuple[torch.Tensor, torch.Tensor]:
-        x, truth = examples(network, takes)
-        return x.double(), truth
+    def said(recipe: Recipe, kinds: Sequence[int]) -> dict[str, torch.Tensor]:
+        """What each kind says, (kind, window, emotion)."""
+        generator = torch.Generator().manual_seed(seed_of(SEED, "functionals"))
+        x, truth = examples(network, all_takes(network.spectrum, train, recipe, generator))
+        mean, deviation = x.double().mean(0), x.double().std(0) + 1e-4
+        found: dict[str, list[torch.Tensor]] = {name: [] for name in asked}
+        for place, own in enumerate(x.split(list(kinds), 1)):
+            about = [part.split(list(kinds))[place] for part in (mean, deviation)]
+            weight, bias = regression((own - about[0]) / about[1], truth, emotions, recipe.functionals)
+            for name, rows in asked.items():
+                theirs = (rows.split(list(kinds), 1)[place] - about[0]) / about[1]
+                found[name].append(theirs @ weight.T + bias)
+        return {name: torch.stack(logs) for name, logs in found.items()}
 
-    def said(x: torch.Tensor, truth: torch.Tensor, kinds: tuple[int, ...]) -> torch.Tensor:
-        mean, deviation = x.mean(0), x.std(0) + 1e-4
-        own, theirs = (((rows - mean) / deviation).split(kinds, 1) for rows in (x, asked))
-        fits = [regression(kind, truth, emotions, recipe.functionals) for kind in own]
-        return torch.stack([rows @ w.T + b for rows, (w, b) in zip(theirs, fits, strict=True)])
+    def counted(logs: torch.Tensor, counts: Sequence[float]) -> torch.Tensor:
+        return torch.einsum("k,kwe->we", torch.tensor(counts, dtype=torch.float64) / sum(counts), logs)
 
-    kinds, default = network.functionals.kinds, told(all_takes(network, train, recipe, SEED))
-    apart = said(*default, kinds)
+    default = said(recipe, kinds)
     for size in range(1, len(KINDS) + 1):
         for places in combinations(range(len(KINDS)), size):
-            names = " + ".join(KINDS[place] for place in places)
-            for picture, own in zip(PICTURES, apart.chunk(2), strict=True):
-                yield f"{picture}: {names}", own[list(places)].mean(0)
-    yield "both, all kinds: the default", apart.mean(0)
-    yield "both, fitted as one", said(*default, (sum(kinds),))[0]
-    roomless = recipe.model_copy(update={"rooms": False})
-    without_rooms = told(all_takes(network, train, roomless, SEED))
-    yield "both, without rooms", said(*without_rooms, kinds).mean(0)
-    yield "both, clean takes alone", said(*told([train]), kinds).mean(0)
+            row = " + ".join(KINDS[place] for place in places)
+            counts = [COUNTS[place] if place in places else 0.0 for place in range(len(KINDS))]
+            yield row, {name: counted(logs, counts) for name, logs in default.items()}
+    alike = {name: counted(logs, [1.0] * len(KINDS)) for name, logs in default.items()}
+    yield "all four, counted alike", alike
+    yield "all four, fitted as one", {name: logs[0] for name, logs in said(recipe, [sum(kinds)]).items()}
+    for row, changes in {
+        "all four, of takes that stay where they are": {"surroundings": False},
+        "all four, of a third of the takes": {"takes": recipe.takes // 3},
+        "all four, of clean takes alone": {"takes": 0},
+    }.items():
+        others = said(recipe.model_copy(update=changes), kinds)
+        yield row, {name: counted(logs, COUNTS) for name, logs in others.items()}
 
 
 def main() -> None:
@@ -77,28 +106,33 @@ def main() -> None:
     recipe, system = load_recipe(), find_system(SYSTEM)
     corpus = open_corpus(given.corpus, given.root)
     spectrum, longest = spectrum_of(recipe, system), system.longest_frames(recipe)
-    clips = read_clips(corpus.utterances, corpus.emotions, spectrum, longest, spectra=True)
+
+    def clips(utterances: Sequence[Utterance]) -> list[Clip]:
+        return read_clips(utterances, corpus.emotions, spectrum, longest, spectra=True)
+
     judges: list[Clip] = []
-    logs: dict[str, list[list[Floats]]] = {}
-    for fold in corpus.folds():
-        asked = [clip for clip in clips if clip.speaker in fold.validation]
-        judges += asked
-        train = [clip for clip in clips if clip.speaker in fold.train]
-        for row, said in fold_logs(train, asked, recipe, len(corpus.emotions)):
-            windows = iter(said.log_softmax(1).numpy())
-            logs.setdefault(row, []).extend([next(windows) for _ in clip.windows] for clip in asked)
+    logs: dict[tuple[str, str], list[list[Floats]]] = {}
+    for fold in corpus.folds()[::2]:
+        asked = [u for u in corpus.utterances if u.speaker in fold.validation]
+        train = clips([u for u in corpus.utterances if u.speaker in fold.train])
+        heard = {name: clips([as_heard(u, name) for u in asked]) for name in HEARD}
+        judges += heard["clean"]
+        for row, said in fold_logs(train, heard, recipe, len(corpus.emotions)):
+            for name, scores in said.items():
+                windows = iter(scores.log_softmax(1).numpy())
+                own = [[next(windows) for _ in clip.windows] for clip in heard[name]]
+                logs.setdefault((row, name), []).extend(own)
         print(f"fold {fold.name}", flush=True)
     truth = [clip.label for clip in judges]
     rows = []
-    for row, found in logs.items():
-        scores = clip_scores(found, judges, fit_temperature(found, judges))
-        rows.append(
-            {
-                "functionals": row,
-                "UA": f"{recall_mean(scores, truth):.3f}",
-                "log-loss": f"{log_loss(scores, truth):.3f}",
-            }
-        )
+    for row in dict.fromkeys(row for row, _ in logs):
+        found = {name: logs[row, name] for name in HEARD}
+        scores = {
+            name: clip_scores(said, judges, fit_temperature(said, judges)) for name, said in found.items()
+        }
+        figures = {name: f"{recall_mean(scores[name], truth):.3f}" for name in HEARD}
+        loss = f"{log_loss(scores['clean'], truth):.3f}"
+        rows.append({"functionals": row, "log-loss": loss, **figures})
     print(write_table(given.output, rows), end="")
 
 

@@ -20,6 +20,7 @@ TINY = """
 changing = 0
 emotionless = 0
 refit = false
+takes = 4
 views = 2
 baseline_width = 0.125
 [features]

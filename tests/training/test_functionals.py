@@ -2,10 +2,8 @@
 
 import importlib
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import torch
@@ -13,23 +11,20 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from emotrace.decoding import class_scores
-from emotrace.features import LogMel, LogPower, LogSpectrogram
+from emotrace.features import LogMel
 from emotrace.model.functionals import OF_THE_WHOLE, spoken
 from emotrace.model.network import Network, build
 from emotrace.model.systems import find_system
-from emotrace.recipe import Augmentation, Recipe
+from emotrace.recipe import Recipe
 from emotrace.training.clips import Clip
 from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.fold import Trainer
 from emotrace.training.functionals import (
     classifier_log_scores,
-    echoing,
     fit,
     fit_functionals,
     fit_mixture,
     fit_share,
-    mel_places,
-    other_takes,
     statistics_of,
     window_log_scores,
 )
@@ -37,11 +32,11 @@ from emotrace.training.progress import silent
 from emotrace.training.runs import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
+from emotrace.training.takes import all_takes
 
 L2 = 0.1
 UNSURE = {"functionals": 30.0}  # of the small corpus, which functionals know by heart
 BINS = 257
-PLACES = mel_places(LogMel(18).hz)
 
 
 @pytest.fixture
@@ -98,8 +93,8 @@ def test_it_is_scikit_learns(fitted: Network, clips: list[Clip]) -> None:
     assert fitted.functionals is not None
     kinds = np.split(scaled, np.cumsum(fitted.functionals.kinds)[:-1], axis=1)
     regression = LogisticRegression(C=1 / (L2 * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
-    said = sum(regression.fit(kind, truth).predict_log_proba(kind) for kind in kinds)
-    wanted = log_softmax(said / len(kinds), axis=1)
+    said = [regression.fit(kind, truth).predict_log_proba(kind) for kind in kinds]
+    wanted = log_softmax(np.average(said, axis=0, weights=(2, 2, 2, 1)), axis=1)
     found = added(fitted, clips)
     np.testing.assert_allclose(found, wanted, rtol=5e-3, atol=2e-3)
     assert np.ptp(wanted) > 1
@@ -120,8 +115,8 @@ def test_functionals_of_a_whole_count_several_times(
     assert trained.functionals is not None
     train, judges = of.of(part.train), of.of(part.validation)
     clips = of.of(part.train + part.validation)
-    others = other_takes(clips, PLACES, recipe, drawn_by(1))
-    statistics = torch.cat([statistics_of(trained, take) for take in (clips, *others)])
+    takes = all_takes(trained.spectrum, clips, recipe, drawn_by(1))
+    statistics = torch.cat([statistics_of(trained, take) for take in takes])
     assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
     before = Trainer(recipe, 1, tmp_path, silent).train(of.system, len(of.corpus.emotions), train, judges)
@@ -181,52 +176,6 @@ def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> Non
     fit_mixture(network, clips, 0)
     fit(network, [clips], L2)
     assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, clips))
-
-
-def test_takes_in_rooms_and_through_channels(clips: list[Clip]) -> None:
-    takes = [*chain(*other_takes(clips, PLACES, Recipe(rooms=True), torch.Generator().manual_seed(0)))]
-    assert [clip.label for clip in takes] == [clip.label for clip in clips] * 4
-    for number, take in enumerate(takes):
-        clip = clips[number % len(clips)]
-        assert (take.name, take.durations) == (clip.name, clip.durations)
-        for ours, theirs in zip(take.spectra, clip.spectra, strict=True):
-            assert ours.shape == theirs.shape
-            ours, theirs = ours.log(), theirs.log()
-            more = ours - theirs if number < 2 * len(clips) else theirs - ours
-            assert more.min() > -1e-4  # a room adds, a channel takes away
-    assert all(not torch.equal(a.spectra[0], b.spectra[0]) for a, b in zip(takes, takes[40:80], strict=False))
-    again = chain(*other_takes(clips, PLACES, Recipe(rooms=True), torch.Generator().manual_seed(0)))
-    assert all(torch.equal(a.spectra[0], b.spectra[0]) for a, b in zip(takes, again, strict=True))
-
-
-@pytest.mark.parametrize(("spectrum", "bins"), [(LogMel(18), [0, 128, 256]), (LogSpectrogram(), [0, 199])])
-def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower, bins: list[int]) -> None:
-    """The last bin of one is 8 kHz, that of the other 3980 Hz."""
-    mel = librosa.hz_to_mel(spectrum.hz[bins].numpy(), htk=True)
-    wanted = mel / librosa.hz_to_mel(8000, htk=True)
-    assert mel_places(spectrum.hz)[bins].numpy() == pytest.approx(wanted, abs=1e-5)
-
-
-def test_takes_without_rooms_have_other_tempos(clips: list[Clip]) -> None:
-    recipe = Recipe(augmentation=Augmentation(stretch=0.2))
-    takes = chain(*other_takes(clips, PLACES, recipe, torch.Generator().manual_seed(0)))
-    ratios = [
-        len(take.spectra[0]) / len(clip.spectra[0]) for take, clip in zip(takes, clips * 4, strict=True)
-    ]
-    assert max(abs(ratio - 1) for ratio in ratios) == pytest.approx(0.2, abs=0.02)
-    assert len({round(ratio, 2) for ratio in ratios}) > 20
-    still = chain(*other_takes(clips, PLACES, Recipe(), torch.Generator().manual_seed(0)))
-    assert all(take.windows[0].equal(clip.windows[0]) for take, clip in zip(still, clips * 4, strict=True))
-
-
-def test_an_echo_is_a_convolution_of_power() -> None:
-    static = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
-    tail = 10 ** (-6 * np.arange(1, 22) / 20)
-    tail *= 1.5 / tail.sum()
-    power = static.exp().numpy()
-    wanted = [power[:, band] + np.convolve(np.r_[0, power[:, band]], tail)[:50] for band in range(3)]
-    found = echoing(static, 0.2, 1.5).exp().numpy().T
-    np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
 def test_the_parts_of_a_fold_make_up_the_whole(

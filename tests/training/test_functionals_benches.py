@@ -15,7 +15,7 @@ from emotrace.corpora import open_corpus
 from emotrace.model.network import Network, build, spectrum_of
 from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe
-from emotrace.training.clips import Clip, read_clips
+from emotrace.training.clips import Clip, read_clips, sound_of
 from emotrace.training.functionals import classifier_log_scores, fit_functionals
 
 BENCH = Path(__file__).parents[2] / "bench"
@@ -41,15 +41,27 @@ def test_all_kinds_together_are_the_classifier_of_the_product(
     spectrum, longest = spectrum_of(tiny_recipe, system), system.longest_frames(tiny_recipe)
     clips = read_clips(corpus.utterances, corpus.emotions, spectrum, longest, spectra=True)
     train, judges = ([c for c in clips if (c.speaker == "eve") == judge] for judge in (False, True))
-    said = dict(kinds.fold_logs(train, judges, tiny_recipe, len(corpus.emotions)))
+    heard = {"clean": judges, "again": judges[:2]}
+    said = dict(kinds.fold_logs(train, heard, tiny_recipe, len(corpus.emotions)))
     network = build(tiny_recipe, kinds.SYSTEM, len(corpus.emotions)).eval()
     fit_functionals(network, train, tiny_recipe, kinds.SEED)
     wanted = [rows[0] for rows in classifier_log_scores(network, judges)]
-    together = said["both, all kinds: the default"].log_softmax(1)
+    together = said[" + ".join(kinds.KINDS)]["clean"].log_softmax(1)
     assert torch.stack([torch.from_numpy(row) for row in wanted]).allclose(together, atol=1e-4)
-    assert len(said) == 18
-    alone = [said[f"{picture}: {kind}"].log_softmax(1) for picture in kinds.PICTURES for kind in kinds.KINDS]
+    assert len(said) == 20
+    assert all(logs["again"].allclose(logs["clean"][:2], atol=1e-4) for logs in said.values())
+    alone = [said[kind]["clean"].log_softmax(1) for kind in kinds.KINDS]
     assert min((one - other).abs().max() for one, other in pairwise(alone)) > 0.05
+
+
+@pytest.mark.parametrize("condition", ["clean", "telephone band", "reverberation, 0.3 s"])
+def test_utterances_are_as_long_in_any_condition(
+    kinds: ModuleType, corpus_root: Path, condition: str
+) -> None:
+    utterance = open_corpus("manifest", corpus_root).utterances[0]
+    before, after = (sound_of(u).samples for u in (utterance, kinds.as_heard(utterance, condition)))
+    assert before.shape == after.shape
+    assert (abs(before - after).max() > 1e-3) == (condition != "clean")
 
 
 def test_a_learning_curve_never_learns_from_who_is_tested(

@@ -17,11 +17,15 @@ COEFFICIENTS = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
 MIXED_COEFFICIENTS = 13
 PICTURES = 2
-KINDS = 3  # of statistics of a picture
-FISHER = 2  # which of them Fisher vectors are
 SOFTEST_DB = 30  # below the loudest
 MARGIN = 10  # frames
 COMPONENTS = 64
+COUNTS = (
+    1.0,
+    1.0,
+    1.0,
+    0.5,
+)  # how much each kind of statistics does; by validation speakers: results/README.md
 OF_THE_WHOLE = 4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
 
 
@@ -29,20 +33,21 @@ class Functionals(nn.Module):
     """How two pictures of an utterance vary over time → log-scores of the emotions.
 
     The pictures are the 3-D spectrogram, and how like itself each frame is after as many lags as it has
-    bands (`features.periodicity`), with its deltas: how high the voice is and how clear. Of each there
-    are three kinds of statistics, each read by a logistic regression of its own:
+    bands (`features.periodicity`), with its deltas: how high the voice is and how clear. There are four kinds
+    of statistics, each read by a logistic regression of its own:
 
-    - of each value and each coefficient of its discrete cosine transform (of bands: cepstra) the standard
-      deviation and the mean of what lies above the mean, in deviations, and of the static ones the deviation
-      of what moving averages of growing length take away;
-    - how random patterns respond to the static values (`RandomKernels`);
-    - how the first coefficients depart from a mixture of Gaussians (`FisherVector`).
+    - of each value of the spectrogram and each coefficient of its discrete cosine transform (of bands:
+      cepstra) the standard deviation and the mean of what lies above the mean, in deviations, and of the
+      static ones the deviation of what moving averages of growing length take away;
+    - how random patterns respond to its static values (`RandomKernels`);
+    - how its first coefficients depart from a mixture of Gaussians (`FisherVector`);
+    - how those of the periodicity do.
 
     All are of the frames from where the utterance begins to where it ends (`spoken`): how much silence lies
     around it says who cut it. And of values less their mean over these: means tell the microphone and the
-    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the six are
-    averaged, which is one linear classifier of all. Times `share` its log-scores count as much as the
-    network's posteriors do.
+    room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the four are
+    averaged (`COUNTS`), which is one linear classifier of all. Times `share` its log-scores count as much as
+    the network's posteriors do.
 
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
@@ -50,7 +55,7 @@ class Functionals(nn.Module):
 
     >>> scores = Functionals(channels=3, size=40, labels=4)
     >>> scores.statistics(torch.randn(2, 5, 3, 50, 40), torch.tensor([50, 30, 40, 20, 16])).shape
-    torch.Size([5, 12432])
+    torch.Size([5, 11272])
     """
 
     cosines: Tensor
@@ -67,7 +72,7 @@ class Functionals(nn.Module):
         self.kernels = RandomKernels(size)
         self.fisher = FisherVector(PICTURES, COMPONENTS, channels * len(self.cosines[:MIXED_COEFFICIENTS]))
         varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
-        self.kinds = (varying, self.kernels.size, self.fisher.size) * PICTURES
+        self.kinds = (varying, self.kernels.size, *[self.fisher.size] * PICTURES)
         found = sum(self.kinds)
         self.register_buffer("mean", torch.zeros(found))
         self.register_buffer("scale", torch.ones(found))
@@ -89,30 +94,23 @@ class Functionals(nn.Module):
 
         By all kinds timelines are no better, for more work (results/README.md, timeline).
         """
-        found = self.fisher(*self.coefficients(heard, real(frames, heard.shape[3])))
-        found = torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
-        mean, scale, weight = (
-            torch.cat(own.split(self.kinds, -1)[FISHER::KINDS], -1)
-            for own in (self.mean, self.scale, self.weight)
-        )
-        # The mean of two scores in place of the mean of six.
-        scores = KINDS * F.linear((found - mean) * scale, weight) + self.bias
+        found = self.departures(heard, real(frames, heard.shape[3]))
+        mean, scale, weight = (own[..., -found.shape[1] :] for own in (self.mean, self.scale, self.weight))
+        # A mean of two scores in place of one of all.
+        more = sum(COUNTS) / sum(COUNTS[-PICTURES:])
+        scores = more * F.linear((found - mean) * scale, weight) + self.bias
         return self.share * scores.log_softmax(1)
 
     def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
-        """The statistics as they are, (batch, statistic), picture by picture, one kind after the other."""
-        x = heard.flatten(0, 1)
-        values, within = centred(torch.cat([x, x @ self.cosines.T], 3), spoken(heard[0, :, 0], frames))
-        static, counts = values[:, 0, :, : self.size], within[:, 0]
-        first = values[..., self.size : self.size + MIXED_COEFFICIENTS]
-        found = torch.cat(
-            [
-                variations(values, within),
-                self.kernels(static, counts),
-                self.fisher(by_frame(first), counts),
-            ],
-            1,
-        )
+        """The statistics as they are, (batch, statistic), one kind after the other."""
+        image, counts = heard[0], spoken(heard[0, :, 0], frames)
+        values, within = centred(torch.cat([image, image @ self.cosines.T], 3), counts)
+        responses = self.kernels(values[:, 0, :, : self.size], within[:, 0])
+        return torch.cat([variations(values, within), responses, self.departures(heard, counts)], 1)
+
+    def departures(self, heard: Tensor, counts: Tensor) -> Tensor:
+        """Fisher vectors of either picture, one after the other, (batch, statistic)."""
+        found = self.fisher(*self.coefficients(heard, counts))
         return torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
 
     def coefficients(self, heard: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,23 +120,18 @@ class Functionals(nn.Module):
         frame, coefficient), and (…, frame, 1) with 1 there: one picture of all after the other.
         """
         first = heard.flatten(0, 1) @ self.cosines[:MIXED_COEFFICIENTS].T
-        values, within = centred(first, counts)
-        return by_frame(values), within[:, 0]
+        values, within = centred(first, torch.cat([counts] * PICTURES))
+        return values.transpose(1, 2).flatten(2), within[:, 0]
 
 
 def centred(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Values less their means, zero where frames do not count; and 1 where they do.
 
-    Shape: (picture x batch, channel, frame, value), (batch, frame) → the same, (…, 1, frame, 1).
+    Shape: (batch, channel, frame, value), (batch, frame) → the same, (batch, 1, frame, 1).
     """
-    within = torch.cat([counts] * PICTURES)[:, None, :, None].to(x.dtype)
+    within = counts[:, None, :, None].to(x.dtype)
     mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
     return (x - mean) * within, within
-
-
-def by_frame(x: Tensor) -> Tensor:
-    """(batch, channel, frame, value) → (batch, frame, channel and value)."""
-    return x.transpose(1, 2).flatten(2)
 
 
 def spoken(bands: Tensor, frames: Tensor) -> Tensor:

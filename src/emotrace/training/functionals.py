@@ -14,17 +14,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from emotrace.features import FLOOR, SAMPLE_RATE_HZ, hz_to_mel
-from emotrace.model.functionals import OF_THE_WHOLE, spoken
+from emotrace.model.functionals import COUNTS, OF_THE_WHOLE, spoken
 from emotrace.model.network import Network
 from emotrace.model.random_kernels import FLAT
 from emotrace.model.systems import System
-from emotrace.recipe import Augmentation, Recipe
-from emotrace.training.augment import HIGHEST_BANDS, LOWEST_BANDS, augment, narrowed
+from emotrace.recipe import Recipe
 from emotrace.training.clips import Clip, window_batches
 from emotrace.training.fold import FromStatic
 from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
+from emotrace.training.takes import all_takes
 
 Said = TypeVar("Said")
 STEPS = 100
@@ -36,82 +35,11 @@ LEAST_VARIANCE = 1e-3  # of a component, where the variance of all is 1
 def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> None:
     """Set the classifier of `network.functionals` by clips of training speakers.
 
-    It hears each of them as it is, and four more takes of it.
+    It hears each of them as it is, and other takes of it.
     """
     fit_mixture(network, clips, seed_of(seed, "mixture"))
-    fit(network, all_takes(network, clips, recipe, seed), recipe.functionals)
-
-
-def all_takes(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> Iterator[Sequence[Clip]]:
-    """The clips as they are, then as `other_takes` has them."""
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
-    yield clips
-    yield from other_takes(clips, mel_places(network.spectrum.hz.cpu()), recipe, generator)
-
-
-def other_takes(
-    clips: Sequence[Clip], places: Tensor, recipe: Recipe, generator: torch.Generator
-) -> Iterator[list[Clip]]:
-    """Four times all clips, their spectra of other tempo, and of another pitch and vocal tract.
-
-    `places` are those of their bins (`mel_places`). One take after the other: spectra are large.
-
-    Where the recipe has `rooms`, two of them are in rooms, and two came through channels, one of which loses
-    low frequencies too: from clean takes alone a classifier of functionals learns what an echo of a third of
-    a second or a rate of 8 kHz takes away.
-    """
-    changes = Augmentation(stretch=recipe.augmentation.stretch, warp=recipe.augmentation.warp)
-
-    def share() -> float:
-        return torch.rand((), generator=generator).item()
-
-    def spoken(spectrum: Tensor) -> Tensor:
-        return augment(spectrum.clamp(min=FLOOR).log(), changes, generator, recipe.longest_frames)
-
-    def room(spectrum: Tensor) -> Tensor:
-        return echoing(spectrum, 0.1 * 10 ** share(), 0.5 + 2 * share())
-
-    def channel(spectrum: Tensor, lowest: float) -> Tensor:
-        highest, loss_db = 1 - HIGHEST_BANDS * share(), 20 + 60 * share()
-        return narrowed(spectrum, lowest, highest, loss_db, places)
-
-    takes: tuple[Callable[[Tensor], Tensor], ...] = (
-        room,
-        room,
-        lambda spectrum: channel(spectrum, 0.0),
-        lambda spectrum: channel(spectrum, LOWEST_BANDS * share()),
-    )
-    for take in takes if recipe.rooms else [lambda spectrum: spectrum] * len(takes):
-        yield [
-            replace(clip, spectra=tuple(take(spoken(spectrum)).exp() for spectrum in clip.spectra))
-            for clip in clips
-        ]
-
-
-def mel_places(hz: Tensor) -> Tensor:
-    """Where frequencies lie on a mel axis that is 1 at half the sampling rate.
-
-    >>> [round(place, 2) for place in mel_places(torch.tensor([0.0, 1000.0, 8000.0])).tolist()]
-    [0.0, 0.35, 1.0]
-    """
-    return hz_to_mel(hz) / hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2))
-
-
-def echoing(static: Tensor, decay_s: float, loudness: float) -> Tensor:
-    """As a room gives it back: the power of each bin, and after it so many times as much, falling by 60 dB.
-
-    Shape: (frame, bin) in and out.
-
-    >>> one = torch.full((4, 1), -9.0).index_fill(0, torch.tensor([0]), 0.0)
-    >>> echoing(one, 0.3, 1.0).exp().squeeze(1).mul(100).round().tolist()
-    [100.0, 37.0, 23.0, 15.0]
-    """
-    frames = torch.arange(1, round(decay_s * 100) + 2)
-    tail = 10.0 ** (-6 * frames / (decay_s * 100))
-    tail *= loudness / tail.sum()
-    power = static.T.exp()
-    echo = F.conv1d(F.pad(power[:, None], (len(tail), 0)), tail.flip(0)[None, None])[:, 0, : len(static)]
-    return (power + echo).T.log()
+    fit(network, all_takes(network.spectrum, clips, recipe, generator), recipe.functionals)
 
 
 def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
@@ -167,16 +95,17 @@ def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
     assert classifier is not None
     found, truth = examples(network, takes)
     fits = []
-    for kind in found.split(classifier.kinds, 1):
+    for kind, count in zip(found.split(classifier.kinds, 1), COUNTS, strict=True):
         x = kind.double()  # one kind at a time: all of a large corpus take gigabytes
         mean, deviation = x.mean(0), x.std(0) + 1e-4
         weight, bias = regression((x - mean) / deviation, truth, len(classifier.bias), l2)
-        fits.append((mean, 1 / deviation, weight / len(classifier.kinds), bias))
+        share = count / sum(COUNTS)
+        fits.append((mean, 1 / deviation, share * weight, share * bias))
     means, scales, weights, biases = zip(*fits, strict=True)
     classifier.mean.copy_(torch.cat(means))
     classifier.scale.copy_(torch.cat(scales))
     classifier.weight.copy_(torch.cat(weights, 1))
-    classifier.bias.copy_(torch.stack(biases).mean(0))
+    classifier.bias.copy_(torch.stack(biases).sum(0))
 
 
 def examples(network: Network, takes: Iterable[Sequence[Clip]]) -> tuple[Tensor, Tensor]:
