@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def tiny_recipe(tiny_toml: Path) -> Recipe:
 def experiment(corpus_root: Path, tiny_recipe: Recipe) -> Experiment:
     """The paper's system, narrow, on the small corpus."""
     return Experiment(open_corpus("manifest", corpus_root), "pcnse-sadrn-ctc", tiny_recipe, "0")
+
+
+@pytest.fixture(scope="session")
+def network_alone_toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe of the narrow networks without functionals, whose fit takes longer than all else."""
+    path = tmp_path_factory.mktemp("recipe") / "network-alone.toml"
+    path.write_text("functionals = 0\n" + TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def network_alone(experiment: Experiment, network_alone_toml: Path) -> Experiment:
+    """The same experiment without functionals."""
+    return replace(experiment, recipe=load_recipe([network_alone_toml]))
 
 
 @pytest.fixture(scope="session")

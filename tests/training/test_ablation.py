@@ -59,9 +59,9 @@ def test_a_lever_is_one_to_four_lines_that_change_the_default(ablate: ModuleType
 
 
 def test_only_levers_that_leave_the_front_alone_share_that_of_the_base(
-    ablate: ModuleType, experiment: Experiment, tmp_path: Path
+    ablate: ModuleType, network_alone: Experiment, tmp_path: Path
 ) -> None:
-    plan = ablate.Plan(experiment, ablate.read_levers(ablate.LEVERS, [], []), (0,), (1,), tmp_path)
+    plan = ablate.Plan(network_alone, ablate.read_levers(ablate.LEVERS, [], []), (0,), (1,), tmp_path)
     base, *others = [[lever.name for lever in levers] for levers in plan.sharing]
     assert {"base", "heads-4", "single-target", "adadelta-literal", "no-changing"} <= set(base)
     alone = {"bands-64", "width-24", "end-to-end", "no-averaging", "stage1-batch-8", "no-augmentation"}
@@ -87,13 +87,13 @@ def test_a_lever_without_a_reason_or_with_an_unknown_setting_is_refused(
 
 
 def test_levers_are_trained_once_asked_about_validation_speakers_and_share_a_front(
-    ablate: ModuleType, experiment: Experiment, tiny_toml: Path, tmp_path: Path
+    ablate: ModuleType, network_alone: Experiment, network_alone_toml: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "levers"
     folder.mkdir()
     (folder / "wide.toml").write_text("# wider\nback.width = 16\n")
-    levers = ablate.read_levers(folder, [], [tiny_toml])
-    plan = ablate.Plan(experiment, levers, (0,), (1,), tmp_path / "out")
+    levers = ablate.read_levers(folder, [], [network_alone_toml])
+    plan = ablate.Plan(network_alone, levers, (0,), (1,), tmp_path / "out")
     told: list[Epoch] = []
     ablate.train(plan, 1, told.append)
     base, wide = (plan.folder(lever, 0, 1) for lever in levers)

@@ -22,17 +22,17 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture(scope="module")
-def two_folds(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_folds(network_alone: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two folds, one after the other in this process."""
     folder = tmp_path_factory.mktemp("crossval") / "run"
-    crossval(experiment, output=folder, chosen=[0, 1], workers=1)
+    crossval(network_alone, output=folder, chosen=[0, 1], workers=1)
     return folder
 
 
-def trained(experiment: Experiment, folder: Path, **more: object) -> set[str]:
+def trained(network_alone: Experiment, folder: Path, **more: object) -> set[str]:
     """Call it again; the runs that trained anything."""
     told: list[Epoch] = []
-    crossval(experiment, output=folder, workers=1, tell=told.append, **more)  # type: ignore[arg-type]
+    crossval(network_alone, output=folder, workers=1, tell=told.append, **more)  # type: ignore[arg-type]
     return {epoch.run for epoch in told}
 
 
@@ -47,7 +47,7 @@ def outcome(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
-    two_folds: Path, experiment: Experiment
+    two_folds: Path, network_alone: Experiment
 ) -> None:
     metrics = json.loads((two_folds / "metrics.json").read_text())
     predictions = read_predictions(two_folds / "predictions.csv")
@@ -69,24 +69,24 @@ def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
         assert (two_folds / picture).read_bytes().startswith(PNG)
     assert metrics["calibration_error"] == calibration_error(predictions)
     settings = json.loads((two_folds / "recipe.json").read_text())
-    assert settings["recipe"] == experiment.recipe.model_dump(mode="json")
+    assert settings["recipe"] == network_alone.recipe.model_dump(mode="json")
 
 
 def test_what_is_finished_is_not_trained_again_and_the_rest_is(
-    experiment: Experiment, tmp_path: Path
+    network_alone: Experiment, tmp_path: Path
 ) -> None:
-    assert trained(experiment, tmp_path, chosen=[0]) == {"seed 1, fold ann"}
-    assert trained(experiment, tmp_path, chosen=[0]) == set()
+    assert trained(network_alone, tmp_path, chosen=[0]) == {"seed 1, fold ann"}
+    assert trained(network_alone, tmp_path, chosen=[0]) == set()
     before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")}
-    assert trained(experiment, tmp_path, chosen=[0, 2]) == {"seed 1, fold cem"}
-    assert trained(experiment, tmp_path, chosen=[0], seeds=(1, 2)) == {"seed 2, fold ann"}
+    assert trained(network_alone, tmp_path, chosen=[0, 2]) == {"seed 1, fold cem"}
+    assert trained(network_alone, tmp_path, chosen=[0], seeds=(1, 2)) == {"seed 2, fold ann"}
     assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")} == before
 
 
-def test_the_report_is_of_all_folds_that_the_folder_holds(experiment: Experiment, tmp_path: Path) -> None:
-    crossval(experiment, output=tmp_path, chosen=[2], workers=1)
+def test_the_report_is_of_all_folds_that_the_folder_holds(network_alone: Experiment, tmp_path: Path) -> None:
+    crossval(network_alone, output=tmp_path, chosen=[2], workers=1)
     (tmp_path / "seed-old").mkdir()  # somebody's own
-    scores = crossval(experiment, output=tmp_path, chosen=[0], seeds=(2, 1), workers=1)
+    scores = crossval(network_alone, output=tmp_path, chosen=[0], seeds=(2, 1), workers=1)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert [(row["seed"], row["fold"]) for row in metrics["folds"]] == [(1, 0), (1, 2), (2, 0)]
     assert metrics["over_seeds"]["groups"] == 2
@@ -95,11 +95,11 @@ def test_the_report_is_of_all_folds_that_the_folder_holds(experiment: Experiment
 
 
 def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
-    experiment: Experiment, corpus_root: Path, tiny_toml: Path, two_folds: Path, tmp_path: Path
+    network_alone: Experiment, corpus_root: Path, network_alone_toml: Path, two_folds: Path, tmp_path: Path
 ) -> None:
     command = (
         sys.executable, "-m", "emotrace", "crossval", "--corpus", "manifest", "--root", corpus_root,
-        "--recipe", tiny_toml, "--output", tmp_path, "--folds", "0,1", "--device", "cpu",
+        "--recipe", network_alone_toml, "--output", tmp_path, "--folds", "0,1", "--device", "cpu",
     )  # fmt: skip
     process = subprocess.Popen(
         [str(part) for part in command],
@@ -114,28 +114,28 @@ def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
     out, after = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert [told for told in after.splitlines() if ": epoch " not in told] == ["emotrace: interrupted"]
-    crossval(experiment, output=tmp_path, chosen=[0, 1], workers=2)
+    crossval(network_alone, output=tmp_path, chosen=[0, 1], workers=2)
     assert outcome(tmp_path) == outcome(two_folds)
 
 
-def test_another_recipe_needs_another_folder(experiment: Experiment, two_folds: Path) -> None:
-    other = replace(experiment, recipe=experiment.recipe.model_copy(update={"views": 3}))
+def test_another_recipe_needs_another_folder(network_alone: Experiment, two_folds: Path) -> None:
+    other = replace(network_alone, recipe=network_alone.recipe.model_copy(update={"views": 3}))
     with pytest.raises(RunError, match=r"another recipe\.views"):
         crossval(other, output=two_folds, chosen=[0])
 
 
 def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(
-    experiment: Experiment, tmp_path: Path
+    network_alone: Experiment, tmp_path: Path
 ) -> None:
     with pytest.raises(CorpusError, match="no fold 5; manifest-2-loso5 has 0 to 4"):
-        crossval(experiment, output=tmp_path / "run", chosen=[0, 5])
+        crossval(network_alone, output=tmp_path / "run", chosen=[0, 5])
     assert not (tmp_path / "run").exists()
 
 
 def test_any_name_of_a_speaker_makes_one_folder_inside_the_run(
-    experiment: Experiment, tmp_path: Path
+    network_alone: Experiment, tmp_path: Path
 ) -> None:
-    fold = experiment.corpus.folds()[0]
+    fold = network_alone.corpus.folds()[0]
     for name in ("../../etc", "a/b", "ann", "ann b", ".."):
         folder = protocol.fold_folder(tmp_path, 1, replace(fold, name=name))
         assert folder.resolve().parent == tmp_path.resolve() / "seed-1"

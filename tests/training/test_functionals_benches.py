@@ -65,8 +65,9 @@ def test_utterances_are_as_long_in_any_condition(
 
 
 def test_a_learning_curve_never_learns_from_who_is_tested(
-    learning_curve: ModuleType, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    learning_curve: ModuleType, corpus_root: Path, tiny_toml: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """Each number of speakers hears every utterance once, and those of a smaller one are among a larger's."""
     learnt: list[set[str]] = []
     tested: list[set[str]] = []
@@ -81,9 +82,8 @@ def test_a_learning_curve_never_learns_from_who_is_tested(
 
     monkeypatch.setattr(learning_curve, "fit_functionals", fit)
     monkeypatch.setattr(learning_curve, "classifier_log_scores", ask)
-    monkeypatch.setattr(
-        sys, "argv", ["learning_curve", "manifest", str(corpus_root), str(tmp_path / "curve")]
-    )
+    call = ["learning_curve", "manifest", corpus_root, tmp_path / "curve", "--recipe", tiny_toml]
+    monkeypatch.setattr(sys, "argv", list(map(str, call)))
     learning_curve.main()
     assert all(not known & unknown for known, unknown in zip(learnt, tested, strict=True))
     for smaller, larger in pairwise(learnt):

@@ -35,14 +35,14 @@ KEPT = ("weights.safetensors", "predictions.csv", "validation.csv", "curves.csv"
 
 
 @pytest.fixture(scope="module")
-def short(experiment: Experiment) -> Experiment:
+def short(network_alone: Experiment) -> Experiment:
     """Two epochs a stage, nothing trained again."""
     stages = {
-        name: getattr(experiment.recipe, name).model_copy(update={"epochs": 2})
+        name: getattr(network_alone.recipe, name).model_copy(update={"epochs": 2})
         for name in ("stage1", "stage2")
     }
-    recipe = experiment.recipe.model_copy(update={**stages, "refit": False})
-    return replace(experiment, recipe=recipe, read={})
+    recipe = network_alone.recipe.model_copy(update={**stages, "refit": False})
+    return replace(network_alone, recipe=recipe, read={})
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +179,12 @@ def test_whenever_it_is_interrupted_it_comes_to_the_same(
 
 
 def test_a_killed_table_goes_on_where_it_was(
-    plan: Plan, told: list[Epoch], corpus_root: Path, tiny_toml: Path, tmp_path: Path
+    plan: Plan, told: list[Epoch], corpus_root: Path, network_alone_toml: Path, tmp_path: Path
 ) -> None:
     assert told
     (tmp_path / "short.toml").write_text("refit = false\n[stage1]\nepochs = 2\n[stage2]\nepochs = 2\n")
     command = [
-        "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", tiny_toml,
+        "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", network_alone_toml,
         "--recipe", tmp_path / "short.toml", "--systems", "pcnse-sadrn", "--folds", "0", "--device", "cpu",
         "--output", tmp_path / "out",
     ]  # fmt: skip
@@ -228,12 +228,12 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
     ],
 )
 def test_a_wrong_call_is_one_line(
-    corpus_root: Path, tiny_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    corpus_root: Path, network_alone_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     systems: str, words: str,
 ) -> None:  # fmt: skip
     (tmp_path / "odd.toml").write_text("[back]\nwidth = 9\n")
     command = [
-        "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", tiny_toml,
+        "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", network_alone_toml,
         "--recipe", tmp_path / "odd.toml", "--systems", systems, "--output", tmp_path / "out",
     ]  # fmt: skip
     with pytest.raises(SystemExit) as end:
@@ -259,6 +259,7 @@ def test_a_folder_with_something_else_is_refused(
 
 
 TINIEST = """
+functionals = 0
 refit = false
 views = 1
 [features]
