@@ -56,28 +56,28 @@ def fold_logs(
     """Log-scores of each window of the judges, as each condition has them, by each row of the table."""
     network = build(recipe, SYSTEM, emotions).eval()
     assert network.functionals is not None
-    kinds = network.functionals.kinds
+    kinds = list(network.functionals.kinds)
     fit_mixture(network, train, seed_of(SEED, "mixture"))
     asked = {name: statistics_of(network, clips).double() for name, clips in judges.items()}
 
-    def said(recipe: Recipe, kinds: Sequence[int]) -> dict[str, torch.Tensor]:
+    def said(recipe: Recipe) -> dict[str, torch.Tensor]:
         """What each kind says, (kind, window, emotion)."""
         generator = torch.Generator().manual_seed(seed_of(SEED, "functionals"))
         x, truth = examples(network, all_takes(network.spectrum, train, recipe, generator))
         mean, deviation = x.double().mean(0), x.double().std(0) + 1e-4
         found: dict[str, list[torch.Tensor]] = {name: [] for name in asked}
-        for place, own in enumerate(x.split(list(kinds), 1)):
-            about = [part.split(list(kinds))[place] for part in (mean, deviation)]
-            weight, bias = regression((own - about[0]) / about[1], truth, emotions, recipe.functionals)
+        for place, own in enumerate(x.split(kinds, 1)):
+            centre, unit = (part.split(kinds)[place] for part in (mean, deviation))
+            weight, bias = regression((own - centre) / unit, truth, emotions, recipe.functionals)
             for name, rows in asked.items():
-                theirs = (rows.split(list(kinds), 1)[place] - about[0]) / about[1]
+                theirs = (rows.split(kinds, 1)[place] - centre) / unit
                 found[name].append(theirs @ weight.T + bias)
         return {name: torch.stack(logs) for name, logs in found.items()}
 
     def counted(logs: torch.Tensor, counts: Sequence[float]) -> torch.Tensor:
         return torch.einsum("k,kwe->we", torch.tensor(counts, dtype=torch.float64) / sum(counts), logs)
 
-    default = said(recipe, kinds)
+    default = said(recipe)
     for size in range(1, len(KINDS) + 1):
         for places in combinations(range(len(KINDS)), size):
             row = " + ".join(KINDS[place] for place in places)
@@ -85,13 +85,12 @@ def fold_logs(
             yield row, {name: counted(logs, counts) for name, logs in default.items()}
     alike = {name: counted(logs, [1.0] * len(KINDS)) for name, logs in default.items()}
     yield "all four, counted alike", alike
-    yield "all four, fitted as one", {name: logs[0] for name, logs in said(recipe, [sum(kinds)]).items()}
     for row, changes in {
         "all four, of takes that stay where they are": {"surroundings": False},
         "all four, of a third of the takes": {"takes": recipe.takes // 3},
         "all four, of clean takes alone": {"takes": 0},
     }.items():
-        others = said(recipe.model_copy(update=changes), kinds)
+        others = said(recipe.model_copy(update=changes))
         yield row, {name: counted(logs, COUNTS) for name, logs in others.items()}
 
 
