@@ -30,9 +30,9 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
 
 
 @pytest.fixture
-def base(corpus_root: Path, tiny_toml: Path) -> dict[str, object]:
+def base(corpus_root: Path, network_alone_toml: Path) -> dict[str, object]:
     """The options that every training has."""
-    return {"--corpus": "manifest", "--root": corpus_root, "--recipe": tiny_toml, "--device": "cpu"}
+    return {"--corpus": "manifest", "--root": corpus_root, "--recipe": network_alone_toml, "--device": "cpu"}
 
 
 def options(base: dict[str, object], **changes: object) -> list[object]:

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from emotrace import load
 from emotrace.cli import main
 from emotrace.errors import EmotraceError, ModelError, RecipeError, RunError
-from emotrace.export import export_run
 from emotrace.model.network import build
 from emotrace.model_folder import load_model_folder, write_config
 from emotrace.recipe import Recipe
@@ -139,10 +138,10 @@ def test_another_front_is_refused(
 
 
 def test_a_folder_without_weights_is_refused_and_so_are_weights_of_another_shape(
-    finished_run: Path, tiny_recipe: Recipe, tmp_path: Path
+    finished_model: Path, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
-    export_run(finished_run, folder)
+    shutil.copytree(finished_model, folder)
     start = Start(load_model_folder(folder), same_emotions=True)
     wider = tiny_recipe.model_copy(update={"front": tiny_recipe.front.model_copy(update={"width": 16})})
     with pytest.raises(ModelError, match=r"model\.safetensors has no front\.\S+ of shape"):
