@@ -1,5 +1,7 @@
 """Other takes of an utterance are it, elsewhere: echoes and noise add, channels take away."""
 
+import math
+
 import librosa
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 
 from emotrace.features import LogMel, LogPower, LogSpectrogram
 from emotrace.recipe import Augmentation, Recipe
+from emotrace.training import takes
 from emotrace.training.clips import Clip
 from emotrace.training.takes import SNR_DB, Takes, all_takes, echoing, mel_places, noisy
 
@@ -52,16 +55,35 @@ def test_they_are_where_they_were_in_rooms_through_channels_in_noise_in_turn(cli
 
 def test_elsewhere_or_not_they_have_other_tempos(clips: list[Clip]) -> None:
     recipe = Recipe(augmentation=Augmentation(stretch=0.2))
-    takes = list(all_takes(SPECTRUM, clips, recipe, drawn()))[1:]
-    assert len(takes) == recipe.takes
+    others = list(all_takes(SPECTRUM, clips, recipe, drawn()))[1:]
+    assert len(others) == recipe.takes
     ratios = [
-        len(b.spectra[0]) / len(a.spectra[0]) for take in takes for a, b in zip(clips, take, strict=True)
+        len(b.spectra[0]) / len(a.spectra[0]) for take in others for a, b in zip(clips, take, strict=True)
     ]
     assert max(abs(ratio - 1) for ratio in ratios) == pytest.approx(0.2, abs=0.02)
     assert len({round(ratio, 2) for ratio in ratios}) > 20
     still = list(all_takes(SPECTRUM, clips, Recipe(), drawn()))[-1]
     for clip, take in zip(clips, still, strict=True):
         torch.testing.assert_close(take.spectra[0], clip.spectra[0])
+
+
+@pytest.mark.parametrize(("most", "every"), [(24 * 9, 1), (24 * 5, 2), (24 * 3, 4), (24, 192)])
+def test_of_a_large_corpus_takes_are_of_fewer_clips_in_turn(
+    clips: list[Clip], most: int, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each clip has takes of each kind as often as others do, and all windows are as many as are borne."""
+    monkeypatch.setattr(takes, "MOST_WINDOWS", most)
+    recipe = Recipe(surroundings=True, takes=8)
+    first, *others = all_takes(SPECTRUM, clips, recipe, drawn())
+    assert first == clips
+    heard = [{clip.name for clip in take} for take in others]
+    assert {len(names) for names in heard} <= {20 // every, math.ceil(20 / every)}
+    if every <= recipe.takes:
+        assert set.union(*heard) == {clip.name for clip in clips}
+    if every > 1:
+        assert heard[0].isdisjoint(heard[1])
+        assert heard[0] != heard[4]  # of the same kind, of other clips
+    assert sum(len(clip.windows) for take in others for clip in take) <= 1.2 * max(most - 24, 20)
 
 
 def test_noise_is_as_much_softer_as_said(clips: list[Clip]) -> None:
@@ -78,10 +100,10 @@ def test_noise_is_as_much_softer_as_said(clips: list[Clip]) -> None:
 
 
 def test_noises_have_ratios_and_colours_of_their_own() -> None:
-    takes = Takes(SPECTRUM, ELSEWHERE, drawn())
+    drawer = Takes(SPECTRUM, ELSEWHERE, drawn())
     loudness = SPECTRUM.autocorrelation[:, 0]
     speech = SPECTRUM.power(torch.randn(1, 16_000, generator=drawn(1)))[0]
-    added = [takes.in_noise(speech) - speech for _ in range(40)]
+    added = [drawer.in_noise(speech) - speech for _ in range(40)]
     ratios = [10 * ((speech @ loudness).mean() / (one @ loudness).mean()).log10().item() for one in added]
     assert SNR_DB[0] - 0.1 < min(ratios) < SNR_DB[0] + 4
     assert SNR_DB[1] - 4 < max(ratios) < SNR_DB[1] + 0.1
@@ -104,17 +126,17 @@ def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower,
 
 @pytest.mark.parametrize("spectrum", [LogMel(18), LogSpectrogram()])
 def test_either_spectrum_has_takes_in_noise_and_through_channels(spectrum: LogPower) -> None:
-    takes = Takes(spectrum, ELSEWHERE, drawn())
+    drawer = Takes(spectrum, ELSEWHERE, drawn())
     power = spectrum.power(torch.randn(1, 8_000))[0]
-    for change in (takes.in_noise, takes.through_a_channel, takes.in_a_room, takes.another):
+    for change in (drawer.in_noise, drawer.through_a_channel, drawer.in_a_room, drawer.another):
         assert change(power).shape[1] == power.shape[1]
         assert change(power).isfinite().all()
 
 
 def test_digital_silence_stays_finite_in_noise() -> None:
     silence = torch.zeros(30, 257)
-    takes = Takes(SPECTRUM, ELSEWHERE, drawn())
-    for change in (takes.in_noise, takes.in_a_room, takes.through_a_channel):
+    drawer = Takes(SPECTRUM, ELSEWHERE, drawn())
+    for change in (drawer.in_noise, drawer.in_a_room, drawer.through_a_channel):
         assert change(silence).isfinite().all()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,28 +26,35 @@ STEEPEST = 1.5  # noise falls by at most so many times 3 dB an octave
 HUM_HZ = 30.0  # and no further below
 SWELL_DB = 20.0
 SWELL_FRAMES = 25
+MOST_WINDOWS = 40_000  # of all takes, some 2 GB of statistics
 
 
 def all_takes(
     spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
 ) -> Iterator[Sequence[Clip]]:
-    """The clips as they are, then `recipe.takes` other takes of all of them.
+    """The clips as they are, then `recipe.takes` other takes of them.
 
     One after the other: spectra are large. With `surroundings` one is where it was, the next in rooms, the
     next through channels, the next in noise, and so on: from clean takes alone a classifier of functionals
     learns what noise, an echo of a third of a second or a telephone takes away. Where takes had several of
     them at once, clean speech was known much less (results/README.md).
+
+    Of a corpus so large that all would have more than `MOST_WINDOWS` windows, each other take is of every
+    second clip, or every third …, in turn.
     """
     takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
     changes: list[Callable[[Tensor], Tensor]] = [lambda power: power]
     if recipe.surroundings:
         changes += [takes.in_a_room, takes.through_a_channel, takes.in_noise]
+    windows = sum(len(clip.windows) for clip in clips)
+    every = max(1, math.ceil(recipe.takes * windows / max(1, MOST_WINDOWS - windows)))
     yield clips
     for number in range(recipe.takes):
-        change = changes[number % len(changes)]
+        turn, place = divmod(number, len(changes))
+        change = changes[place]
         yield [
             replace(clip, spectra=tuple(change(takes.another(power)) for power in clip.spectra))
-            for clip in clips
+            for clip in clips[(number + turn) % every :: every]
         ]
 
 
