@@ -7,6 +7,7 @@ user would have it. `CONDITIONS` has them by name.
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -158,6 +159,12 @@ CONDITIONS: dict[str, Condition] = {
     "gain +20 dB, clipped": gained(20, clipped=True),
     "gain -20 dB": gained(-20),
 }
+
+
+def heard_in(condition: str, name: str, samples: npt.NDArray[np.float32]) -> bytes:
+    """A file of the samples in a condition, in which each name has chance of its own, the same each time."""
+    random = np.random.default_rng(zlib.crc32(f"{name} {condition}".encode()))
+    return CONDITIONS[condition](samples.astype(np.float64), random)
 
 
 def left_out() -> dict[str, str]:

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 import torch
-from conditions import CONDITIONS
+from conditions import heard_in
 from tables import write_table
 
 from emotrace.audio import read_audio
@@ -30,7 +28,7 @@ from emotrace.model.network import build, spectrum_of
 from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.clips import Clip, read_clips, sound_of
-from emotrace.training.functionals import examples, fit_mixture, regression, statistics_of
+from emotrace.training.functionals import examples, fit_mixture, regressions, statistics_of
 from emotrace.training.scoring import Floats, clip_scores, fit_temperature, log_loss, recall_mean
 from emotrace.training.seeds import seed_of
 from emotrace.training.takes import all_takes
@@ -44,8 +42,7 @@ HEARD = ("clean", "telephone band", "pink noise, 10 dB", "babble-like noise, 10 
 def as_heard(utterance: Utterance, condition: str) -> Utterance:
     """An utterance as a condition of `bench/conditions.py` leaves it, as long as it was."""
     sound = sound_of(utterance)
-    random = np.random.default_rng(zlib.crc32(f"{utterance.name} {condition}".encode()))
-    heard = read_audio(io.BytesIO(CONDITIONS[condition](sound.samples.astype(np.float64), random)))
+    heard = read_audio(io.BytesIO(heard_in(condition, utterance.name, sound.samples)))
     samples = heard.samples[: len(sound.samples)]
     return replace(utterance, audio=(samples, heard.sample_rate_hz), start_s=0.0, end_s=None)
 
@@ -64,14 +61,12 @@ def fold_logs(
         """What each kind says, (kind, window, emotion)."""
         generator = torch.Generator().manual_seed(seed_of(SEED, "functionals"))
         x, truth = examples(network, all_takes(network.spectrum, train, recipe, generator))
-        mean, deviation = x.double().mean(0), x.double().std(0) + 1e-4
         found: dict[str, list[torch.Tensor]] = {name: [] for name in asked}
-        for place, own in enumerate(x.split(kinds, 1)):
-            centre, unit = (part.split(kinds)[place] for part in (mean, deviation))
-            weight, bias = regression((own - centre) / unit, truth, emotions, recipe.functionals)
+        fits = regressions(x, truth, kinds, emotions, recipe.functionals)
+        for place, (mean, scale, weight, bias) in enumerate(fits):
             for name, rows in asked.items():
-                theirs = (rows.split(kinds, 1)[place] - centre) / unit
-                found[name].append(theirs @ weight.T + bias)
+                own = (rows.split(kinds, 1)[place] - mean) * scale
+                found[name].append(own @ weight.T + bias)
         return {name: torch.stack(logs) for name, logs in found.items()}
 
     def counted(logs: torch.Tensor, counts: Sequence[float]) -> torch.Tensor:

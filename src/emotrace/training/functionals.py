@@ -94,18 +94,23 @@ def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
     classifier = network.functionals
     assert classifier is not None
     found, truth = examples(network, takes)
-    fits = []
-    for kind, count in zip(found.split(classifier.kinds, 1), COUNTS, strict=True):
-        x = kind.double()  # one kind at a time: all of a large corpus take gigabytes
-        mean, deviation = x.mean(0), x.std(0) + 1e-4
-        weight, bias = regression((x - mean) / deviation, truth, len(classifier.bias), l2)
-        share = count / sum(COUNTS)
-        fits.append((mean, 1 / deviation, share * weight, share * bias))
+    fits = regressions(found, truth, classifier.kinds, len(classifier.bias), l2)
     means, scales, weights, biases = zip(*fits, strict=True)
+    shares = [count / sum(COUNTS) for count in COUNTS]
     classifier.mean.copy_(torch.cat(means))
     classifier.scale.copy_(torch.cat(scales))
-    classifier.weight.copy_(torch.cat(weights, 1))
-    classifier.bias.copy_(torch.stack(biases).sum(0))
+    classifier.weight.copy_(torch.cat([share * own for share, own in zip(shares, weights, strict=True)], 1))
+    classifier.bias.copy_(sum(share * own for share, own in zip(shares, biases, strict=True)))
+
+
+def regressions(
+    found: Tensor, truth: Tensor, kinds: Sequence[int], emotions: int, l2: float
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """For each kind of statistics its means, its scales, and weights and bias of what that makes of them."""
+    for kind in found.split(list(kinds), 1):
+        x = kind.double()  # one kind at a time: all of a large corpus take gigabytes
+        mean, scale = x.mean(0), 1 / (x.std(0) + 1e-4)
+        yield mean, scale, *regression((x - mean) * scale, truth, emotions, l2)
 
 
 def examples(network: Network, takes: Iterable[Sequence[Clip]]) -> tuple[Tensor, Tensor]:
