@@ -10,7 +10,6 @@ from emotrace.features import (
     LogMel,
     LogSpectrogram,
     deltas,
-    hold_last,
     mel_filters,
     spectrogram,
     whole_frames,
@@ -173,15 +172,6 @@ def test_a_spectrogram_is_static_delta_and_delta_delta_by_frame_and_band(channel
         assert image[:, channel].transpose(1, 2).equal(expected)
 
 
-def test_holding_the_last_frame_leaves_real_frames_alone() -> None:
-    x = torch.randn(3, 2, 9, generator=torch.Generator().manual_seed(6))
-    held = hold_last(x, torch.tensor([9, 4, 1]))
-    assert held[0].equal(x[0])
-    assert held[1, :, :4].equal(x[1, :, :4])
-    assert held[1, :, 4:].equal(x[1, :, 3:4].expand(2, 5))
-    assert held[2].equal(x[2, :, :1].expand(2, 9))
-
-
 @pytest.mark.parametrize("gain", [0.1, 0.5, 3.0])
 def test_louder_speech_has_the_same_deltas(gain: float) -> None:
     noise = np.random.default_rng(7).normal(size=8000).astype(np.float32) * 0.1
@@ -196,4 +186,4 @@ def test_louder_speech_has_the_same_deltas(gain: float) -> None:
 def test_digital_silence_lies_on_the_floor() -> None:
     image = spectrogram(static_of(np.zeros(4000)), torch.tensor([23]))
     assert image[:, 0].unique().tolist() == pytest.approx([math.log(1e-10)], abs=1e-6)
-    assert not image[:, 1:].any()
+    assert image[:, 1:].abs().max() < 1e-6  # rounding of a weighted sum of seven floors of -23

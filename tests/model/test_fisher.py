@@ -7,6 +7,7 @@ import torch
 from sklearn.mixture import GaussianMixture
 
 from emotrace.model.fisher import FisherVector
+from emotrace.model.functionals import weights_of
 
 COMPONENTS, VALUES = 5, 3
 
@@ -24,7 +25,8 @@ def vector() -> FisherVector:
 
 @pytest.fixture
 def frames() -> torch.Tensor:
-    return 2 * torch.randn(4, 40, VALUES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    """Two utterances in two pictures."""
+    return 2 * torch.randn(2, 2, 40, VALUES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def log_likelihood(x: torch.Tensor, logits: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
@@ -54,26 +56,25 @@ def by_autograd(vector: FisherVector, picture: int, x: torch.Tensor) -> torch.Te
 
 
 def test_it_is_the_gradient(vector: FisherVector, frames: torch.Tensor) -> None:
-    """Two utterances of the first picture, then of the second."""
-    found = vector(frames, torch.ones(4, 40, 1, dtype=torch.float64))
-    for row, x, picture in zip(found, frames, (0, 0, 1, 1), strict=True):
-        assert row.std() > 0.1
-        torch.testing.assert_close(row, by_autograd(vector, picture, x))
+    found = vector(frames, torch.full((2, 1, 40), 1 / 40, dtype=torch.float64))
+    for picture in range(2):
+        for row, x in zip(found[picture], frames[picture], strict=True):
+            assert row.std() > 0.1
+            torch.testing.assert_close(row, by_autograd(vector, picture, x))
 
 
 def test_the_likelihood_of_the_oracle_is_scikit_learns(vector: FisherVector, frames: torch.Tensor) -> None:
     mixture = GaussianMixture(COMPONENTS, covariance_type="diag")
     mixture.weights_, mixture.means_ = vector.weights[0].numpy(), vector.means[0].numpy()
     mixture.precisions_cholesky_ = 1 / vector.deviations[0].numpy()
-    ours = log_likelihood(frames[0], vector.weights[0].log(), vector.means[0], vector.deviations[0])
-    assert ours.item() == pytest.approx(mixture.score(frames[0].numpy()))
+    ours = log_likelihood(frames[0, 0], vector.weights[0].log(), vector.means[0], vector.deviations[0])
+    assert ours.item() == pytest.approx(mixture.score(frames[0, 0].numpy()))
 
 
 def test_frames_beyond_the_end_do_not_count(vector: FisherVector, frames: torch.Tensor) -> None:
-    within = torch.ones(4, 40, 1, dtype=torch.float64)
-    within[1::2, 25:] = 0
-    alone = vector(frames[1::2, :25], within[1::2, :25])
-    torch.testing.assert_close(vector(frames, within)[1::2], alone)
+    weight = weights_of(torch.arange(40) < torch.tensor([[40], [25]])).double()
+    alone = vector(frames[:, 1:, :25], torch.full((1, 1, 25), 1 / 25, dtype=torch.float64))
+    torch.testing.assert_close(vector(frames, weight)[:, 1:], alone, atol=1e-6, rtol=1e-6)
 
 
 def test_speech_as_the_mixture_has_it_does_not_depart() -> None:
@@ -83,5 +84,6 @@ def test_speech_as_the_mixture_has_it_does_not_depart() -> None:
     vector.means.copy_(torch.tensor([[[-3.0], [3.0]]]))
     x = torch.randn(1, 200_000, 1, generator=random, dtype=torch.float64)
     x += 6 * torch.randint(0, 2, x.shape, generator=random) - 3
-    assert vector(x, torch.ones_like(x)).abs().max() < 0.1
-    assert vector(x + 1, torch.ones_like(x)).abs().max() > 0.5
+    weight = torch.full((1, 1, 200_000), 1 / 200_000, dtype=torch.float64)
+    assert vector(x[None], weight).abs().max() < 0.1
+    assert vector(x[None] + 1, weight).abs().max() > 0.5

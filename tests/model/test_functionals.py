@@ -75,15 +75,20 @@ def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch
         wanted = classifier.kernels(static - static.mean(1, keepdim=True), within)[0]
         assert torch.allclose(kernels[place], wanted, atol=1e-5)
         for picture in range(2):
-            pair = first_coefficients(heard[picture, place, :, :frames].numpy()).expand(2, -1, -1)
-            wanted = classifier.fisher(pair, within.expand(2, -1, -1))[picture]
+            pair = first_coefficients(heard[picture, place, :, :frames].numpy()).expand(2, 1, -1, -1)
+            wanted = classifier.fisher(pair, within.mT / frames)[picture, 0]
             assert torch.allclose(departures[picture][place], wanted, atol=1e-3)
 
 
 def test_what_follows_an_utterance_does_not_count(heard: torch.Tensor) -> None:
     classifier = Functionals(3, BANDS, 4)
     alone = classifier.statistics(heard[:, 1:2, :, :57], FRAMES[1:2])
-    assert torch.allclose(classifier.statistics(heard, FRAMES)[1:2], alone, atol=1e-6)
+    among_others = classifier.statistics(heard, FRAMES)[1:2]
+    others = sum(classifier.kinds[:2])
+    torch.testing.assert_close(among_others[:, :others], alone[:, :others], atol=1e-6, rtol=1e-6)
+    # Of Fisher vectors the roots are given, and a root makes 1e-4 of rounding's 1e-8.
+    squares, wanted = (found[:, others:] * found[:, others:].abs() for found in (among_others, alone))
+    torch.testing.assert_close(squares, wanted, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("before", "after"), [(80, 0), (0, 70), (35, 50)])
@@ -113,8 +118,8 @@ def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tenso
     found = classifier.of_a_part(quiet, torch.tensor([90]))[0]
     said = []
     for picture, kind in enumerate((2, 3)):
-        pair = first_coefficients(quiet[picture, 0].numpy()).expand(2, -1, -1)
-        vector = classifier.fisher(pair, torch.ones(2, 90, 1))[picture]
+        pair = first_coefficients(quiet[picture, 0].numpy()).expand(2, 1, -1, -1)
+        vector = classifier.fisher(pair, torch.full((1, 1, 90), 1 / 90))[picture, 0]
         mean, scale = (own.split(classifier.kinds)[kind] for own in (classifier.mean, classifier.scale))
         weight = classifier.weight.split(classifier.kinds, 1)[kind] * 3.5  # their counts are 3.5 in all
         said.append(weight @ ((vector - mean) * scale))

@@ -152,8 +152,8 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
         for spectrum in clip.spectra:
             lengths = torch.tensor([len(spectrum)])
             heard = fitted.heard(*fitted.spectrum.heard(spectrum[None]), lengths)
-            mixed, counts = classifier.coefficients(heard, spoken(heard[0, :, 0], lengths))
-            frames.append(mixed[place][counts[place].flatten() > 0])
+            counts = spoken(heard[0, :, 0], lengths)
+            frames.append(classifier.coefficients(heard, counts)[0][place, 0, counts[0]])
     x = torch.cat(frames).double()
     weights, means, deviations = (
         part[place].double()

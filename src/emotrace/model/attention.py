@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from emotrace.model.lengths import real
@@ -17,7 +18,6 @@ class SelfAttention(nn.Module):
 
     Shape: (batch, step, width) in and out; lengths: (batch,).
 
-    >>> import torch
     >>> SelfAttention(128)(torch.randn(2, 9, 128), torch.tensor([9, 4])).shape
     torch.Size([2, 9, 128])
     """
@@ -38,7 +38,7 @@ class SelfAttention(nn.Module):
 
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
         similarity = q @ k.transpose(2, 3) / math.sqrt(width // self.heads)
-        beyond = ~real(lengths, steps)[:, None, None, :]
-        weights = similarity.masked_fill(beyond, -math.inf).softmax(3)
+        beyond = torch.where(real(lengths, steps), 0.0, -math.inf)[:, None, None].to(similarity.dtype)
+        weights = (similarity + beyond).softmax(3)
         gathered = (weights @ v).transpose(1, 2).reshape(batch, steps, width)
         return x + gathered if self.residual else gathered

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+LEAST = 1e-12  # of a value whose root is taken
 FARTHEST = -50.0  # nepers from a frame's own component to another: products with numbers near zero are slow
 
 
@@ -16,12 +17,12 @@ class FisherVector(nn.Module):
     2013, equations 16 to 18 and section 2.3). The mixture is fitted to the frames of training speakers.
     There is one for each of several pictures of an utterance.
 
-    Shape: (picture x batch, frame, value), one picture of all after the other, the same (…, frame, 1) with 1
-    where a frame is real → (picture x batch, size).
+    Shape: (picture, batch, frame, value), the weight of each frame (batch, 1, frame), 1 in all → (picture,
+    batch, size).
 
     >>> vector = FisherVector(pictures=2, components=2, values=3)
-    >>> vector(torch.randn(10, 50, 3), torch.ones(10, 50, 1)).shape
-    torch.Size([10, 14])
+    >>> vector(torch.randn(2, 5, 50, 3), torch.full((5, 1, 50), 1 / 50)).shape
+    torch.Size([2, 5, 14])
     """
 
     means: Tensor
@@ -35,27 +36,21 @@ class FisherVector(nn.Module):
         self.register_buffer("deviations", torch.ones(pictures, components, values))
         self.register_buffer("weights", torch.full((pictures, components), 1 / components))
 
-    def forward(self, x: Tensor, within: Tensor) -> Tensor:
-        """The vectors: by weights, by means, by deviations."""
-        pictures = len(self.weights)
-        images = zip(x.unflatten(0, (pictures, -1)), within.unflatten(0, (pictures, -1)), strict=True)
-        return torch.cat([self.of(picture, *image) for picture, image in enumerate(images)])
-
-    def of(self, picture: int, x: Tensor, within: Tensor) -> Tensor:
-        """The vectors of one picture, (batch, size)."""
-        means, deviations, weights = (own[picture] for own in (self.means, self.deviations, self.weights))
-        variances, moments = deviations.square(), torch.cat([x, x.square()], 2)
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The vectors: of each component by its weight, its means, its deviations."""
+        means, deviations = self.means[:, None], self.deviations[:, None]  # (picture, 1, component, value)
+        weights = self.weights[:, None, :, None]
+        variances, moments = deviations.square(), torch.cat([x, x * x], 3)
+        apart = weights.log() - (deviations.log() + means.square() / (2 * variances)).sum(3, keepdim=True)
         # Components by frames, not frames by components: the product after it is several times as fast.
-        closeness = torch.cat([means / variances, -0.5 / variances], 1) @ moments.transpose(1, 2)
-        apart = weights.log() - deviations.log().sum(1) - (means.square() / variances).sum(1) / 2
-        closeness = closeness + apart[:, None]
-        closeness = (closeness - closeness.amax(1, keepdim=True)).clamp(min=FARTHEST)
-        belongs = closeness.softmax(1) * (within / within.sum(1, keepdim=True)).mT
-        share = belongs.sum(2)[:, :, None]  # of the frames, (batch, component, 1)
-        first, second = (belongs @ moments).chunk(2, 2)
-        rarity = 1 / weights.sqrt()[:, None]
-        by_weight = (share - weights[:, None]) * rarity
+        closeness = torch.cat([means / variances, -0.5 / variances], 3) @ moments.mT + apart
+        likelihood = (closeness - closeness.amax(2, keepdim=True)).clamp(min=FARTHEST).exp()
+        belongs = likelihood * (weight / likelihood.sum(2, keepdim=True))
+        share = belongs.sum(3, keepdim=True)  # of the frames
+        first, second = (belongs @ moments).chunk(2, 3)
+        rarity = 1 / weights.sqrt()
+        by_weight = (share - weights) * rarity
         by_mean = (first - share * means) / deviations * rarity
         by_deviation = (second - 2 * means * first + share * (means.square() - variances)) / variances
-        found = torch.cat([by_weight, by_mean, by_deviation * rarity * 0.5**0.5], 2).flatten(1)
-        return found.sign() * found.abs().sqrt()
+        found = torch.cat([by_weight, by_mean, by_deviation * rarity * 0.5**0.5], 3).flatten(2)
+        return found / found.abs().clamp(min=LEAST).sqrt()

@@ -82,8 +82,7 @@ class Functionals(nn.Module):
 
     def forward(self, heard: Tensor, frames: Tensor) -> Tensor:
         """Log-scores, times `share`."""
-        standardised = (self.statistics(heard, frames) - self.mean) * self.scale
-        return self.share * F.linear(standardised, self.weight, self.bias).log_softmax(1)
+        return self.scored(self.statistics(heard, frames))
 
     def of_the_whole(self, heard: Tensor, frames: Tensor) -> Tensor:
         """What is added to the log-scores of a whole utterance, (batch, K)."""
@@ -94,44 +93,52 @@ class Functionals(nn.Module):
 
         By all kinds timelines are no better, for more work (results/README.md, timeline).
         """
-        found = self.departures(heard, real(frames, heard.shape[3]))
-        mean, scale, weight = (own[..., -found.shape[1] :] for own in (self.mean, self.scale, self.weight))
         # A mean of two scores in place of one of all.
         more = sum(COUNTS) / sum(COUNTS[-PICTURES:])
-        scores = more * F.linear((found - mean) * scale, weight) + self.bias
+        return self.scored(self.departures(heard, real(frames, heard.shape[3])), more)
+
+    def scored(self, found: Tensor, more: float = 1.0) -> Tensor:
+        """Log-scores of the statistics, or of the last kinds of them, which count so many times as much."""
+        own = slice(-found.shape[1], None)
+        standardised = (found - self.mean[own]) * self.scale[own]
+        scores = F.linear(standardised, more * self.weight[:, own], self.bias)
         return self.share * scores.log_softmax(1)
 
     def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), one kind after the other."""
         image, counts = heard[0], spoken(heard[0, :, 0], frames)
-        values, within = centred(torch.cat([image, image @ self.cosines.T], 3), counts)
-        responses = self.kernels(values[:, 0, :, : self.size], within[:, 0])
-        return torch.cat([variations(values, within), responses, self.departures(heard, counts)], 1)
+        weight, within = weights_of(counts)[:, None], counts[:, :, None].to(image.dtype)
+        values = torch.cat([image, image @ self.cosines.T], 3)
+        values = values - weight @ values
+        varying = variations(values, weight, within[:, None])
+        responses = self.kernels(values[:, 0, :, : self.size] * within, within)
+        return torch.cat([varying, responses, self.departures(heard, counts)], 1)
 
     def departures(self, heard: Tensor, counts: Tensor) -> Tensor:
         """Fisher vectors of either picture, one after the other, (batch, statistic)."""
-        found = self.fisher(*self.coefficients(heard, counts))
-        return torch.cat(found.unflatten(0, (PICTURES, -1)).unbind(), 1)
+        return self.fisher(*self.coefficients(heard, counts)).transpose(0, 1).flatten(1)
 
     def coefficients(self, heard: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """What mixtures describe of each frame: first coefficients of all channels, less their means.
 
-        Shape: (2, batch, channel, frame, value), (batch, frame) true where a frame counts → (2 x batch,
-        frame, coefficient), and (…, frame, 1) with 1 there: one picture of all after the other.
+        Shape: (2, batch, channel, frame, value), (batch, frame) true where a frame counts → (2, batch,
+        frame, coefficient), and the weight of each frame (batch, 1, frame).
         """
-        first = heard.flatten(0, 1) @ self.cosines[:MIXED_COEFFICIENTS].T
-        values, within = centred(first, torch.cat([counts] * PICTURES))
-        return values.transpose(1, 2).flatten(2), within[:, 0]
+        values = (heard @ self.cosines[:MIXED_COEFFICIENTS].T).transpose(2, 3).flatten(3)
+        weight = weights_of(counts)
+        return values - weight @ values, weight
 
 
-def centred(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Values less their means, zero where frames do not count; and 1 where they do.
+def weights_of(counts: Tensor) -> Tensor:
+    """By which a product is the mean over the frames that count.
 
-    Shape: (batch, channel, frame, value), (batch, frame) → the same, (batch, 1, frame, 1).
+    Shape: (batch, frame) → (batch, 1, frame).
+
+    >>> weights_of(torch.tensor([[True, True, False]])) @ torch.tensor([[[2.0], [4.0], [9.0]]])
+    tensor([[[3.]]])
     """
-    within = counts[:, None, :, None].to(x.dtype)
-    mean = (x * within).sum(2, keepdim=True) / within.sum(2, keepdim=True)
-    return (x - mean) * within, within
+    within = counts[:, None].float()
+    return within / within.sum(2, keepdim=True)
 
 
 def spoken(bands: Tensor, frames: Tensor) -> Tensor:
@@ -155,24 +162,27 @@ def spoken(bands: Tensor, frames: Tensor) -> Tensor:
     return within & (place >= first - MARGIN) & (place <= last + MARGIN)
 
 
-def variations(x: Tensor, within: Tensor) -> Tensor:
-    """Deviations, means above the mean, and modulations, (batch, statistic)."""
-    count = within.sum(2, keepdim=True)
-    deviation = (x.square().sum(2, keepdim=True) / count).sqrt()
-    above = (x / (deviation + FLAT)).relu().sum(2, keepdim=True) / count
-    return torch.cat([deviation, above, *modulations(x[:, :1], within, count)], 1).flatten(1)
+def variations(x: Tensor, weight: Tensor, within: Tensor) -> Tensor:
+    """Deviations, means above the mean, and modulations, (batch, statistic).
+
+    Shape: (batch, channel, frame, value) less their means, the weight of each frame (batch, 1, 1, frame), 1
+    where it counts (batch, 1, frame, 1).
+    """
+    deviation = (weight @ (x * x)).sqrt()
+    above = weight @ (x / (deviation + FLAT)).relu()
+    return torch.cat([deviation, above, *modulations(x[:, :1], weight, within)], 1).flatten(1)
 
 
-def modulations(x: Tensor, within: Tensor, count: Tensor) -> list[Tensor]:
+def modulations(x: Tensor, weight: Tensor, within: Tensor) -> list[Tensor]:
     """Deviation of what each moving average takes away from the one before: (batch, 1, 1, value) each."""
     found = []
     for size in SCALES:
         # Averages of the real frames alone, of fewer where the utterance begins and ends.
         sums = moving_sum(torch.cat([x, within], 3) * within, size)
         smooth = sums[..., :-1] / sums[..., -1:].clamp(min=1)
-        taken = (x - smooth) * within
-        taken = (taken - taken.sum(2, keepdim=True) / count) * within
-        found.append((taken.square().sum(2, keepdim=True) / count).sqrt())
+        taken = x - smooth
+        taken = taken - weight @ taken
+        found.append((weight @ (taken * taken)).sqrt())
         x = smooth
     return found
 

@@ -14,6 +14,7 @@ from emotrace.features import (
     LogPower,
     LogSpectrogram,
     level,
+    loudness,
     periodicity,
     spectrogram,
 )
@@ -67,12 +68,16 @@ class Front(nn.Module):
 
     def spectrogram(self, static: Tensor, frames: Tensor) -> Tensor:
         """The 3-D spectrogram (batch, channel, frame, band) before it is normalised by channel and band."""
-        if self.levels or self.range_db:
-            own = level(static, frames)
-            if self.range_db:  # below lie the room and the recorder, which say who speaks rather than how
-                static = static.maximum(own - self.range_db * NEPERS_PER_DB)
-            static = static - own if self.levels else static
-        return spectrogram(static, frames, self.reach, self.channels)
+        return spectrogram(self.levelled(static, frames), frames, self.reach, self.channels)
+
+    def levelled(self, static: Tensor, frames: Tensor) -> Tensor:
+        """Static bands as the recipe wants them: of one level, and none far below it."""
+        if not self.levels and not self.range_db:
+            return static
+        own = level(loudness(static), frames)
+        if self.range_db:  # below lie the room and the recorder, which say who speaks rather than how
+            static = static.maximum(own - self.range_db * NEPERS_PER_DB)
+        return static - own if self.levels else static
 
     def extract(self, image: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Local features of a normalised spectrogram."""
@@ -188,8 +193,9 @@ class Network(nn.Module):
 
         Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (2, batch, channel, frame, band).
         """
-        alike = spectrogram(periodicity(periods, frames), frames, self.front.reach, self.front.channels)
-        return torch.stack([self.front.spectrogram(static, frames), alike])
+        pictures = torch.cat([self.front.levelled(static, frames), periodicity(periods, frames)])
+        both = spectrogram(pictures, frames.repeat(2), self.front.reach, self.front.channels)
+        return both.unflatten(0, (2, -1))
 
     def with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Sound]:
         """`from_sound` of a waveform (batch, sample), and last what `scores_of_steps` starts from."""

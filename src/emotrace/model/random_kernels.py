@@ -54,8 +54,8 @@ class RandomKernels(nn.Module):
 
     def forward(self, x: Tensor, within: Tensor) -> Tensor:
         """Mean response above zero over its root mean square."""
-        x, within, count = x.mT[:, :, None], within.mT[:, :, None], within.sum(1)
-        sums, sizes = [], []
+        x, count = x.mT[:, :, None], within.sum(1)
+        sums, squares = [], []
         for number, dilation in enumerate(DILATIONS):
             own = slice(number * EACH, (number + 1) * EACH)
             # Empty kernels fill the last block: the runtime convolves whole blocks of channels of two axes,
@@ -68,8 +68,8 @@ class RandomKernels(nn.Module):
             response = F.conv2d(
                 seen, taps[:, None, None], dilation=(1, dilation), padding=(0, reach), groups=len(taps)
             )
-            response = response * within
-            sums.append(response.relu().sum(3)[:, :EACH, 0])
-            sizes.append(response.norm(dim=3)[:, :EACH, 0])
-        size = torch.cat(sizes, 1) / count.sqrt()
+            response = response[:, :EACH, 0]
+            sums.append((response.relu() @ within)[..., 0])
+            squares.append((response * response @ within)[..., 0])
+        size = (torch.cat(squares, 1) / count).sqrt()
         return torch.cat(sums, 1) / count / (size + FLAT)

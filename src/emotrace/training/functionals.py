@@ -51,12 +51,10 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
     assert classifier is not None
 
     def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        mixed, counts = (
-            part.unflatten(0, (len(heard), -1))
-            for part in classifier.coefficients(heard, spoken(heard[0, :, 0], frames))
-        )
-        for place in range(len(frames)):
-            yield tuple(rows[place][own[place, :, 0] > 0] for rows, own in zip(mixed, counts, strict=True))
+        counts = spoken(heard[0, :, 0], frames)
+        mixed, _ = classifier.coefficients(heard, counts)
+        for place, own in enumerate(counts):
+            yield tuple(mixed[:, place, own])
 
     found = zip(*in_order(network, clips, described), strict=True)
     for picture, frames in enumerate(found):
