@@ -10,6 +10,9 @@ from types import ModuleType
 
 import pytest
 
+from emotrace.errors import RunError
+from emotrace.training.predictions import Prediction
+
 Loader = Callable[[str], ModuleType]
 
 
@@ -21,7 +24,16 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Loader:
 
 
 @pytest.mark.parametrize(
-    "name", ["speed.findings", "speed.goals", "speed.report", "speed.environment", "scaling", "known_voices"]
+    "name",
+    [
+        "speed.findings",
+        "speed.goals",
+        "speed.report",
+        "speed.environment",
+        "scaling",
+        "known_voices",
+        "seeds",
+    ],
 )
 def test_the_examples_run(load: Loader, name: str) -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -107,3 +119,24 @@ def test_every_goal_and_every_row_has_a_place_in_the_table(load: Loader) -> None
         assert row in report.ROWS
         assert who in report.NAMES
     assert set(learning.STEPS) <= set(report.ROWS)
+
+
+def test_an_ensemble_is_set_beside_its_seeds(load: Loader) -> None:
+    """Two models of three that are wrong about an utterance may be outvoted by the third's certainty."""
+
+    def said(seed: int, file: str, truth: str, anger: float) -> Prediction:
+        scores = {"anger": anger, "rest": 1 - anger}
+        return Prediction(file, file[0], 0, seed, truth, max(scores, key=scores.__getitem__), scores)
+
+    predictions = [
+        said(seed, file, truth, anger)
+        for seed, (one, other) in enumerate([(0.4, 0.1), (0.4, 0.2), (0.9, 0.3)], 1)
+        for file, truth, anger in (("a1", "anger", one), ("b1", "rest", other), ("b2", "anger", 0.8))
+    ]
+    rows = load("seeds").measured("made", predictions)
+    assert [row["of"] for row in rows] == ["seed 1", "seed 2", "seed 3", "all", "mean of their scores"]
+    assert [row["UA"][:5] for row in rows] == ["0.750", "0.750", "1.000", "0.833", "1.000"]
+    assert rows[3]["more"] == "UA of the seeds 0.833 ± 0.144"
+    assert rows[4]["more"].startswith("UA +0.167")
+    with pytest.raises(RunError, match="has one seed"):
+        load("seeds").measured("made", predictions[:3])
