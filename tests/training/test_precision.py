@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from emotrace.model.network import build
+from emotrace.recipe import Recipe
+from emotrace.training.fold import FromStatic
 from emotrace.training.precision import trains_in_bfloat16
 
 
@@ -37,3 +40,22 @@ def test_a_graphics_card_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", without_emulation)
     assert trains_in_bfloat16("bfloat16", "cuda")
+
+
+def test_features_are_in_full_precision_whatever_products_are(
+    monkeypatch: pytest.MonkeyPatch, tiny_recipe: Recipe
+) -> None:
+    network = build(tiny_recipe, "pcnse", labels=2).eval()
+    random, lengths = torch.Generator().manual_seed(0), torch.tensor([60, 50])
+    x = torch.randn(2, 60, network.spectrum.bands, generator=random)
+    seen: list[torch.Tensor] = []
+    extract = network.front.extract
+
+    def noted(image: torch.Tensor, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(image)
+        return extract(image, frames)
+
+    monkeypatch.setattr(network.front, "extract", noted)
+    with torch.autocast("cpu", torch.bfloat16):
+        FromStatic(network, tiny_recipe.augmentation)(x, lengths)
+    torch.testing.assert_close(seen[0], network.front.image(x.transpose(1, 2), lengths), atol=0, rtol=0)

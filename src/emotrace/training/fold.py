@@ -37,7 +37,8 @@ class FromStatic(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs of the back end, and their true lengths."""
-        image = self.front.image(x.transpose(1, 2), lengths)
+        with torch.autocast(x.device.type, enabled=False):  # the features are in full precision
+            image = self.front.image(x.transpose(1, 2), lengths)
         if self.training:
             keep = masks(lengths, image.shape[2], image.shape[3], self.settings)
             image = image if keep is None else image * keep
