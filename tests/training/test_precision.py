@@ -57,5 +57,5 @@ def test_features_are_in_full_precision_whatever_products_are(
 
     monkeypatch.setattr(network.front, "extract", noted)
     with torch.autocast("cpu", torch.bfloat16):
-        FromStatic(network, tiny_recipe.augmentation)(x, lengths)
+        FromStatic(network, tiny_recipe.augmentation).eval()(x, lengths)
     torch.testing.assert_close(seen[0], network.front.image(x.transpose(1, 2), lengths), atol=0, rtol=0)
