@@ -22,7 +22,8 @@ class Step:
     """What a row on a training step trains.
 
     Attributes:
-        each: how many steps of ours a call has, more where one is short
+        each: how many steps of ours a call has: of a single one, fetching its memory from the system would be
+            a third, which Keras keeps from call to call
         rounds: how often it is called
     """
 
@@ -35,8 +36,8 @@ class Step:
 
 
 STEPS = {
-    "step-branch-pool": Step(1, LAYOUT, BATCH, each=1, rounds=3),
-    "step-inception": Step(1, "inception", 8, each=1, rounds=2, precisions=("ours",)),  # 4.5 times the work
+    "step-branch-pool": Step(1, LAYOUT, BATCH, each=4, rounds=3),
+    "step-inception": Step(1, "inception", 8, each=4, rounds=2, precisions=("ours",)),  # 4.5 times the work
     "back-branch-pool": Step(2, LAYOUT, BATCH, each=4, rounds=5),
 }
 
