@@ -47,8 +47,6 @@ OF_THE_BACK = {
     "changing",
     "emotionless",
     "functionals",
-    "takes",
-    "surroundings",
     "views",
 }
 

@@ -3,10 +3,11 @@
     python bench/gpu.py pack PACK "$EMOTRACE_DATA"      here: log-Mels in half precision, and wheels
     python bench/gpu.py run PACK OUT [--jobs emodb,…]   there, with PACK carried along
 
-The networks alone: spectra, which functionals hear, are too many bytes to carry, and functionals are fitted
-in minutes anywhere. `pack` writes `CORPUS.npz` and `CORPUS.json` (under 30 MB for EmoDB and RAVDESS), and the
-wheels of the packages that such machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS`
-with what a cross-validation reports: figures, predictions, curves, recipe. All else is derived there.
+The networks alone, and of utterances as they are: spectra, which functionals hear and of which takes in noise
+are made, are too many bytes to carry, and functionals are fitted in minutes anywhere. `pack` writes
+`CORPUS.npz` and `CORPUS.json` (under 30 MB for EmoDB and RAVDESS), and the wheels of the packages that such
+machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS` with what a cross-validation
+reports: figures, predictions, curves, recipe. All else is derived there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+ALONE = {"functionals": 0.0, "surroundings": False}  # what wants power spectra
 HERE = Path(__file__).resolve().parents[1]
 WHEELS = (
     "pydantic",
@@ -132,7 +134,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     kept = ("name", "emotion", "code", "speaker", "session", "sex")
     utterances = tuple(Utterance(audio=Path(row["name"]), **{key: row[key] for key in kept}) for row in rows)
     corpus = OpenCorpus(CORPORA[job.corpus], utterances)
-    settings = laid_over(load_recipe().model_dump(), {**job.settings, "functionals": 0.0})
+    settings = laid_over(load_recipe().model_dump(), {**job.settings, **ALONE})
     recipe = Recipe.model_validate(settings)
     frames = torch.from_numpy(np.load(folder / f"{job.corpus}.npz", allow_pickle=False)["frames"]).float()
     windows = iter(frames.split([count for row in rows for count in row["frames"]]))

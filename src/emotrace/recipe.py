@@ -123,7 +123,7 @@ class Recipe(Section):
     )  # sounds without speech made for each utterance, whose CTC target is empty
     functionals: float = Field(0.0, ge=0)  # L2 of a linear classifier of them beside the network; 0: none
     takes: int = Field(4, ge=0)  # of each utterance that functionals learn from, beside itself
-    surroundings: bool = False  # a fourth of those each in made rooms, through made channels, in made noise
+    surroundings: bool = False  # a fourth of them each in made rooms, channels, noise; networks' clips too
     refit: bool = False  # a model to keep is trained on the validation speakers too, for as many epochs
     views: int = Field(1, ge=1)  # augmented copies of each utterance whose features stage 2 is given
     precision: Literal["float32", "bfloat16"] = "float32"  # of products while training, where it is fast

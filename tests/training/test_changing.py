@@ -58,6 +58,16 @@ def test_each_holds_stretches_of_one_speakers_utterances_and_says_how_long() -> 
     assert [clip.name for clip in made(clips, seed=1)] != names
 
 
+def test_all_of_a_clip_is_in_one_place() -> None:
+    """Of clips with several views all parts are of the same one, and every view has its turn."""
+    clips = [
+        replace(clip, views=tuple((window + 1000 * place,) for window in clip.windows for place in range(3)))
+        for clip in clips_of({"ann": [0, 1, 2], "bea": [0, 3]})
+    ]
+    places = [(clip.windows[0][:, 0] // 1000).unique().tolist() for clip in made(clips)]
+    assert {tuple(found) for found in places} == {(0.0,), (1.0,), (2.0,)}
+
+
 def test_a_speaker_of_one_emotion_gives_none() -> None:
     assert {clip.speaker for clip in made(clips_of({"ann": [0, 1], "bea": [2, 2]}))} == {"ann"}
     assert made(clips_of({"bea": [2, 2]})) == []

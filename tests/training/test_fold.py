@@ -57,6 +57,21 @@ def test_hybrids_that_share_a_front_are_those_that_train_it_alone(short: Experim
         assert all(map(torch.equal, fronts[0].values(), front.values()))
 
 
+def test_a_front_learns_from_other_places_too(short: Experiment, tmp_path: Path) -> None:
+    """And from nothing else that functionals, which may be left away, need."""
+    curves = []
+    for name, functionals, surroundings in (
+        ("without", 0.0, False),
+        ("alone", 0.0, True),
+        ("both", 0.1, True),
+    ):
+        changes = {"functionals": functionals, "surroundings": surroundings}
+        of = replace(short, system="pcnse", recipe=short.recipe.model_copy(update=changes), read={})
+        train_part(of, PART, fold=0, seed=1, folder=tmp_path / name, tell=silent)
+        curves.append((tmp_path / name / "front-pcnse" / "curve.csv").read_text())
+    assert curves[0] != curves[1] == curves[2]
+
+
 def test_systems_with_the_same_input_read_the_corpus_once(short: Experiment) -> None:
     fresh = replace(short, read={})
     clips = {name: replace(fresh, system=name).clips for name in SYSTEMS}

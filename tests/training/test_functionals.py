@@ -35,7 +35,8 @@ from emotrace.training.seeds import seed_of
 from emotrace.training.takes import all_takes
 
 L2 = 0.1
-UNSURE = {"functionals": 30.0}  # of the small corpus, which functionals know by heart
+# Of the small corpus, which functionals know by heart, and networks that heard it elsewhere too.
+UNSURE = {"functionals": 30.0, "surroundings": False}
 BINS = 257
 
 

@@ -12,7 +12,7 @@ from emotrace.features import LogMel, LogPower, LogSpectrogram
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training import takes
 from emotrace.training.clips import Clip
-from emotrace.training.takes import SNR_DB, Takes, all_takes, echoing, mel_places, noisy
+from emotrace.training.takes import SNR_DB, Takes, all_takes, echoing, elsewhere, mel_places, noisy
 
 BANDS = 18
 SPECTRUM = LogMel(BANDS)
@@ -84,6 +84,32 @@ def test_of_a_large_corpus_takes_are_of_fewer_clips_in_turn(
         assert heard[0].isdisjoint(heard[1])
         assert heard[0] != heard[4]  # of the same kind, of other clips
     assert sum(len(clip.windows) for take in others for clip in take) <= 1.2 * max(most - 24, 20)
+
+
+def test_networks_see_each_clip_where_it_was_and_elsewhere(clips: list[Clip]) -> None:
+    """Each view as it was, in a room, through a channel, in noise; no tempo but the clip's own."""
+    seen = elsewhere(SPECTRUM, clips, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
+    for ours, clip in zip(seen, clips, strict=True):
+        assert ours.views[0] is ours.views[4] is clip.views[0]
+        assert len(ours.views) == 8
+        for number, view in enumerate(ours.views):
+            for window, before in zip(view, clip.windows, strict=True):
+                assert window.shape == before.shape
+                more = (window - before) * (-1 if number % 4 == 2 else 1)
+                assert more.min() > -1e-4
+                assert (more.max() > 0.01) == (number % 4 > 0)
+        assert not any(torch.equal(ours.views[place][0], ours.views[place + 4][0]) for place in (1, 2, 3))
+    again = elsewhere(SPECTRUM, clips, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
+    assert all(torch.equal(a.views[3][0], b.views[3][0]) for a, b in zip(seen, again, strict=True))
+
+
+@pytest.mark.parametrize(("most", "views"), [(24 * 13, 12), (24 * 9, 8), (24 * 5, 4), (24, 4)])
+def test_of_a_large_corpus_networks_see_fewer_views(
+    clips: list[Clip], most: int, views: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takes, "MOST_WINDOWS", most)
+    seen = elsewhere(SPECTRUM, clips, Recipe(surroundings=True, takes=12), drawn())
+    assert {len(clip.views) for clip in seen} == {views}
 
 
 def test_noise_is_as_much_softer_as_said(clips: list[Clip]) -> None:

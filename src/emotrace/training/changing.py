@@ -54,12 +54,14 @@ def _changing(
 ) -> Clip:
     parts = 2 + _draw(MOST_PARTS - 1, generator)
     most = longest // (parts + (other is not None))
+    view = _draw(min(len(clip.views) for clip in own), generator)  # all of them in one place
     chosen: list[Clip] = []
     windows: list[Tensor] = []
     for _ in range(parts):
         others = [clip for clip in own if not chosen or clip.label != chosen[-1].label]
         chosen.append(others[_draw(len(others), generator)])
-        window = chosen[-1].windows[_draw(len(chosen[-1].windows), generator)]
+        seen = chosen[-1].views[view]
+        window = seen[_draw(len(seen), generator)]
         windows.append(_cut(change(window, generator), most, generator))
     labels: list[int | None] = [clip.label for clip in chosen]
     if other is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from emotrace.corpora import OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.files import write_bytes, write_text
@@ -33,7 +35,9 @@ from emotrace.training.runs import (
     write_run,
 )
 from emotrace.training.scoring import clip_scores, fit_temperature, predictions_of
+from emotrace.training.seeds import seed_of
 from emotrace.training.start import Start
+from emotrace.training.takes import elsewhere
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Experiment:
         """The whole corpus as windows of what the system starts from, read when it is first needed."""
         system, utterances = find_system(self.system), self.corpus.utterances
         spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
-        spectra = self.recipe.functionals > 0
+        spectra = self.recipe.functionals > 0 or self.recipe.surroundings
         key = type(spectrum).__name__, spectrum.bands, longest, spectra
         if key not in self.read or self.read[key][0] is not utterances:
             found = read_clips(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
@@ -70,6 +74,13 @@ class Experiment:
         """The clips of some speakers."""
         wanted = set(speakers)
         return [clip for clip in self.clips if clip.speaker in wanted]
+
+    def seen(self, clips: Sequence[Clip], seed: int) -> Sequence[Clip]:
+        """What networks learn from: the clips, with `surroundings` elsewhere too."""
+        if not self.recipe.surroundings:
+            return clips
+        generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
+        return elsewhere(spectrum_of(self.recipe, find_system(self.system)), clips, self.recipe, generator)
 
     def identity(self, **more: Any) -> dict[str, Any]:
         """What makes two runs the same, for `claim`."""
@@ -127,7 +138,8 @@ def train_part(
         trainer = Trainer(
             experiment.recipe, seed, folder, tell, experiment.device, front_folder, start=experiment.start
         )
-        network = trainer.train(experiment.system, len(experiment.corpus.emotions), train, validation)
+        emotions = experiment.corpus.emotions
+        network = trainer.train(experiment.system, len(emotions), experiment.seen(train, seed), validation)
         scoring = find_system(experiment.system), experiment.recipe
         if network.functionals is not None:
             fit_functionals(network, train, experiment.recipe, seed)
@@ -136,12 +148,12 @@ def train_part(
 
         def predictions(network: Network, clips: Sequence[Clip]) -> list[Prediction]:
             scores = clip_scores(window_log_scores(network, clips, *scoring), clips, temperature)
-            return predictions_of(clips, scores, experiment.corpus.emotions, fold=fold, seed=seed)
+            return predictions_of(clips, scores, emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
         everybody = [*train, *validation]
         if experiment.recipe.refit and not part.test:
-            again = trainer.refit(experiment.system, len(experiment.corpus.emotions), everybody)
+            again = trainer.refit(experiment.system, len(emotions), experiment.seen(everybody, seed))
             if again.functionals is not None and network.functionals is not None:
                 again.functionals.share.copy_(network.functionals.share)
             network = again
@@ -155,7 +167,7 @@ def train_part(
             system=experiment.system,
             corpus=experiment.corpus.corpus.name,
             protocol=experiment.corpus.protocol,
-            emotions=experiment.corpus.emotions,
+            emotions=emotions,
             seed=seed,
             train=part.train,
             validation=part.validation,

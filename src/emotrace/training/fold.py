@@ -142,7 +142,7 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
         takes = [local_clips(network, train, kept, dtype)]
         while len(takes) < recipe.views:
-            takes.append(local_clips(network, augmented(train, change, generator), kept, dtype))
+            takes.append(local_clips(network, augmented(train, change, generator, len(takes)), kept, dtype))
         local = StageData(
             [*views(takes), *local_clips(network, made, kept, dtype)],
             local_clips(network, validation, kept),
@@ -187,10 +187,14 @@ def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
     front.normalise.scale.copy_(1 / deviation[:, None])
 
 
-def augmented(clips: Sequence[Clip], change: Change, generator: torch.Generator) -> list[Clip]:
-    """The clips with every window changed."""
+def augmented(clips: Sequence[Clip], change: Change, generator: torch.Generator, number: int) -> list[Clip]:
+    """The clips with every window of the view whose turn it is changed."""
     return [
-        replace(clip, views=(tuple(change(window, generator) for window in clip.windows),)) for clip in clips
+        replace(
+            clip,
+            views=(tuple(change(window, generator) for window in clip.views[number % len(clip.views)]),),
+        )
+        for clip in clips
     ]
 
 

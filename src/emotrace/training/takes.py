@@ -19,7 +19,8 @@ from emotrace.windows import FRAME_HOP_SAMPLES
 
 DECAY_S = (0.1, 1.0)  # of a room, until its echo is 60 dB softer
 ECHO = (0.5, 2.5)  # power of a room's echo, times that of the sound itself
-LOWEST, HIGHEST = 0.2, 0.4  # what a channel loses at most of the mel axis: up to 460 Hz, and from 2.5 kHz on
+LOW = (0.1, 0.2)  # of the mel axis, what lies below: 200 to 460 Hz, as telephones lose it
+HIGHEST = 0.4  # of it, what a channel loses at most above: from 2.5 kHz on
 LOSS_DB = (20.0, 80.0)
 SNR_DB = (5.0, 30.0)  # of the whole utterance, from 60 Hz to 4 kHz
 STEEPEST = 1.5  # noise falls by at most so many times 3 dB an octave
@@ -43,9 +44,7 @@ def all_takes(
     second clip, or every third …, in turn.
     """
     takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
-    changes: list[Callable[[Tensor], Tensor]] = [lambda power: power]
-    if recipe.surroundings:
-        changes += [takes.in_a_room, takes.through_a_channel, takes.in_noise]
+    changes = takes.places if recipe.surroundings else takes.places[:1]
     windows = sum(len(clip.windows) for clip in clips)
     every = max(1, math.ceil(recipe.takes * windows / max(1, MOST_WINDOWS - windows)))
     yield clips
@@ -58,6 +57,29 @@ def all_takes(
         ]
 
 
+def elsewhere(
+    spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
+) -> list[Clip]:
+    """The clips with as many views as functionals have takes, for networks to learn from.
+
+    The first is as it was, the next in a room, the next through a channel, the next in noise, and so on; of
+    tempo and vocal tract stages make more each time they draw one. Of a large corpus there are fewer views.
+    """
+    takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    windows = sum(len(clip.windows) for clip in clips)
+    rounds = max(1, min(recipe.takes, MOST_WINDOWS // max(1, windows)) // len(takes.places))
+
+    def viewed(clip: Clip) -> Clip:
+        found = [clip.windows]
+        for number in range(1, rounds * len(takes.places)):
+            change = takes.places[number % len(takes.places)]
+            bands = [spectrum.bands_of(change(power)[None])[0].T.contiguous() for power in clip.spectra]
+            found.append(tuple(bands) if change is not as_it_was else clip.windows)
+        return replace(clip, views=tuple(found))
+
+    return [viewed(clip) for clip in clips]
+
+
 @dataclass(frozen=True)
 class Takes:
     """Draws other takes of power spectra (frame, bin), all that is drawn by one generator."""
@@ -65,6 +87,11 @@ class Takes:
     spectrum: LogPower
     recipe: Recipe
     generator: torch.Generator
+
+    @property
+    def places(self) -> tuple[Callable[[Tensor], Tensor], ...]:
+        """Where a take may be: where it was, in a room, through a channel, in noise."""
+        return as_it_was, self.in_a_room, self.through_a_channel, self.in_noise
 
     def another(self, power: Tensor) -> Tensor:
         """Of another tempo, and of another pitch and vocal tract."""
@@ -79,7 +106,7 @@ class Takes:
 
     def through_a_channel(self, power: Tensor) -> Tensor:
         """Without high frequencies, and half of the time without low ones."""
-        low = LOWEST * self.share() if self.share() < 0.5 else 0.0
+        low = self.between(*LOW) if self.share() < 0.5 else 0.0
         high = 1 - HIGHEST * self.share()
         places = mel_places(self.spectrum.hz)
         return narrowed(power.clamp(min=FLOOR).log(), low, high, self.between(*LOSS_DB), places).exp()
@@ -103,6 +130,11 @@ class Takes:
     def share(self) -> float:
         """A number between 0 and 1."""
         return torch.rand((), generator=self.generator).item()
+
+
+def as_it_was(power: Tensor) -> Tensor:
+    """No other place."""
+    return power
 
 
 def mel_places(hz: Tensor) -> Tensor:
