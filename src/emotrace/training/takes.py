@@ -1,4 +1,4 @@
-"""Other takes of utterances for functionals to learn from: at other paces, by other voices, elsewhere."""
+"""Other takes of utterances to learn from: at other paces, by other voices, elsewhere."""
 
 from __future__ import annotations
 
