@@ -1,25 +1,29 @@
 """Does a model know that there is no speech? Sounds that no training made, and the speech of test speakers.
 
-python bench/no_speech.py RUN ROOT OUTPUT
+python bench/no_speech.py RUN ROOT OUTPUT [--part validation]
 
 RUN is a cross-validation, on a corpus in ROOT, of a CTC system whose recipe makes sounds without emotion.
 Each fold's network hears `SOUNDS`, made anew for it, and its test speakers' utterances, as they are and with
-noise. OUTPUT is the start of the names of a Markdown and a CSV file.
+noise. By `--part validation`, sounds of the kinds that trainings make and the validation speakers, the
+likelihood above which there is no emotion was chosen. OUTPUT is the start of the names of a Markdown and a
+CSV file.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from tables import write_table
 
-from emotrace.corpora import open_corpus
+from emotrace.corpora import Utterance, open_corpus
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
+from emotrace.training import emotionless
 from emotrace.training.clips import sound_of
 from emotrace.training.runs import read_run
 
@@ -27,6 +31,7 @@ EACH = 20  # of each kind of sound, for each fold
 DURATIONS_S = (1.0, 5.0)
 LEVELS_DB = (-60.0, -10.0)
 NOISES_DB = (20, 10, 5, 0)  # speech above white noise
+LIMITS = (0.5, 0.3, 0.2, 0.1, 0.05)
 SEED = 1
 
 Samples = np.ndarray
@@ -133,46 +138,60 @@ SOUNDS: tuple[Callable[[Random, int], Samples], ...] = (
 )  # fmt: skip
 
 
+def sounds(part: str, random: Random) -> Iterator[tuple[str, Samples]]:
+    """Sounds that no training made; for validation, of the kinds that all trainings make, drawn anew."""
+    for make in emotionless.SOUNDS.values() if part == "validation" else SOUNDS:
+        for _ in range(EACH):
+            length = int(random.uniform(*DURATIONS_S) * SAMPLE_RATE_HZ)
+            if part == "validation":
+                samples = emotionless.sound(random, make.__name__, length)
+            else:
+                samples = make(random, length)
+                samples *= 10 ** (random.uniform(*LEVELS_DB) / 20) / np.sqrt(np.mean(samples**2))
+            yield make.__name__.replace("_", " "), samples.clip(-1, 1)
+
+
+def speech(utterance: Utterance, random: Random) -> Iterator[tuple[str, Samples]]:
+    """An utterance as it is, and with white noise."""
+    samples = sound_of(utterance).samples[: int(DURATIONS_S[1] * SAMPLE_RATE_HZ)]
+    yield "speech", samples
+    noise = random.normal(size=len(samples)) * np.sqrt(np.mean(samples**2))
+    for level in NOISES_DB:
+        yield f"speech, white noise {level} dB below", samples + noise * 10 ** (-level / 20)
+
+
 def main() -> None:
     """Measure, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("root", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--part", choices=("test", "validation"), default="test")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    nothing: dict[str, list[float]] = {}
+    likelihoods: dict[str, list[float]] = {}
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     for number, fold in enumerate(folds):
         run, _, network = read_run(fold)
         random = np.random.default_rng((SEED, number))
-
-        def hear(name: str, samples: Samples, network: torch.nn.Module = network) -> None:
+        speakers = run.test if given.part == "test" else run.validation
+        asked = [u for u in open_corpus(run.corpus, given.root).utterances if u.speaker in speakers]
+        for name, samples in chain(
+            sounds(given.part, random), *(speech(utterance, random) for utterance in asked)
+        ):
             with torch.inference_mode():
                 waveform = torch.from_numpy(samples.astype(np.float32))[None]
                 posteriors, _ = network(waveform, torch.tensor([waveform.shape[1]]))
-            nothing.setdefault(name, []).append(float(posteriors[0, :, -1].double().sum().exp()))
-
-        for sound in SOUNDS:
-            for _ in range(EACH):
-                samples = sound(random, int(random.uniform(*DURATIONS_S) * SAMPLE_RATE_HZ))
-                samples *= 10 ** (random.uniform(*LEVELS_DB) / 20) / np.sqrt(np.mean(samples**2))
-                hear(sound.__name__.replace("_", " "), samples.clip(-1, 1))
-        for utterance in open_corpus(run.corpus, given.root).utterances:
-            if utterance.speaker in run.test:
-                speech = sound_of(utterance).samples[: int(DURATIONS_S[1] * SAMPLE_RATE_HZ)]
-                hear("speech", speech)
-                noise = random.normal(size=len(speech)) * np.sqrt(np.mean(speech**2))
-                for level in NOISES_DB:
-                    hear(f"speech, white noise {level} dB below", speech + noise * 10 ** (-level / 20))
+            likelihoods.setdefault(name, []).append(float(posteriors[0, :, -1].double().sum().exp()))
+    limits = sorted({NO_EMOTION_ABOVE, *(LIMITS if given.part == "validation" else ())}, reverse=True)
     rows = [
         {
             "heard": name,
             "clips": str(len(found)),
-            "found to hold no emotion": f"{np.mean(np.array(found) > NO_EMOTION_ABOVE):.3f}",
+            **{f"no emotion, above {limit}": f"{np.mean(np.array(found) > limit):.3f}" for limit in limits},
             "median likelihood of none": f"{np.median(found):.3f}",
         }
-        for name, found in nothing.items()
+        for name, found in likelihoods.items()
     ]
     print(f"{len(folds)} folds\n{write_table(given.output, rows)}")
 

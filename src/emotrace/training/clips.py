@@ -26,9 +26,9 @@ class Clip:
     A window is (time, feature): frames of static bands for a front, steps of local features for a back end.
     `views` holds the same windows more than once, where they are seen elsewhere too or stage 2 is given
     augmented copies. `durations` are those of the windows as they were cut, in samples: the weights by which
-    the runtime averages their scores. Where the emotion changes, `parts` says how: each emotion's place (None:
-    no emotion), and its share of the time; the label says nothing then. `spectra` are the windows as power
-    spectra (frame, bin), where functionals are to be fitted or takes of other places made.
+    the runtime averages their scores. Where the emotion changes, `parts` says how: each emotion's place
+    (None: no emotion), and its share of the time; the label says nothing then. `spectra` are the windows as
+    power spectra (frame, bin), where functionals are to be fitted or takes of other places made.
     """
 
     name: str
