@@ -60,10 +60,11 @@ def all_takes(
 def elsewhere(
     spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
 ) -> list[Clip]:
-    """The clips with as many views as functionals have takes, for networks to learn from.
+    """The clips with some `recipe.takes` views, for networks to learn from.
 
-    The first is as it was, the next in a room, the next through a channel, the next in noise, and so on; of
-    tempo and vocal tract stages make more each time they draw one. Of a large corpus there are fewer views.
+    Each place has as many of them, and at least one: the first is as it was, the next in a room, the next
+    through a channel, the next in noise, and so on. Of tempo and vocal tract stages make more each time they
+    draw one. Of a large corpus there are fewer views.
     """
     takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
     windows = sum(len(clip.windows) for clip in clips)
@@ -73,9 +74,13 @@ def elsewhere(
         found = [clip.windows]
         for number in range(1, rounds * len(takes.places)):
             change = takes.places[number % len(takes.places)]
-            bands = [spectrum.bands_of(change(power)[None])[0].T.contiguous() for power in clip.spectra]
-            found.append(tuple(bands) if change is not as_it_was else clip.windows)
+            found.append(
+                clip.windows if change is as_it_was else tuple(map(bands, map(change, clip.spectra)))
+            )
         return replace(clip, views=tuple(found))
+
+    def bands(power: Tensor) -> Tensor:
+        return takes.spectrum.bands_of(power[None])[0].T.contiguous()
 
     return [viewed(clip) for clip in clips]
 
