@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,9 @@ import soundfile
 import soxr
 from scipy.signal import butter, fftconvolve, sosfiltfilt
 
-from emotrace.audio import SAMPLE_RATE_HZ
+from emotrace.audio import SAMPLE_RATE_HZ, read_audio
+from emotrace.corpora import Utterance
+from emotrace.training.clips import sound_of
 
 Samples = npt.NDArray[np.float64]
 Noise = Callable[[int, np.random.Generator], Samples]
@@ -176,3 +179,11 @@ def left_out() -> dict[str, str]:
         except (soundfile.LibsndfileError, ValueError) as error:
             found[name] = str(error)
     return found
+
+
+def as_heard(utterance: Utterance, condition: str) -> Utterance:
+    """An utterance as a condition of `bench/conditions.py` leaves it, as long as it was."""
+    sound = sound_of(utterance)
+    heard = read_audio(io.BytesIO(heard_in(condition, utterance.name, sound.samples)))
+    samples = heard.samples[: len(sound.samples)]
+    return replace(utterance, audio=(samples, heard.sample_rate_hz), start_s=0.0, end_s=None)

@@ -1,9 +1,10 @@
 """What the network and the functionals beside it know, each alone and together: a cross-validation's folds.
 
-python bench/functionals.py RUN ROOT OUTPUT
+python bench/functionals.py RUN ROOT OUTPUT [--heard "clean;telephone band;…"]
 
 RUN is a cross-validation on a corpus in ROOT, with the folders of its folds there. Each fold's network is
-asked of its test speakers. OUTPUT is the start of the names of a Markdown and a CSV file.
+asked of its test speakers, in each of the conditions of `bench/conditions.py` that are named. OUTPUT is the
+start of the names of a Markdown and a CSV file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from conditions import CONDITIONS, as_heard
 from tables import write_table
 
 from emotrace.corpora import open_corpus
@@ -31,11 +33,11 @@ from emotrace.training.statistics import ua_difference
 PARTS = ("network", "functionals", "both")
 
 
-def answers(fold: Path, root: Path | None) -> Iterator[dict[str, Prediction]]:
-    """What each part says of each test utterance of a fold.
+def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator[dict[str, Prediction]]:
+    """What each part says of each test utterance of a fold, as a condition leaves it.
 
     Raises:
-        EmotraceError: both together do not say what the fold's `predictions.csv` has.
+        EmotraceError: both together do not say what the fold's `predictions.csv` has of clean speech.
     """
     run, recipe, network = read_run(fold)
     if network.functionals is None:
@@ -43,6 +45,8 @@ def answers(fold: Path, root: Path | None) -> Iterator[dict[str, Prediction]]:
     system = find_system(run.system)
     corpus = open_corpus(run.corpus, root)
     asked = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
+    if condition != "clean":
+        asked = [as_heard(utterance, condition) for utterance in asked]
     longest = system.longest_frames(recipe)
     clips = read_clips(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
     logs = {
@@ -60,7 +64,8 @@ def answers(fold: Path, root: Path | None) -> Iterator[dict[str, Prediction]]:
             )
             for part, found in scores.items()
         }
-        if written.file != clips[place].name or said["both"].predicted != written.predicted:
+        other = condition == "clean" and said["both"].predicted != written.predicted
+        if written.file != clips[place].name or other:
             raise EmotraceError(
                 f"{fold} says something else of {written.file} now; check ROOT and the commit"
             )
@@ -73,25 +78,33 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("root", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument(
+        "--heard", default="clean", help="conditions of bench/conditions.py, a semicolon between"
+    )
     given = parser.parse_args()
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     if not folds:
         raise SystemExit(f"{given.run} has no finished fold")
-    said = [one for fold in folds for one in answers(fold, given.root)]
     rows = []
-    for part in PARTS:
-        predictions = [one[part] for one in said]
-        scores = score_predictions(predictions)
-        more = ua_difference(predictions, [one["network"] for one in said])
-        rows.append(
-            {
-                "part": part,
-                "UA": f"{scores.ua:.3f}",
-                "interval": str(scores.ua_interval),
-                "WA": f"{scores.wa:.3f}",
-                "UA, less the network's": "" if part == "network" else f"{more.value:+.3f} {more.interval}",
-            }
-        )
+    for condition in given.heard.split(";"):
+        if condition not in CONDITIONS:
+            raise SystemExit(f"there is no condition {condition!r}; choose among {'; '.join(CONDITIONS)}")
+        said = [one for fold in folds for one in answers(fold, given.root, condition)]
+        for part in PARTS:
+            predictions = [one[part] for one in said]
+            scores = score_predictions(predictions)
+            more = ua_difference(predictions, [one["network"] for one in said])
+            less = "" if part == "network" else f"{more.value:+.3f} {more.interval}"
+            rows.append(
+                {
+                    **({"heard": condition} if given.heard != "clean" else {}),
+                    "part": part,
+                    "UA": f"{scores.ua:.3f}",
+                    "interval": str(scores.ua_interval),
+                    "WA": f"{scores.wa:.3f}",
+                    "UA, less the network's": less,
+                }
+            )
     print(write_table(given.output, rows), end="")
 
 

@@ -11,23 +11,20 @@ OUTPUT is the start of the names of a Markdown and a CSV file.
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import torch
-from conditions import heard_in
+from conditions import as_heard
 from tables import write_table
 
-from emotrace.audio import read_audio
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.model.functionals import COUNTS
 from emotrace.model.network import build, spectrum_of
 from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.clips import Clip, read_clips, sound_of
+from emotrace.training.clips import Clip, read_clips
 from emotrace.training.functionals import examples, fit_mixture, regressions, statistics_of
 from emotrace.training.scoring import Floats, clip_scores, fit_temperature, log_loss, recall_mean
 from emotrace.training.seeds import seed_of
@@ -37,14 +34,6 @@ SYSTEM = "pcnse-sadrn-ctc"
 SEED = 1
 KINDS = ("variations", "random kernels", "Fisher vector", "periodicity's Fisher vector")
 HEARD = ("clean", "telephone band", "pink noise, 10 dB", "babble-like noise, 10 dB")
-
-
-def as_heard(utterance: Utterance, condition: str) -> Utterance:
-    """An utterance as a condition of `bench/conditions.py` leaves it, as long as it was."""
-    sound = sound_of(utterance)
-    heard = read_audio(io.BytesIO(heard_in(condition, utterance.name, sound.samples)))
-    samples = heard.samples[: len(sound.samples)]
-    return replace(utterance, audio=(samples, heard.sample_rate_hz), start_s=0.0, end_s=None)
 
 
 def fold_logs(

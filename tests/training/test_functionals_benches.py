@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,8 +16,11 @@ from emotrace.corpora import open_corpus
 from emotrace.model.network import Network, build, spectrum_of
 from emotrace.model.systems import find_system
 from emotrace.recipe import Recipe
+from emotrace.training import emotionless
 from emotrace.training.clips import Clip, read_clips, sound_of
+from emotrace.training.experiment import Experiment, Part, train_part
 from emotrace.training.functionals import classifier_log_scores, fit_functionals
+from emotrace.training.progress import silent
 
 BENCH = Path(__file__).parents[2] / "bench"
 
@@ -92,3 +96,42 @@ def test_a_learning_curve_never_learns_from_who_is_tested(
     assert [row["speakers"] for row in rows] == ["1", "2", "3", "4"]
     assert float(rows[-1]["UA"]) > 0.9
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_speech_asks_by_other_sounds_than_it_is_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    bench = importlib.import_module("no_speech")
+    monkeypatch.setattr(bench, "EACH", 2)
+    found = {part: list(bench.sounds(part, np.random.default_rng(0))) for part in ("test", "validation")}
+    names = {part: [name for name, _ in heard] for part, heard in found.items()}
+    assert set(names["test"]).isdisjoint(names["validation"])
+    assert {name.replace(" ", "_") for name in names["validation"]} == set(emotionless.SOUNDS)
+    assert len(names["test"]) == 2 * len(bench.SOUNDS)
+    for _, samples in found["test"] + found["validation"]:
+        assert 16_000 <= len(samples) <= 80_000
+        assert 0 < abs(samples).max() <= 1
+
+
+def test_no_speech_adds_as_much_noise_as_it_says(corpus_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    bench = importlib.import_module("no_speech")
+    utterance = open_corpus("manifest", corpus_root).utterances[0]
+    (_, clean), *noisy = bench.speech(utterance, np.random.default_rng(0))
+    ratios = [10 * np.log10(np.mean(clean**2) / np.mean((samples - clean) ** 2)) for _, samples in noisy]
+    assert ratios == pytest.approx(bench.NOISES_DB, abs=0.3)
+
+
+def test_what_is_heard_in_a_condition_is_judged_as_what_it_was(
+    experiment: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clean speech must have what the fold's predictions say; else the files alone are the same."""
+    part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+    train_part(experiment, part, fold=0, seed=1, folder=tmp_path, tell=silent)
+    (tmp_path / "recipe.json").write_text(f'{{"recipe": {experiment.recipe.model_dump_json()}}}')
+    monkeypatch.syspath_prepend(BENCH)
+    bench = importlib.import_module("functionals")
+    said = {name: list(bench.answers(tmp_path, corpus_root, name)) for name in ("clean", "telephone band")}
+    files = [[one["both"].file for one in rows] for rows in said.values()]
+    assert files[0] == files[1] != []
+    scores = [[one["both"].scores["anger"] for one in rows] for rows in said.values()]
+    assert scores[0] != scores[1]
