@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+from forgetting import forget_validation
 from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
+from emotrace.decoding import empty_probability
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
 from emotrace.training import emotionless
@@ -138,17 +141,26 @@ SOUNDS: tuple[Callable[[Random, int], Samples], ...] = (
 )  # fmt: skip
 
 
+def makers(part: str) -> dict[str, Callable[[Random, int], Samples]]:
+    """What makes sounds that no training made; for validation, of the kinds that all trainings make."""
+    if part == "test":
+        return {make.__name__.replace("_", " "): make for make in SOUNDS}
+    return {kind.replace("_", " "): partial(trained_on, kind) for kind in emotionless.SOUNDS}
+
+
+def trained_on(kind: str, random: Random, length: int) -> Samples:
+    """A sound of a kind that trainings make, drawn anew."""
+    return emotionless.sound(random, kind, length)
+
+
 def sounds(part: str, random: Random) -> Iterator[tuple[str, Samples]]:
-    """Sounds that no training made; for validation, of the kinds that all trainings make, drawn anew."""
-    for make in emotionless.SOUNDS.values() if part == "validation" else SOUNDS:
+    """As many of each kind, of any duration and level."""
+    for name, make in makers(part).items():
         for _ in range(EACH):
-            length = int(random.uniform(*DURATIONS_S) * SAMPLE_RATE_HZ)
-            if part == "validation":
-                samples = emotionless.sound(random, make.__name__, length)
-            else:
-                samples = make(random, length)
+            samples = make(random, int(random.uniform(*DURATIONS_S) * SAMPLE_RATE_HZ))
+            if part == "test":  # the others have a level of their own
                 samples *= 10 ** (random.uniform(*LEVELS_DB) / 20) / np.sqrt(np.mean(samples**2))
-            yield make.__name__.replace("_", " "), samples.clip(-1, 1)
+            yield name, samples.clip(-1, 1)
 
 
 def speech(utterance: Utterance, random: Random) -> Iterator[tuple[str, Samples]]:
@@ -172,17 +184,21 @@ def main() -> None:
     likelihoods: dict[str, list[float]] = {}
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     for number, fold in enumerate(folds):
-        run, _, network = read_run(fold)
+        run, recipe, network = read_run(fold)
+        corpus = open_corpus(run.corpus, given.root)
+        if given.part == "validation":
+            forget_validation(fold, network, run, recipe, corpus.utterances)
         random = np.random.default_rng((SEED, number))
         speakers = run.test if given.part == "test" else run.validation
-        asked = [u for u in open_corpus(run.corpus, given.root).utterances if u.speaker in speakers]
+        asked = [utterance for utterance in corpus.utterances if utterance.speaker in speakers]
         for name, samples in chain(
             sounds(given.part, random), *(speech(utterance, random) for utterance in asked)
         ):
             with torch.inference_mode():
                 waveform = torch.from_numpy(samples.astype(np.float32))[None]
-                posteriors, _ = network(waveform, torch.tensor([waveform.shape[1]]))
-            likelihoods.setdefault(name, []).append(float(posteriors[0, :, -1].double().sum().exp()))
+                posteriors, _, more, _ = network.with_functionals(waveform, torch.tensor([waveform.shape[1]]))
+            likely = empty_probability(posteriors[0].double().numpy(), float(more[0, -1]))
+            likelihoods.setdefault(name, []).append(likely)
     limits = sorted({NO_EMOTION_ABOVE, *(LIMITS if given.part == "validation" else ())}, reverse=True)
     rows = [
         {

@@ -1,11 +1,12 @@
 """How well timelines find emotions that change at known times, several ways of reading the network beside.
 
-python bench/timeline.py RUN ROOT OUTPUT [--part validation]
+python bench/timeline.py RUN ROOT OUTPUT [--part validation] [--between SECONDS]
 
 RUN is a cross-validation of a CTC system on a corpus in ROOT. For each fold, recordings are made of three
-whole utterances of one of its test speakers, neighbours of different emotions, joined without a gap; the
-pauses in an utterance and at its ends count as its emotion, so all the time is scored. OUTPUT is the start of
-the names of a Markdown and a CSV file.
+whole utterances of one of its test speakers, neighbours of different emotions, joined without a gap, or with
+so many seconds of a sound without speech between them, in which no emotion is (`bench/no_speech.py` makes
+it). The pauses in an utterance and at its ends count as its emotion, so all the time is scored. OUTPUT is the
+start of the names of a Markdown and a CSV file.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from forgetting import forget_validation
+from no_speech import makers
 from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
@@ -35,9 +38,8 @@ from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
 from emotrace.tracing import averaged_around, trace
 from emotrace.training.checkpoints import SafetensorsIO
-from emotrace.training.clips import read_clips, sound_of
-from emotrace.training.fold import FRONT_STAGE, REFIT_FOLDER
-from emotrace.training.functionals import fit_functionals
+from emotrace.training.clips import sound_of
+from emotrace.training.fold import FRONT_STAGE
 from emotrace.training.keeper import BEST_FILE
 from emotrace.training.runs import Run, read_run
 from emotrace.training.timeline_error import TimelineError, boundary_errors_s, timeline_error
@@ -49,6 +51,7 @@ SEED = 1
 PENALTIES = (1.0, 2.0, 4.0, 8.0)
 WINDOWS_S = (1.0, 2.0)
 RESAMPLES = 2000
+SOFTER_DB = (0.0, 20.0)  # what is between utterances, than the one before
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class TorchNetwork:
             frame_samples=network.spectrum.frame_samples,
             frame_hop_samples=FRAME_HOP_SAMPLES,
             decoding=system.decoding(recipe),
+            functionals=network.functionals is not None,
             calibration=SimpleNamespace(
                 temperature=run.temperature, no_emotion_above=NO_EMOTION_ABOVE if recipe.emotionless else None
             ),
@@ -122,7 +126,7 @@ class TorchNetwork:
     def posteriors_of(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found, _, more, sound = self.asked(samples[None])
         if sound is None:
-            return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions)))
+            return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions) + 1))
         with torch.inference_mode():
             along = self.network.scores_of_steps(sound, found.shape[1])
         return found[0], more[0], along[0].double().numpy()
@@ -130,11 +134,11 @@ class TorchNetwork:
     def scores_of(self, clips: np.ndarray) -> np.ndarray:
         """Scores of clips of one length, (clip, sample) → (clip, K)."""
         found, steps, more, _ = self.asked(clips)
-        logs = log_scores(found, steps, self.config.decoding) + more
+        logs = log_scores(found, steps, self.config.decoding) + more[:, :-1]
         return class_scores(logs, self.config.calibration.temperature)
 
     def asked(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sound | None]:
-        """Log-posteriors of clips of one length, their steps, and what functionals add to log-scores.
+        """Log-posteriors of clips of one length, their steps, and what functionals add: `of_the_whole`.
 
         Last, what functionals of stretches start from, if there are functionals.
         """
@@ -144,27 +148,40 @@ class TorchNetwork:
                 (found, steps), more, sound = self.network(*given), torch.zeros(()), None
             else:
                 found, steps, more, sound = self.network.with_functionals(*given)
-        more = more.expand(len(clips), len(self.run.emotions))
+        more = more.expand(len(clips), len(self.run.emotions) + 1)
         return found.double().numpy(), steps.numpy(), more.double().numpy(), sound
 
 
-def recordings(utterances: list[Utterance], generator: np.random.Generator) -> list[Recording]:
-    """Recordings of one speaker."""
+def recordings(
+    utterances: list[Utterance],
+    generator: np.random.Generator,
+    sounds: Sequence[Callable[[np.random.Generator, int], np.ndarray]] = (),
+    between_s: float = 0.0,
+) -> list[Recording]:
+    """Recordings of one speaker, with one of the sounds between utterances if they are to be apart."""
     found = []
     for _ in range(RECORDINGS):
         chosen: list[Utterance] = []
         for _ in range(UTTERANCES):
             others = [u for u in utterances if not chosen or u.emotion != chosen[-1].emotion]
             chosen.append(others[generator.integers(len(others))])
-        pieces = [sound_of(u).samples for u in chosen]
-        ends = np.cumsum([len(piece) for piece in pieces]) / SAMPLE_RATE_HZ
-        starts = [0.0, *ends[:-1]]
-        spans = (
-            Span(float(start), float(end), u.emotion, 1.0)
-            for start, end, u in zip(starts, ends, chosen, strict=True)
-        )
+        pieces, spans, samples = [], [], 0
+        for u in chosen:
+            if pieces and between_s:
+                apart = sounds[generator.integers(len(sounds))](generator, round(between_s * SAMPLE_RATE_HZ))
+                pieces.append(as_loud(apart, pieces[-1], generator.uniform(*SOFTER_DB)))
+                samples += len(pieces[-1])
+            pieces.append(sound_of(u).samples)
+            start, samples = samples, samples + len(pieces[-1])
+            spans.append(Span(start / SAMPLE_RATE_HZ, samples / SAMPLE_RATE_HZ, u.emotion, 1.0))
         found.append(Recording(np.concatenate(pieces), Timeline(tuple(spans))))
     return found
+
+
+def as_loud(samples: np.ndarray, other: np.ndarray, softer_db: float) -> np.ndarray:
+    """A sound that is so much softer than another."""
+    ratio = np.sqrt(np.mean(other**2) / np.mean(samples**2)) / 10 ** (softer_db / 20)
+    return (samples * ratio).clip(-1, 1).astype(np.float32)
 
 
 def hear(model: TorchNetwork, recording: Recording) -> Heard:
@@ -333,24 +350,24 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--part", choices=["test", "validation"], default="test")
+    parser.add_argument("--between", type=float, default=0.0, help="seconds of a sound without speech")
     given = parser.parse_args()
     torch.set_num_threads(1)
     errors: dict[str, dict[str, TimelineError]] = {}
     edges: dict[str, list[float]] = {}
+    sounds = list(makers(given.part).values())
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
     for fold in folds:
         run, recipe, network = read_run(fold)
         corpus = open_corpus(run.corpus, given.root)
-        if given.part == "validation" and (fold / REFIT_FOLDER).exists():
-            raise SystemExit(f"the validation speakers of {fold} trained its network; give a run of today's")
-        if given.part == "validation" and network.functionals is not None:
-            forget_validation(network, run, recipe, corpus.utterances)
+        if given.part == "validation":
+            forget_validation(fold, network, run, recipe, corpus.utterances)
         model = TorchNetwork(run, recipe, network)
         rules = methods(front_head(fold, run, recipe))
         for speaker in getattr(run, given.part):
             own = [u for u in corpus.utterances if u.speaker == speaker]
             generator = np.random.default_rng((SEED, int.from_bytes(speaker.encode(), "big")))
-            for recording in recordings(own, generator):
+            for recording in recordings(own, generator, sounds, given.between):
                 heard = hear(model, recording)
                 for name, rule in rules.items():
                     found = rule(heard)
@@ -364,6 +381,7 @@ def main() -> None:
             "EDER": f"{error.rate:.3f}",
             "95 % over speakers": "{:.3f} to {:.3f}".format(*interval(list(errors[name].values()))),
             "missed": f"{error.missed_s / error.duration_s:.3f}",
+            **({"false": f"{error.false_s / error.duration_s:.3f}"} if given.between else {}),
             "confused": f"{error.confused_s / error.duration_s:.3f}",
             "median boundary error, s": f"{np.median(edges[name]):.2f}",
             "boundaries within 0.5 s": f"{np.mean(np.array(edges[name]) <= 0.5):.3f}",
@@ -371,14 +389,6 @@ def main() -> None:
         for name, error in ((name, together(list(own.values()))) for name, own in errors.items())
     ]
     print(f"{len(folds)} folds, {given.part} speakers\n{write_table(given.output, rows)}")
-
-
-def forget_validation(network: Network, run: Run, recipe: Recipe, utterances: Sequence[Utterance]) -> None:
-    """Fit functionals to the training speakers alone, as before they learnt from the others at last."""
-    own = [utterance for utterance in utterances if utterance.speaker in run.train]
-    longest = find_system(run.system).longest_frames(recipe)
-    clips = read_clips(own, run.emotions, network.spectrum, longest, spectra=True)
-    fit_functionals(network, clips, recipe, run.seed)
 
 
 def together(errors: list[TimelineError]) -> TimelineError:

@@ -14,17 +14,20 @@ def posteriors(seed: int, frames: int) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_it_is_the_best_of_all(seed: int, weight: float) -> None:
+@pytest.mark.parametrize("none", [False, True])
+def test_it_is_the_best_of_all(seed: int, weight: float, none: bool) -> None:
     p = posteriors(seed, 7)
-    added = weight * np.random.default_rng(seed).normal(size=(7, 3))
+    added = weight * np.random.default_rng(seed).normal(size=(7, 4))
+    together = p[:, :3] + p[:, 3:]
+    likely = np.concatenate([together, p[:, 3:]], axis=1)  # of blank alone where there is none
 
     def worth(course: tuple[int, ...]) -> float:
-        frames = zip(p, added, course, strict=True)
-        likelihood = sum(np.log(row[label] + row[-1]) + more[label] for row, more, label in frames)
+        frames = zip(likely, added, course, strict=True)
+        likelihood = sum(np.log(row[state]) + more[state] for row, more, state in frames)
         return float(likelihood - CHANGE * sum(one != other for one, other in itertools.pairwise(course)))
 
-    best = max(itertools.product(range(3), repeat=7), key=worth)
-    course = Course(emotions=3, delay=7)
+    best = max(itertools.product(range(3 + none), repeat=7), key=worth)
+    course = Course(emotions=3, delay=7, none=none)
     assert course.hear(p, added).tolist() == []
     assert worth(tuple(course.end())) == pytest.approx(worth(best))
 

@@ -10,6 +10,7 @@ from emotrace.decoding import (
     best_path,
     class_log_likelihoods,
     class_scores,
+    empty_probability,
     log_scores,
     majority_vote,
     sequence_log_likelihood,
@@ -159,3 +160,22 @@ def test_impossible_emotions_score_zero_and_all_impossible_score_alike() -> None
 
 def test_longer_windows_weigh_more() -> None:
     np.testing.assert_allclose(average_scores([[1, 0], [0, 1]], [5.0, 2.5]), [2 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize(("frames", "classes"), TINY)
+@pytest.mark.parametrize("odds", [0.2, 1.0, 30.0])
+def test_the_odds_of_the_empty_sequence_are_multiplied(frames: int, classes: int, odds: float) -> None:
+    p = posteriors(frames * 10 + classes, frames, classes)
+    empty = sum(probability for probability, _ in enumerated(p)[()])
+    wanted = empty * odds / (empty * odds + 1 - empty)
+    assert empty_probability(logs(p), np.log(odds)) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("log_odds", [-1e4, 0.0, 1e4, -np.inf])
+@pytest.mark.parametrize("blank", [0.0, 1.0, 1.0 + 1e-7])
+def test_certainty_is_a_probability_too(blank: float, log_odds: float) -> None:
+    """What rounding makes of a blank that is certain is no more than certain."""
+    found = empty_probability(logs(np.array([[1 - min(blank, 1.0), blank]] * 50)), log_odds)
+    assert 0 <= found <= 1
+    if log_odds == 0:
+        assert found == pytest.approx(min(blank, 1.0))

@@ -13,6 +13,7 @@ import soundfile
 import emotrace
 from emotrace.audio import Audio
 from emotrace.errors import AudioError, EmotraceError, ModelError
+from emotrace.network import Network
 from emotrace.recogniser import Recogniser, load
 from emotrace.tracing import DENSITY_S
 
@@ -178,6 +179,23 @@ def test_where_some_of_it_holds_an_emotion_that_counts_alone(
     assert result.scores is not None and other.scores is not None  # noqa: PT018
     assert result.scores["anger"] > other.scores["anger"] + 0.1
     assert (result.timeline[0].start, result.timeline[-1].end) == (pytest.approx(20.0, abs=0.5), 30.0)
+
+
+@pytest.mark.parametrize(("loudness", "log_odds", "labelled"), [(0.3, 1e6, False), (0.001, -1e6, True)])
+def test_functionals_say_too_whether_anybody_speaks(
+    taught_none: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
+    loudness: float, log_odds: float, labelled: bool,
+) -> None:  # fmt: skip
+    audio = speech_like(8.0, loudness), RATE_HZ
+    assert bool(taught_none(audio).label) != labelled
+    asked = Network.posteriors_of
+
+    def posteriors_of(network: Network, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        posteriors, whole, along = asked(network, samples)
+        return posteriors, whole + np.array([0.0, 0.0, log_odds]), along
+
+    monkeypatch.setattr(Network, "posteriors_of", posteriors_of)
+    assert bool(taught_none(audio).label) == labelled
 
 
 def test_temperature_levels_the_scores(

@@ -59,13 +59,28 @@ def test_spikes_of_one_emotion_close_to_each_other_are_one_span() -> None:
 
 def test_what_functionals_say_in_a_second_moves_the_course_as_much_as_it_says() -> None:
     """The posteriors know nothing; a change must gain 1, and within the delay of a second 1.2 is more."""
-    p, scores = np.log([[0.01, 0.01, 0.98]] * 150), np.zeros((150, 2))
+    p, scores = np.log([[0.01, 0.01, 0.98]] * 150), np.zeros((150, 3))
     scores[:75, 0] = scores[75:, 1] = 1.2
     anger, sadness = trace(p, ["anger", "sadness"], scores, first_s=0.01, step_s=0.02, duration_s=3.0)
     assert (anger.emotion, sadness.emotion) == ("anger", "sadness")
     assert anger.end == pytest.approx(1.5, abs=0.02)
     assert anger.score == pytest.approx(1 / (1 + np.exp(-1.2)), abs=0.01)
     assert len(trace(p, ["anger", "sadness"], scores / 2, first_s=0.01, step_s=0.02, duration_s=3.0)) == 1
+
+
+@pytest.mark.parametrize("taught_none", [False, True])
+def test_where_functionals_say_that_nobody_speaks_no_emotion_shows(taught_none: bool) -> None:
+    """A second of 5 is worth two changes, one of 1.5 is not; the span score is of the emotions alone."""
+    p, scores = np.log([[0.01, 0.01, 0.98]] * 300), np.zeros((300, 3))
+    scores[:, 0] = 1.0
+    scores[:, 2] = -3.0
+    scores[50:100, 2], scores[200:250, 2] = 5.0, 1.5
+    how = {"first_s": 0.01, "step_s": 0.02, "duration_s": 6.0, "taught_none": taught_none}
+    found = trace(p, ["anger", "sadness"], scores, **how)
+    times = [time for span in found for time in (span.start, span.end)]
+    assert times == pytest.approx([0.0, 1.0, 2.0, 6.0] if taught_none else [0.0, 6.0], abs=0.02)
+    assert all(span.emotion == "anger" for span in found)
+    assert all(span.score == pytest.approx(1 / (1 + np.exp(-1.0)), abs=0.01) for span in found)
 
 
 def test_the_first_and_last_frames_reach_to_the_ends() -> None:

@@ -31,8 +31,9 @@ class Frames:
 
     Attributes:
         posteriors: shape (frame, K + 1), blank last
-        scores: what functionals of a stretch around each frame add to an emotion's log-likelihood in a
-            second, shape (frame, K); zeros where a model has none
+        scores: what functionals of a stretch around each frame add in a second to an emotion's
+            log-likelihood, and last to that of there being none, shape (frame, K + 1); zeros where a model
+            has no functionals
     """
 
     posteriors: Floats
@@ -43,10 +44,10 @@ class Frames:
         """Posteriors alone.
 
         >>> Frames.of([[0.5, 0.3, 0.2]]).scores
-        array([[0., 0.]])
+        array([[0., 0., 0.]])
         """
         rows = np.asarray(posteriors, dtype=np.float64)
-        return cls(rows, np.zeros((len(rows), rows.shape[1] - 1)))
+        return cls(rows, np.zeros(rows.shape))
 
     def __len__(self) -> int:
         return len(self.posteriors)
@@ -138,6 +139,20 @@ def sequence_log_likelihood(log_posteriors: npt.ArrayLike, labels: Sequence[int]
         skipped = np.concatenate([[-np.inf, -np.inf], forward[:-2]])[: len(states)]
         forward = np.where(may_skip, np.logaddexp(stepped, skipped), stepped) + frame[states]
     return float(np.logaddexp.reduce(forward[-2:]))
+
+
+def empty_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0) -> float:
+    """How likely no emotion is there: the likelihood of the empty sequence, its odds times those given.
+
+    Shape: (frame, K + 1), blank last.
+
+    >>> half = np.log(np.full((3, 2), 0.5))
+    >>> empty_probability(half), round(empty_probability(half, np.log(7)), 3)
+    (0.125, 0.5)
+    """
+    empty = min(float(np.asarray(log_posteriors, dtype=np.float64)[:, -1].sum()), -1e-12)
+    some = np.log(-np.expm1(empty))
+    return float(np.exp(-np.logaddexp(0.0, some - empty - log_odds)))
 
 
 def best_path(log_posteriors: npt.ArrayLike) -> tuple[Run, ...]:

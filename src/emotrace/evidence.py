@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from emotrace.audio_checks import SILENCE, Samples
-from emotrace.decoding import Floats, Frames, class_scores, log_scores
+from emotrace.decoding import Floats, Frames, class_scores, empty_probability, log_scores
 from emotrace.errors import ModelError
 from emotrace.network import Network
 from emotrace.timeline import Timeline
@@ -78,7 +78,8 @@ class FrameGatherer:
     """CTC systems: windows heard one by one, what they say of a frame averaged where they overlap.
 
     A frame is final when no later window holds it. Where the model was taught what holds no emotion, a window
-    counts as far as it holds one, and says nothing of the timeline where it likely holds none.
+    counts as far as it holds one. Where it likely holds none it says nothing of the timeline, unless
+    functionals say at each step whether anybody speaks.
     """
 
     def __init__(self, network: Network) -> None:
@@ -89,8 +90,8 @@ class FrameGatherer:
         self._hop_frames = round(config.hop_samples / config.sampling_rate / config.frame_step_s)
         self._windows = _cutter(network)
         self._average = ScoreAverage()
-        self._least_nothing = 1.0  # the least likelihood of the empty label sequence in a window
-        self._stitch = OverlapAverage(2 * len(config.labels) + 1)  # posteriors, and what functionals say
+        self._least_nothing = 1.0  # the least probability, of all windows, of there being no emotion
+        self._stitch = OverlapAverage(2 * len(config.labels) + 2)  # posteriors, and what functionals say
 
     @property
     def scores(self) -> Floats | None:
@@ -125,14 +126,15 @@ class FrameGatherer:
             self._stitch.add(first, self._nothing(1 + max(0, int(seconds / self.step_s + 1e-6))))
             return first
         log_posteriors, label_scores, step_scores = self._network.posteriors_of(window.samples)
-        logs = log_scores(log_posteriors, None, config.decoding) + label_scores
+        logs = log_scores(log_posteriors, None, config.decoding) + label_scores[:-1]
         rows = np.concatenate([np.exp(log_posteriors), step_scores], axis=1)
         weight, most = float(len(window.samples)), config.calibration.no_emotion_above
         if most is not None:
-            nothing = float(np.exp(log_posteriors[:, -1].sum()))
+            nothing = empty_probability(log_posteriors, float(label_scores[-1]))
             self._least_nothing = min(self._least_nothing, nothing)
             weight *= max(1 - nothing, 1e-9)
-            rows = self._nothing(len(rows)) if nothing > most else rows
+            if nothing > most and not config.functionals:
+                rows = self._nothing(len(rows))
         self._average.add(class_scores(logs, config.calibration.temperature), weight)
         self._stitch.add(first, rows)
         return first
@@ -140,7 +142,7 @@ class FrameGatherer:
     def _nothing(self, frames: int) -> Floats:
         """What is said of so many frames that certainly hold no emotion."""
         emotions = len(self._network.config.labels)
-        rows = np.zeros((frames, 2 * emotions + 1))
+        rows = np.zeros((frames, 2 * emotions + 2))
         rows[:, emotions] = 1.0
         return rows
 

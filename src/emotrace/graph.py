@@ -50,7 +50,7 @@ class Saying(nn.Module):
         sound = static, periods, frames
         output, steps, scores = self.network.from_sound(sound)
         if not self.ctc:
-            return (output + scores,)
+            return (output + scores[:, :-1],)
         return output, steps, scores, self.network.scores_of_steps(sound, output.shape[1])
 
 

@@ -30,8 +30,8 @@ class _Strict(BaseModel):
 class Calibration(_Strict):
     """Scores are softmax(log-likelihood / temperature), with label scores added to the former, if any.
 
-    A window holds no emotion where the likelihood of the empty label sequence is above `no_emotion_above`;
-    None where the model was not taught what holds none.
+    A window holds no emotion where the empty label sequence is likelier than `no_emotion_above`, its odds
+    times those of functionals, if any; None where the model was not taught what holds none.
     """
 
     temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # beyond, scores overflow
@@ -51,8 +51,8 @@ class ModelConfig(_Strict):
     Attributes:
         output: "log_posteriors" of frames, blank last (CTC systems), or "log_scores" of clips (classifiers)
         functionals: whether the network gives `label_scores` and `step_scores` too: what statistics of the
-            whole say of each emotion, as logarithms to be added to those that the posteriors make, and what
-            those of a stretch around each step say (CTC systems)
+            whole say of each emotion, as logarithms to be added to those that the posteriors make, and
+            last of there being none; and what those of a stretch around each step say (CTC systems)
         window_samples: the longest audio the model takes at once
         hop_samples: from the start of one window over longer audio to the start of the next
         frame_samples, frame_hop_samples: length of an input frame, and from one to the next

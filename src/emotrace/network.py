@@ -33,8 +33,8 @@ class Network:
     def posteriors_of(self, samples: Samples) -> tuple[Floats, Floats, Floats]:
         """Of one window log-posteriors (frame, K + 1), and what functionals say.
 
-        That is, what is added to the log-scores of the whole (K,), and what each frame's stretch adds to it
-        in a second (frame, K).
+        That is, what is added to the log-scores of the whole and last to the log-odds of there being no
+        emotion in it (K + 1,), and what each frame's stretch adds in a second (frame, K + 1).
         """
         log_posteriors, lengths, *more = self._run(samples[None], list(self.config.outputs))
         frames = lengths[0] if lengths.shape == (1,) and lengths.dtype.kind in "iu" else -1
@@ -57,15 +57,15 @@ class Network:
             )
         emotions = len(self.config.labels)
         if not more:
-            return logs, np.zeros(emotions), np.zeros((len(logs), emotions))
+            return logs, np.zeros(emotions + 1), np.zeros((len(logs), emotions + 1))
         label_scores, step_scores = more
-        if step_scores.shape != (1, log_posteriors.shape[1], emotions):
+        if step_scores.shape != (1, log_posteriors.shape[1], emotions + 1):
             raise ModelError(
                 f"{self.path}: the network gave step_scores of shape {step_scores.shape} beside "
                 f"{log_posteriors.shape[1]} frames; export the model again"
             )
-        along = self._sound(step_scores[0, : int(frames)], emotions)
-        return logs, self._sound(label_scores, emotions)[0], along
+        along = self._sound(step_scores[0, : int(frames)], emotions + 1)
+        return logs, self._sound(label_scores, emotions + 1)[0], along
 
     def log_scores_of(self, clips: Samples) -> Floats:
         """Log-scores of clips of one length, (clip, sample) → (clip, K)."""

@@ -193,7 +193,10 @@ def result_of(
     file: str | None,
     warnings: tuple[str, ...],
 ) -> Result:
-    """Decide: the likeliest emotion; none for silence, of which there are no scores, and where none shows."""
+    """Decide: the likeliest emotion; none for silence, of which there are no scores, and where none shows.
+
+    Where none shows in the whole, none does in any part.
+    """
     if scores is None:
         return Result(None, None, None, Timeline(), duration_s, file, warnings, config.name)
     best = int(scores.argmax())
@@ -203,6 +206,7 @@ def result_of(
             "emotion a clip",
         )
     if emotionless:
+        timeline = Timeline()
         warnings += ("no emotional speech found: the scores mean nothing",)
     return Result(
         label=None if emotionless else config.labels[best],

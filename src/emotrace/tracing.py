@@ -3,9 +3,9 @@
 A network trained by CTC may spread a label thinly, so that blank leads at every frame though the sum over
 frames is one label or more. So a frame's emotion is not the one that leads there but that of the likeliest
 course (`course`), to which functionals of the stretch around each frame say their part, in a second as much
-as those of an utterance of its label. It has none where there are practically no labels, as in digital
-silence: where the density of all emotions, the posteriors averaged over `DENSITY_S`, is less than
-`LEAST_LABELS_PER_S`.
+as those of an utterance of its label. It has none where that course has none, since nobody speaks there; and
+where there are practically no labels, as in digital silence: where the density of all emotions, the
+posteriors averaged over `DENSITY_S`, is less than `LEAST_LABELS_PER_S`.
 
 Frame i is centred at `first_s + i * step_s` and covers half a step on either side; the first frame reaches
 back to 0 and the last one on to the end. A span's score is the mean over its frames of how sure the model is
@@ -44,7 +44,8 @@ class Tracer:
         emotions: the K names
         first_s: centre of the first frame
         step_s: time from one frame's centre to the next's
-        taught_none: whether the network was taught what holds no emotion, so that nearly all blank means none
+        taught_none: whether the network was taught what holds no emotion, so that a course may have none and
+            nearly all blank means none
 
     >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
     >>> events = tracer.hear(Frames.of([[0.9, 0.1]] * 4)) + tracer.end(1.0)
@@ -60,7 +61,7 @@ class Tracer:
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
-        self._course = Course(len(emotions), self._delay)
+        self._course = Course(len(emotions), self._delay, none=taught_none)
         self._recent = Frames.of(np.zeros((0, len(emotions) + 1)))  # to decide on, and those that these need
         self._before = 0  # how many of these are decided
         self._decided = 0
@@ -94,7 +95,7 @@ class Tracer:
             return []
         decided = slice(self._before, self._before + count)
         density = averaged_around(self._recent.posteriors[:, :-1], self._frames)[decided]
-        sure = class_scores(np.log(np.maximum(density, _LEAST)) + self._recent.scores[decided])
+        sure = class_scores(np.log(np.maximum(density, _LEAST)) + self._recent.scores[decided, :-1])
         first, self._decided = self._decided, self._decided + count
         events = []
         for run in emotion_runs(course, density, least * self._step_s):
@@ -188,7 +189,7 @@ def averaged_around(values: npt.ArrayLike, frames: int) -> Floats:
 
 
 def emotion_runs(course: Indices, density: Floats, least: float) -> tuple[Run, ...]:
-    """Runs of one emotion; frames with less than `least` of all emotions belong to none.
+    """Runs of one emotion; frames with less than `least` of all emotions belong to none, as of course K.
 
     >>> density = np.array([[0.4, 0.2], [0.1, 0.5], [0.01, 0.01], [0.1, 0.3]])
     >>> emotion_runs(np.array([0, 0, 0, 1]), density, least=0.06)

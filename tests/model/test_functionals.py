@@ -10,6 +10,7 @@ from emotrace.model.functionals import (
     COEFFICIENTS,
     MARGIN,
     MIXED_COEFFICIENTS,
+    OF_THE_WHOLE,
     SCALES,
     Functionals,
     cosines,
@@ -123,7 +124,8 @@ def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tenso
         mean, scale = (own.split(classifier.kinds)[kind] for own in (classifier.mean, classifier.scale))
         weight = classifier.weight.split(classifier.kinds, 1)[kind] * 3.5  # their counts are 3.5 in all
         said.append(weight @ ((vector - mean) * scale))
-    wanted = 1.7 * (torch.stack(said).sum(0) / 1.5 + classifier.bias).log_softmax(0)
+    scores = torch.stack(said).sum(0) / 1.5 + classifier.bias
+    wanted = torch.cat([1.7 * scores[:4].log_softmax(0), scores[4:]])
     torch.testing.assert_close(found, wanted, atol=1e-2, rtol=1e-3)
     assert wanted.std() > 0.1
     spoken_alone = classifier.of_a_part(quiet[:, :, :, :50], torch.tensor([50]))[0]
@@ -180,3 +182,21 @@ def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:
     assert torch.allclose(once.exp().sum(1), torch.ones(3), atol=1e-5)
     classifier.share.fill_(2.5)
     assert torch.allclose(classifier(heard, FRAMES), 2.5 * once, atol=1e-5)
+
+
+def test_whether_anybody_speaks_is_told_by_the_last_row(heard: torch.Tensor) -> None:
+    """It is as if there were two classifiers, and neither moves the other."""
+    random = torch.Generator().manual_seed(3)
+    classifier = Functionals(3, BANDS, 4)
+    for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
+        own.normal_(std=0.1, generator=random)
+    classifier.share.fill_(1.7)
+    standardised = (classifier.statistics(heard, FRAMES) - classifier.mean) * classifier.scale
+    whole = classifier.of_the_whole(heard, FRAMES)
+    no_speech = standardised @ classifier.weight[4] + classifier.bias[4]
+    torch.testing.assert_close(whole[:, 4], OF_THE_WHOLE * no_speech, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(whole[:, :4], OF_THE_WHOLE * classifier(heard, FRAMES))
+    part = classifier.of_a_part(heard, FRAMES)
+    classifier.weight[4], classifier.bias[4] = 7.0, 7.0
+    assert classifier.of_the_whole(heard, FRAMES)[:, :4].equal(whole[:, :4])
+    assert classifier.of_a_part(heard, FRAMES)[:, :4].equal(part[:, :4])

@@ -135,3 +135,29 @@ def test_what_is_heard_in_a_condition_is_judged_as_what_it_was(
     assert files[0] == files[1] != []
     scores = [[one["both"].scores["anger"] for one in rows] for rows in said.values()]
     assert scores[0] != scores[1]
+
+
+@pytest.mark.parametrize("between_s", [0.0, 1.5])
+def test_recordings_are_utterances_of_other_emotions_joined_or_apart(
+    corpus_root: Path, monkeypatch: pytest.MonkeyPatch, between_s: float
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    bench = importlib.import_module("timeline")
+    utterances = [u for u in open_corpus("manifest", corpus_root).utterances if u.speaker == "ann"]
+    sounds = list(importlib.import_module("no_speech").makers("test").values())
+    made = bench.recordings(utterances, np.random.default_rng(0), sounds, between_s)
+    assert len(made) == bench.RECORDINGS
+    for recording in made:
+        spans = recording.truth.spans
+        assert len(spans) == bench.UTTERANCES
+        assert (spans[0].start, spans[-1].end) == (0.0, pytest.approx(recording.duration_s))
+        for one, other in pairwise(spans):
+            assert one.emotion != other.emotion
+            assert other.start - one.end == pytest.approx(between_s)
+            apart, before = (
+                recording.samples[round(start * 16_000) : round(end * 16_000)]
+                for start, end in ((one.end, other.start), (one.start, one.end))
+            )
+            if between_s:
+                softer_db = 10 * np.log10(np.mean(before**2) / np.mean(apart**2))
+                assert -0.1 < softer_db < bench.SOFTER_DB[1] + 1  # clipped, it is a little softer

@@ -49,6 +49,8 @@ class Functionals(nn.Module):
     averaged (`COUNTS`), which is one linear classifier of all. Times `share` its log-scores count as much as
     the network's posteriors do.
 
+    A classifier more, of two classes, hears whether anybody speaks: the last row of `weight` and `bias`.
+
     openSMILE's feature sets (Eyben et al. 2010) are such statistics, there called functionals.
 
     Shape: (2, batch, channel, frame, value), (batch,) true lengths → (batch, K).
@@ -76,17 +78,20 @@ class Functionals(nn.Module):
         found = sum(self.kinds)
         self.register_buffer("mean", torch.zeros(found))
         self.register_buffer("scale", torch.ones(found))
-        self.register_buffer("weight", torch.zeros(labels, found))
-        self.register_buffer("bias", torch.zeros(labels))
+        self.register_buffer("weight", torch.zeros(labels + 1, found))
+        self.register_buffer("bias", torch.zeros(labels + 1))
         self.register_buffer("share", torch.ones(()))
 
     def forward(self, heard: Tensor, frames: Tensor) -> Tensor:
         """Log-scores, times `share`."""
-        return self.scored(self.statistics(heard, frames))
+        return self.emotions(self.scored(self.statistics(heard, frames)))
 
     def of_the_whole(self, heard: Tensor, frames: Tensor) -> Tensor:
-        """What is added to the log-scores of a whole utterance, (batch, K)."""
-        return OF_THE_WHOLE * self(heard, frames)
+        """What is added to the log-scores of a whole utterance, and to the log-odds of there being no speech.
+
+        Shape: → (batch, K + 1), the latter last.
+        """
+        return OF_THE_WHOLE * self.apart(self.scored(self.statistics(heard, frames)))
 
     def of_a_part(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The same of parts, which begin and end anywhere: of every frame, and by Fisher vectors alone.
@@ -95,14 +100,24 @@ class Functionals(nn.Module):
         """
         # A mean of two scores in place of one of all.
         more = sum(COUNTS) / sum(COUNTS[-PICTURES:])
-        return self.scored(self.departures(heard, real(frames, heard.shape[3])), more)
+        return self.apart(self.scored(self.departures(heard, real(frames, heard.shape[3])), more))
 
     def scored(self, found: Tensor, more: float = 1.0) -> Tensor:
-        """Log-scores of the statistics, or of the last kinds of them, which count so many times as much."""
+        """What the classifiers make of the statistics, or of the last kinds of them, which count for more.
+
+        Shape: (batch, statistic) → (batch, K + 1), not normalised; last the log-odds of no speech.
+        """
         own = slice(-found.shape[1], None)
         standardised = (found - self.mean[own]) * self.scale[own]
-        scores = F.linear(standardised, more * self.weight[:, own], self.bias)
-        return self.share * scores.log_softmax(1)
+        return F.linear(standardised, more * self.weight[:, own], self.bias)
+
+    def emotions(self, scores: Tensor) -> Tensor:
+        """The log-scores of the emotions alone, times `share`, (batch, K + 1) → (batch, K)."""
+        return self.share * scores[:, :-1].log_softmax(1)
+
+    def apart(self, scores: Tensor) -> Tensor:
+        """The log-scores of the emotions, and last the log-odds of no speech as they are, (batch, K + 1)."""
+        return torch.cat([self.emotions(scores), scores[:, -1:]], 1)
 
     def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), one kind after the other."""

@@ -203,7 +203,7 @@ class Network(nn.Module):
         return *self.from_sound(sound), sound
 
     def from_sound(self, sound: Sound) -> tuple[Tensor, Tensor, Tensor]:
-        """What the back end gives, true lengths in steps, what functionals add to log-scores (batch, K)."""
+        """What the back end gives, true lengths in steps, what functionals add: `of_the_whole`."""
         assert self.functionals is not None
         frames = sound[2]
         heard = self.heard(*sound)
@@ -211,7 +211,7 @@ class Network(nn.Module):
         return self.back(local, steps), steps, self.functionals.of_the_whole(heard, frames)
 
     def scores_of_steps(self, sound: Sound, steps: int) -> Tensor:
-        """What functionals say of the second and a half around each of so many steps, (batch, step, K).
+        """What functionals say of the second and a half around each of so many steps, (batch, step, K + 1).
 
         Each stretch has a level and means of its own: what is soft is heard beside what is loud.
         """

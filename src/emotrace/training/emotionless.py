@@ -27,6 +27,8 @@ FLOOR_DB = (-110.0, -60.0)  # of the noise beneath every sound
 def emotionless_clips(count: int, spectrum: LogPower, longest: int, generator: torch.Generator) -> list[Clip]:
     """`count` clips without emotion, of at most `longest` frames; each of `SOUNDS` as often as the others.
 
+    They have their `spectra` too.
+
     >>> from emotrace.features import LogMel
     >>> (clip,) = emotionless_clips(1, LogMel(40), 500, torch.Generator().manual_seed(1))
     >>> clip.windows[0].shape[1], clip.parts
@@ -41,9 +43,9 @@ def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: i
     length = int(random.integers(min(most, int(SHORTEST_S * SAMPLE_RATE_HZ)), most + 1))
     samples = torch.from_numpy(sound(random, kind, length)).float()
     with torch.inference_mode():
-        static, _ = spectrum(samples[None], torch.tensor([length]))
-    window = static[0].T.contiguous().clone()
-    return Clip(kind, "", 0, ((window,),), (length,), ((None, 1.0),))
+        power = spectrum.power(samples[None])
+        window = spectrum.bands_of(power)[0].T.contiguous()
+    return Clip(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), (power[0].clone(),))
 
 
 def sound(random: np.random.Generator, kind: str, length: int) -> Samples:

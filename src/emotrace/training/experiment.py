@@ -23,6 +23,7 @@ from emotrace.training.confusion import confusion_png
 from emotrace.training.evaluation import Scores, score_predictions
 from emotrace.training.fold import Trainer
 from emotrace.training.functionals import fit_functionals, fit_share, window_log_scores
+from emotrace.training.no_speech import fit_no_speech
 from emotrace.training.predictions import Prediction, read_predictions, write_predictions
 from emotrace.training.progress import Tell
 from emotrace.training.runs import (
@@ -159,6 +160,8 @@ def train_part(
             network = again
         if network.functionals is not None:
             fit_functionals(network, everybody, experiment.recipe, seed)
+            if experiment.recipe.emotionless and scoring[0].loss == "ctc":
+                fit_no_speech(network, everybody, experiment.recipe, seed)
         if part.test:
             write_predictions(folder / VALIDATION_FILE, judged)
             judged = predictions(network, experiment.of(part.test))

@@ -92,13 +92,17 @@ def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
     classifier = network.functionals
     assert classifier is not None
     found, truth = examples(network, takes)
-    fits = regressions(found, truth, classifier.kinds, len(classifier.bias), l2)
+    fits = regressions(found, truth, classifier.kinds, len(classifier.bias) - 1, l2)
     means, scales, weights, biases = zip(*fits, strict=True)
-    shares = [count / sum(COUNTS) for count in COUNTS]
     classifier.mean.copy_(torch.cat(means))
     classifier.scale.copy_(torch.cat(scales))
-    classifier.weight.copy_(torch.cat([share * own for share, own in zip(shares, weights, strict=True)], 1))
-    classifier.bias.copy_(sum(share * own for share, own in zip(shares, biases, strict=True)))
+    classifier.weight[:-1] = torch.cat(counted(weights), 1)
+    classifier.bias[:-1] = sum(counted(biases))
+
+
+def counted(kinds: Iterable[Tensor]) -> list[Tensor]:
+    """What each kind of statistics says, as much as it counts."""
+    return [count / sum(COUNTS) * own for count, own in zip(COUNTS, kinds, strict=True)]
 
 
 def regressions(

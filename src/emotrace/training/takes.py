@@ -51,10 +51,12 @@ def all_takes(
     for number in range(recipe.takes):
         turn, place = divmod(number, len(changes))
         change = changes[place]
-        yield [
-            replace(clip, spectra=tuple(change(takes.another(power)) for power in clip.spectra))
-            for clip in clips[(number + turn) % every :: every]
-        ]
+        yield [taken(clip, takes, change) for clip in clips[(number + turn) % every :: every]]
+
+
+def taken(clip: Clip, takes: Takes, change: Callable[[Tensor], Tensor]) -> Clip:
+    """Another take of a clip at some place."""
+    return replace(clip, spectra=tuple(change(takes.another(power)) for power in clip.spectra))
 
 
 def elsewhere(
@@ -116,7 +118,7 @@ class Takes:
         places = mel_places(self.spectrum.hz)
         return narrowed(power.clamp(min=FLOOR).log(), low, high, self.between(*LOSS_DB), places).exp()
 
-    def in_noise(self, power: Tensor) -> Tensor:
+    def in_noise(self, power: Tensor, snr_db: tuple[float, float] = SNR_DB) -> Tensor:
         """With noise, steady or swelling, whose power falls by 0 to 4.5 dB an octave."""
         frames = len(power)
         samples = self.spectrum.frame_samples + (frames - 1) * FRAME_HOP_SAMPLES
@@ -126,7 +128,7 @@ class Takes:
             points = torch.rand(max(2, frames // SWELL_FRAMES) + 1, 1, generator=self.generator)
             swell = resampled(points, torch.linspace(0, len(points) - 1, frames))
             noise = noise * 10 ** (-SWELL_DB / 10 * swell)
-        return noisy(power, noise, self.spectrum.autocorrelation[:, 0], self.between(*SNR_DB))
+        return noisy(power, noise, self.spectrum.autocorrelation[:, 0], self.between(*snr_db))
 
     def between(self, least: float, most: float) -> float:
         """A number drawn from a range."""
