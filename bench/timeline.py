@@ -28,7 +28,7 @@ from no_speech import makers
 from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
-from emotrace.decoding import Frames, best_path, class_scores, log_scores
+from emotrace.decoding import Frames, best_path, empty_probability, log_scores
 from emotrace.evidence import FrameGatherer
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
@@ -86,7 +86,7 @@ class Heard:
     def timeline(
         self, path: np.ndarray, first_s: float | None = None, step_s: float | None = None
     ) -> Timeline:
-        """The timeline of an emotion's index for each frame."""
+        """The timeline of an emotion's index for each frame, K where there is none."""
         first_s, step_s = first_s or self.first_s, step_s or self.step_s
         edges = [0, *(np.flatnonzero(np.diff(path)) + 1), len(path)]
         times = [first_s + (edge - 0.5) * step_s for edge in edges]
@@ -95,6 +95,7 @@ class Heard:
             tuple(
                 Span(float(start), float(end), self.emotions[path[edge]], 1.0)
                 for edge, start, end in zip(edges, times, times[1:], strict=False)
+                if path[edge] < len(self.emotions)
             )
         )
 
@@ -131,11 +132,18 @@ class TorchNetwork:
             along = self.network.scores_of_steps(sound, found.shape[1])
         return found[0], more[0], along[0].double().numpy()
 
-    def scores_of(self, clips: np.ndarray) -> np.ndarray:
-        """Scores of clips of one length, (clip, sample) → (clip, K)."""
+    def emotions_of(self, clips: np.ndarray) -> np.ndarray:
+        """The emotions of clips of one length, as `predict` would name them: (clip, sample) → (clip,).
+
+        K where it would say that there is none.
+        """
         found, steps, more, _ = self.asked(clips)
-        logs = log_scores(found, steps, self.config.decoding) + more[:, :-1]
-        return class_scores(logs, self.config.calibration.temperature)
+        best = (log_scores(found, steps, self.config.decoding) + more[:, :-1]).argmax(1)
+        most = self.config.calibration.no_emotion_above
+        if most is None:
+            return best
+        empty = [empty_probability(*said) for said in zip(found, more[:, -1], strict=True)]
+        return np.where(np.array(empty) > most, more.shape[1] - 1, best)
 
     def asked(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sound | None]:
         """Log-posteriors of clips of one length, their steps, and what functionals add: `of_the_whole`.
@@ -280,13 +288,13 @@ def occupied(likely: np.ndarray, change: float) -> np.ndarray:
 
 
 def sliding(seconds: float, hop_s: float = 0.25) -> Callable[[Heard], Timeline]:
-    """The emotion of a window around each moment, as a classifier of utterances would give it."""
+    """The emotion of a window around each moment, as `predict` would name it."""
 
     def rule(heard: Heard) -> Timeline:
         samples, size = heard.recording.samples, round(seconds * SAMPLE_RATE_HZ)
         hop = round(hop_s * SAMPLE_RATE_HZ)
         clips = np.lib.stride_tricks.sliding_window_view(samples, min(size, len(samples)))[::hop]
-        path = heard.model.scores_of(np.ascontiguousarray(clips)).argmax(1)
+        path = heard.model.emotions_of(np.ascontiguousarray(clips))
         return heard.timeline(path, first_s=seconds / 2, step_s=hop_s)
 
     return rule
