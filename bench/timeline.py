@@ -28,6 +28,7 @@ from no_speech import makers
 from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
+from emotrace.course import DELAY_S, Course
 from emotrace.decoding import Frames, best_path, empty_probability, log_scores
 from emotrace.evidence import FrameGatherer
 from emotrace.export import NO_EMOTION_ABOVE
@@ -287,6 +288,17 @@ def occupied(likely: np.ndarray, change: float) -> np.ndarray:
     return shares
 
 
+def by_functionals(heard: Heard) -> Timeline:
+    """The course as `trace` finds it, of functionals alone: as if the network knew nothing."""
+    blank = np.zeros_like(heard.posteriors)
+    blank[:, -1] = 1.0
+    none = heard.model.config.calibration.no_emotion_above is not None
+    course = Course(len(heard.emotions), round(DELAY_S / heard.step_s), none=none)
+    return heard.timeline(
+        np.concatenate([course.hear(blank, heard.frames.scores * heard.step_s), course.end()])
+    )
+
+
 def sliding(seconds: float, hop_s: float = 0.25) -> Callable[[Heard], Timeline]:
     """The emotion of a window around each moment, as `predict` would name it."""
 
@@ -347,6 +359,7 @@ def methods(head: Callable[[Heard], np.ndarray] | None) -> dict[str, Callable[[H
         **{f"CTC density, mean of {s:g} s": by_density(s) for s in (0.5, 1.0, 2.0)},
         **{f"CTC likelihood, change costs {p:g}": by_likelihood(p) for p in PENALTIES},
         **{f"CTC occupancy, change costs {p:g}": by_occupancy(p) for p in PENALTIES},
+        "functionals of stretches alone, change costs 1": by_functionals,
         "`emotrace trace`": as_shipped,
     }
 
