@@ -147,7 +147,7 @@ def empty_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0) -> f
     Shape: (frame, K + 1), blank last.
 
     >>> half = np.log(np.full((3, 2), 0.5))
-    >>> empty_probability(half), round(empty_probability(half, np.log(7)), 3)
+    >>> round(empty_probability(half), 3), round(empty_probability(half, np.log(7)), 3)
     (0.125, 0.5)
     """
     empty = min(float(np.asarray(log_posteriors, dtype=np.float64)[:, -1].sum()), -1e-12)
