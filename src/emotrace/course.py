@@ -40,8 +40,7 @@ class Course:
         self._frames = 0
 
     def hear(self, posteriors: Floats, added: Floats | float = 0.0) -> Indices:
-        """Take in posteriors, shape (frame, K + 1), blank last, and what is added to each log-likelihood,
-        of the same shape.
+        """Take in posteriors, blank last, and what is added to each log-likelihood, both (frame, K + 1).
 
         Returns:
             the emotions that are decided by them
