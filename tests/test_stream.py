@@ -14,8 +14,8 @@ import soxr
 
 from emotrace.errors import AudioError
 from emotrace.recogniser import Recogniser, load
-from emotrace.stream import Stream
-from emotrace.timeline import Span, SpanEvent
+from emotrace.stream import Stream, result_of
+from emotrace.timeline import Span, SpanEvent, Timeline
 
 SpeechLike = Callable[..., np.ndarray]
 
@@ -256,3 +256,14 @@ def test_twelve_minutes_take_no_more_memory_than_two(tiny_model: Path, tmp_path:
 
     few, many = measured(2), measured(12)
     assert many["peak"] < 1.2 * few["peak"]
+
+
+@pytest.mark.parametrize("emotionless", [False, True])
+def test_what_holds_no_emotion_shows_none_anywhere(recogniser: Recogniser, emotionless: bool) -> None:
+    """Though parts of it looked like one."""
+    timeline = Timeline((Span(0.0, 1.0, "anger", 0.9),))
+    scores = np.array([0.8, 0.2])
+    result = result_of(recogniser.config, scores, emotionless, timeline, 3.0, "a.wav", ())
+    assert result.timeline == (Timeline() if emotionless else timeline)
+    assert result.label == (None if emotionless else "anger")
+    assert result.scores == {"anger": 0.8, "sadness": 0.2}

@@ -100,9 +100,9 @@ class Stream:
     """A recording that is still going on; `Recogniser.stream` makes it.
 
     What is said of a moment comes at most `latency_s` of audio after it, and sooner at the end. The spans and
-    scores in the end are those of the same recording as a file, whatever the chunks; where no emotional speech
-    was found in any window there are no spans then, whatever was told before. Of the audio no more than the
-    last window is kept.
+    scores in the end are those of the same recording as a file, whatever the chunks; where no emotional
+    speech was found in any window there are no spans then, whatever was told before. Of the audio no more
+    than the last window is kept.
 
     Attributes:
         latency_s: the longest that a moment waits, in seconds of audio: for the next window that holds it to
