@@ -31,7 +31,7 @@ def hearing(experiment: Experiment) -> Experiment:
     return replace(experiment, recipe=experiment.recipe.model_copy(update=settings))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fitted(hearing: Experiment) -> Network:
     """A network whose functionals know three speakers, and nothing of sounds."""
     torch.manual_seed(0)
@@ -79,11 +79,28 @@ def test_it_is_scikit_learns(fitted: Network, hearing: Experiment, monkeypatch: 
 
 def test_it_knows_other_speakers_and_sounds_drawn_anew(fitted: Network, hearing: Experiment) -> None:
     fit_no_speech(fitted, hearing.of(SPEAKERS), hearing.recipe, 1)
-    asked = emotionless_clips(48, fitted.spectrum, 300, torch.Generator().manual_seed(9))
+    asked = emotionless_clips(48, fitted.spectrum, 300, torch.Generator().manual_seed(9), spectra=True)
     sounds, speech = log_odds(fitted, asked), log_odds(fitted, hearing.of(["dov", "eve"]))
     assert (sounds > 0).mean() > 0.8
     assert (speech < 0).mean() > 0.8
     assert (speech < np.median(sounds)).all()
+
+
+def test_of_a_large_corpus_it_hears_a_part(
+    fitted: Network, hearing: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips, heard = hearing.of(SPEAKERS), []
+
+    def noted(network: Network, some: Sequence[Clip]) -> torch.Tensor:
+        heard.append([clip.name for clip in some])
+        return statistics_of(network, some)
+
+    monkeypatch.setattr(no_speech, "statistics_of", noted)
+    monkeypatch.setattr(no_speech, "MOST_WINDOWS", 5)
+    fit_no_speech(fitted, clips, hearing.recipe, 1)
+    third = [clip.name for clip in clips[::3]]
+    assert heard[:4] == [third] * 4
+    assert len(heard[4]) == 2 * len(third) == 8
 
 
 def test_parts_are_of_any_length_from_anywhere(hearing: Experiment) -> None:

@@ -24,10 +24,12 @@ LEVEL_DB = (-90.0, -6.0)  # of full scale, root mean square; the lowest is what 
 FLOOR_DB = (-110.0, -60.0)  # of the noise beneath every sound
 
 
-def emotionless_clips(count: int, spectrum: LogPower, longest: int, generator: torch.Generator) -> list[Clip]:
+def emotionless_clips(
+    count: int, spectrum: LogPower, longest: int, generator: torch.Generator, *, spectra: bool = False
+) -> list[Clip]:
     """`count` clips without emotion, of at most `longest` frames; each of `SOUNDS` as often as the others.
 
-    They have their `spectra` too.
+    They have their `spectra` too if asked.
 
     >>> from emotrace.features import LogMel
     >>> (clip,) = emotionless_clips(1, LogMel(40), 500, torch.Generator().manual_seed(1))
@@ -35,17 +37,19 @@ def emotionless_clips(count: int, spectrum: LogPower, longest: int, generator: t
     (40, ((None, 1.0),))
     """
     random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-    return [_clip(random, list(SOUNDS)[place % len(SOUNDS)], spectrum, longest) for place in range(count)]
+    kinds = list(SOUNDS)
+    return [_clip(random, kinds[place % len(kinds)], spectrum, longest, spectra) for place in range(count)]
 
 
-def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: int) -> Clip:
+def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: int, spectra: bool) -> Clip:
     most = spectrum.frame_samples + (longest - 1) * FRAME_HOP_SAMPLES
     length = int(random.integers(min(most, int(SHORTEST_S * SAMPLE_RATE_HZ)), most + 1))
     samples = torch.from_numpy(sound(random, kind, length)).float()
     with torch.inference_mode():
         power = spectrum.power(samples[None])
         window = spectrum.bands_of(power)[0].T.contiguous()
-    return Clip(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), (power[0].clone(),))
+    powers = (power[0].clone(),) if spectra else ()
+    return Clip(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
 
 
 def sound(random: np.random.Generator, kind: str, length: int) -> Samples:

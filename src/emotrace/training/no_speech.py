@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from emotrace.training.takes import Takes, taken
 EACH = 2  # sounds for each window of speech, times `recipe.emotionless`
 SNR_DB = (-5.0, 10.0)  # of speech in noise, which must be told from noise alone
 SHORTEST = 20  # frames of a part
+MOST_WINDOWS = 2_000  # of speech, some 500 MB of statistics and 1 GB of sounds
 
 
 def fit_no_speech(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> None:
@@ -28,18 +30,20 @@ def fit_no_speech(network: Network, clips: Sequence[Clip], recipe: Recipe, seed:
     It is a logistic regression between them and sounds without speech. It hears each clip as it is, and parts
     of other takes of it in a room, through a channel, and in noise that may be the louder of the two; and
     sounds of the kinds that CTC learns from too. What statistics are at large, `fit` must have found before.
+    Of a corpus with more than `MOST_WINDOWS` windows it hears every second clip, or every third …
     """
     classifier = network.functionals
     assert classifier is not None
     generator = torch.Generator().manual_seed(seed_of(seed, "no speech"))
     takes = Takes(copy.deepcopy(network.spectrum).cpu(), recipe, generator)
+    clips = clips[:: math.ceil(sum(len(clip.windows) for clip in clips) / MOST_WINDOWS)]
     count = round(EACH * recipe.emotionless * sum(len(clip.windows) for clip in clips))
 
     def heard() -> Iterator[Sequence[Clip]]:  # one after the other: spectra are large
         yield clips
         for place in (takes.in_a_room, takes.through_a_channel, partial(takes.in_noise, snr_db=SNR_DB)):
             yield [part_of(taken(clip, takes, place), takes.share) for clip in clips]
-        yield emotionless_clips(count, takes.spectrum, recipe.longest_frames, generator)
+        yield emotionless_clips(count, takes.spectrum, recipe.longest_frames, generator, spectra=True)
 
     found = torch.cat([statistics_of(network, some) for some in heard()])
     without = (torch.arange(len(found)) >= len(found) - count).long()
