@@ -28,5 +28,4 @@ def forget_validation(
     longest = find_system(run.system).longest_frames(recipe)
     clips = read_clips(own, run.emotions, network.spectrum, longest, spectra=True)
     fit_functionals(network, clips, recipe, run.seed)
-    if recipe.emotionless:
-        fit_no_speech(network, clips, recipe, run.seed)
+    fit_no_speech(network, clips, recipe, run.seed)

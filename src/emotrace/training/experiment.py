@@ -160,7 +160,7 @@ def train_part(
             network = again
         if network.functionals is not None:
             fit_functionals(network, everybody, experiment.recipe, seed)
-            if experiment.recipe.emotionless and scoring[0].loss == "ctc":
+            if scoring[0].loss == "ctc":
                 fit_no_speech(network, everybody, experiment.recipe, seed)
         if part.test:
             write_predictions(folder / VALIDATION_FILE, judged)

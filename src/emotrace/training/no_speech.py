@@ -30,8 +30,11 @@ def fit_no_speech(network: Network, clips: Sequence[Clip], recipe: Recipe, seed:
     It is a logistic regression between them and sounds without speech. It hears each clip as it is, and parts
     of other takes of it in a room, through a channel, and in noise that may be the louder of the two; and
     sounds of the kinds that CTC learns from too. What statistics are at large, `fit` must have found before.
-    Of a corpus with more than `MOST_WINDOWS` windows it hears every second clip, or every third …
+    Of a corpus with more than `MOST_WINDOWS` windows it hears every second clip, or every third … A recipe
+    without `emotionless` leaves the row as it is, which says nothing.
     """
+    if not recipe.emotionless:
+        return
     classifier = network.functionals
     assert classifier is not None
     generator = torch.Generator().manual_seed(seed_of(seed, "no speech"))
