@@ -26,6 +26,7 @@ from emotrace.corpora import Utterance, open_corpus
 from emotrace.decoding import empty_probability
 from emotrace.export import NO_EMOTION_ABOVE
 from emotrace.features import SAMPLE_RATE_HZ
+from emotrace.model.network import Network
 from emotrace.training import emotionless
 from emotrace.training.clips import sound_of
 from emotrace.training.runs import read_run
@@ -172,6 +173,18 @@ def speech(utterance: Utterance, random: Random) -> Iterator[tuple[str, Samples]
         yield f"speech, white noise {level} dB below", samples + noise * 10 ** (-level / 20)
 
 
+def likely_none(network: Network, samples: Samples) -> float:
+    """How likely there is no emotion, as the runtime has it; by CTC alone where there are no functionals."""
+    given = torch.from_numpy(samples.astype(np.float32))[None], torch.tensor([len(samples)])
+    with torch.inference_mode():
+        if network.functionals is None:
+            posteriors, log_odds = network(*given)[0], 0.0
+        else:
+            posteriors, _, more, _ = network.with_functionals(*given)
+            log_odds = float(more[0, -1])
+    return empty_probability(posteriors[0].double().numpy(), log_odds)
+
+
 def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -194,11 +207,7 @@ def main() -> None:
         for name, samples in chain(
             sounds(given.part, random), *(speech(utterance, random) for utterance in asked)
         ):
-            with torch.inference_mode():
-                waveform = torch.from_numpy(samples.astype(np.float32))[None]
-                posteriors, _, more, _ = network.with_functionals(waveform, torch.tensor([waveform.shape[1]]))
-            likely = empty_probability(posteriors[0].double().numpy(), float(more[0, -1]))
-            likelihoods.setdefault(name, []).append(likely)
+            likelihoods.setdefault(name, []).append(likely_none(network, samples))
     limits = sorted({NO_EMOTION_ABOVE, *(LIMITS if given.part == "validation" else ())}, reverse=True)
     rows = [
         {

@@ -112,6 +112,23 @@ def test_no_speech_asks_by_other_sounds_than_it_is_chosen_by(monkeypatch: pytest
         assert 0 < abs(samples).max() <= 1
 
 
+@pytest.mark.parametrize("functionals", [0.0, 1.0])
+def test_no_speech_asks_networks_with_and_without_functionals(
+    tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch, functionals: float
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    bench = importlib.import_module("no_speech")
+    torch.manual_seed(0)
+    recipe = tiny_recipe.model_copy(update={"functionals": functionals})
+    network = build(recipe, "pcnse-sadrn-ctc", 2).eval()
+    samples = np.random.default_rng(0).normal(scale=0.1, size=4_000)
+    by_ctc = bench.likely_none(network, samples)
+    assert 0 < by_ctc < 1
+    if network.functionals is not None:
+        network.functionals.bias[-1] = 1e3
+        assert bench.likely_none(network, samples) > 0.999
+
+
 def test_no_speech_adds_as_much_noise_as_it_says(corpus_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCH)
     bench = importlib.import_module("no_speech")
