@@ -30,6 +30,16 @@ def heard() -> torch.Tensor:
 FRAMES = torch.tensor([90, 57, 16])
 
 
+def drawn(seed: int, std: float) -> Functionals:
+    """A classifier of four emotions whose parts all say something, by chance."""
+    random = torch.Generator().manual_seed(seed)
+    classifier = Functionals(3, BANDS, 4)
+    for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
+        own.normal_(std=std, generator=random)
+    classifier.share.fill_(1.7)
+    return classifier
+
+
 def moving_average(x: np.ndarray, size: int) -> np.ndarray:
     """Of the frames that are there."""
     half = size // 2
@@ -109,11 +119,7 @@ def test_silence_around_an_utterance_does_not_count(heard: torch.Tensor, before:
 
 
 def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tensor) -> None:
-    random = torch.Generator().manual_seed(2)
-    classifier = Functionals(3, BANDS, 4)
-    for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
-        own.normal_(std=0.3, generator=random)
-    classifier.share.fill_(1.7)
+    classifier = drawn(2, std=0.3)
     quiet = heard[:, :1].clone()
     quiet[0, :, 0, 40:] = -20.0
     found = classifier.of_a_part(quiet, torch.tensor([90]))[0]
@@ -186,11 +192,7 @@ def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:
 
 def test_whether_anybody_speaks_is_told_by_the_last_row(heard: torch.Tensor) -> None:
     """It is as if there were two classifiers, and neither moves the other."""
-    random = torch.Generator().manual_seed(3)
-    classifier = Functionals(3, BANDS, 4)
-    for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
-        own.normal_(std=0.1, generator=random)
-    classifier.share.fill_(1.7)
+    classifier = drawn(3, std=0.1)
     standardised = (classifier.statistics(heard, FRAMES) - classifier.mean) * classifier.scale
     whole = classifier.of_the_whole(heard, FRAMES)
     no_speech = standardised @ classifier.weight[4] + classifier.bias[4]
