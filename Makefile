@@ -16,7 +16,7 @@ help:
 	@echo 'make test    lint, doctests and tests'
 	@echo 'make fuzz    20,000 damaged inputs; rewrites results/fuzz.json'
 	@echo 'make lint    ruff, mypy and import-linter alone'
-	@echo 'make bench   speed beside peers; rewrites bench/results.md'
+	@echo 'make bench   speed beside peers; rewrites benchmarks/results.md'
 	@echo 'make model   put $(RUN) into the package, with the figures of $(CROSSVAL)'
 	@echo 'make format  put imports and layout right'
 	@echo 'make clean   remove .venv and what the tools cached'
@@ -39,11 +39,11 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python bench/run.py
+	$(BIN)/python benchmarks/run.py
 
 # RUN: emotrace train --corpus emodb --root EMODB --output runs/emodb, the recipe being that of CROSSVAL
 model: $(READY)
-	$(BIN)/python bench/ship.py $(RUN) $(CROSSVAL)
+	$(BIN)/python research/ship_model.py $(RUN) $(CROSSVAL)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import write_tiny_model
+from tiny_model import write_tiny_model
+
+pytest_plugins = ["training_fixtures"]
 
 # A shell that starts tests in the background has them ignore interrupts, and so would what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

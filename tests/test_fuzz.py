@@ -15,7 +15,7 @@ from fuzz.survey import survey
 from fuzz.worker import KINDS, content_of, kind_of
 
 from emotrace.errors import ModelError
-from emotrace.recogniser import load
+from emotrace.inference.recogniser import load
 
 MUTATED = [number for number in range(200) if kind_of(number) != "model folder"]
 

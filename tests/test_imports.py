@@ -45,7 +45,7 @@ VERBS = (
 @pytest.mark.parametrize("call", ["--help", "--version", *(f"{verb} --help" for verb in VERBS)])
 def test_help_brings_no_trainer(call: str) -> None:
     code = f"""
-from emotrace.cli import main
+from emotrace.cli.app import main
 try:
     main({call.split()})
 except SystemExit as done:
@@ -68,6 +68,6 @@ def test_importing_emotrace_costs_nothing() -> None:
 
 
 def test_corpora_and_recipes_need_no_trainer() -> None:
-    modules = loaded_by("import emotrace.corpora.report, emotrace.recipe")
+    modules = loaded_by("import emotrace.corpora.summary, emotrace.recipe")
     assert "emotrace" in modules
     assert modules.isdisjoint(TRAINERS)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         RunError,
         SegmentError,
     )
-    from emotrace.recogniser import Recogniser, load
-    from emotrace.result import Result
+    from emotrace.inference.recogniser import Recogniser, load
+    from emotrace.inference.result import Result
     from emotrace.timeline import Span, Timeline
 
 __all__ = [
@@ -42,9 +42,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Recogniser": "recogniser",
-    "load": "recogniser",
-    "Result": "result",
+    "Recogniser": "inference.recogniser",
+    "load": "inference.recogniser",
+    "Result": "inference.result",
     "Span": "timeline",
     "Timeline": "timeline",
 }

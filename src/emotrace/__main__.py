@@ -1,6 +1,6 @@
 """`python -m emotrace`."""
 
-from emotrace.cli import main
+from emotrace.cli.app import main
 
 if __name__ == "__main__":
     main()

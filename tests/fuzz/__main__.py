@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import soundfile
-from tiny import write_tiny_model
+from tiny_model import write_tiny_model
 
 from fuzz.survey import Survey, survey
 from fuzz.worker import ADDRESSES, PEAK, PROCESSOR_S, content_of, kind_of

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import emotrace
-from emotrace.audio import Sound, open_sound
-from emotrace.audio_checks import Samples
+from emotrace.audio.quality import Samples
+from emotrace.audio.reading import Sound, open_sound
+from emotrace.audio.standard_input import sound_from_pipe
 from emotrace.errors import EmotraceError, ModelError
-from emotrace.pipe import sound_from_pipe
-from emotrace.recogniser import Recogniser
-from emotrace.result import Result
+from emotrace.inference.recogniser import Recogniser
+from emotrace.inference.result import Result
 
 MOST_VALUES_A_BYTE = 8  # in WAV and AIFF, whose tightest codec, GSM, has 5
 MOST_FRAMES_A_BYTE = 65_536  # of a codec: a frame of FLAC that is all one number takes a few bytes

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from emotrace.recogniser import Recogniser
+from emotrace.inference.recogniser import Recogniser
 from fuzz.folders import damage
 from fuzz.judge import Verdict, judge_file, judge_folder, judge_pipe
 from fuzz.mutations import mutated

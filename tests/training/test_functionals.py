@@ -10,15 +10,14 @@ import torch
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from emotrace.decoding import class_scores
-from emotrace.features import LogMel
-from emotrace.model.functionals import OF_THE_WHOLE, spoken
-from emotrace.model.network import Network, build
-from emotrace.model.systems import find_system
+from emotrace.decoding.ctc import class_scores
+from emotrace.features.spectrogram import LogMel
+from emotrace.models.architectures import find_system
+from emotrace.models.emotion_model import Network, build
+from emotrace.models.functionals.classifier import OF_THE_WHOLE, spoken
 from emotrace.recipe import Recipe
-from emotrace.training.clips import Clip
-from emotrace.training.experiment import Experiment, Part, train_part
-from emotrace.training.fold import Trainer
+from emotrace.training.augmentation.acoustic import all_takes
+from emotrace.training.data.examples import Clip
 from emotrace.training.functionals import (
     classifier_log_scores,
     fit,
@@ -29,10 +28,11 @@ from emotrace.training.functionals import (
     window_log_scores,
 )
 from emotrace.training.progress import silent
-from emotrace.training.runs import read_run
+from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
-from emotrace.training.takes import all_takes
+from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.two_stage import Trainer
 
 L2 = 0.1
 # Of the small corpus, which functionals know by heart, and networks that heard it elsewhere too.
@@ -182,10 +182,10 @@ def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> Non
 def test_the_parts_of_a_fold_make_up_the_whole(
     experiment: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`bench/functionals.py` tells apart what is added up."""
+    """`research/functionals.py` tells apart what is added up."""
     settings = {"functionals": 1000.0}
     experiment = replace(experiment, recipe=experiment.recipe.model_copy(update=settings))
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "research")
     bench = importlib.import_module("functionals")
     part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
     written = train_part(experiment, part, fold=0, seed=1, folder=tmp_path, tell=silent)

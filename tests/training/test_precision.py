@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from emotrace.model.network import build
+from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
-from emotrace.training.fold import FromStatic
 from emotrace.training.precision import trains_in_bfloat16
+from emotrace.training.two_stage import FromStatic
 
 
 @pytest.mark.parametrize(

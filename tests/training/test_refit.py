@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from emotrace.features import spectrogram
-from emotrace.training.experiment import Experiment, Part, train_part
+from emotrace.features.spectrogram import spectrogram
 from emotrace.training.progress import Epoch, silent
-from emotrace.training.runs import WEIGHTS_FILE
+from emotrace.training.run_folder import WEIGHTS_FILE
+from emotrace.training.split import Experiment, Part, train_part
 
 PART = Part(train=("ann", "bea", "cem"), validation=("dov",))
 STAGES = ("front-pcnse", "back")

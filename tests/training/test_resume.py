@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from emotrace.recipe import Recipe
-from emotrace.training.experiment import Experiment, train_run
 from emotrace.training.progress import Epoch, silent
+from emotrace.training.split import Experiment, train_run
 
 SAME = ("weights.safetensors", "predictions.csv", "metrics.json", "*/curve.csv", "*/done")
 

@@ -10,17 +10,17 @@ import soundfile
 import torch
 
 from emotrace.corpora import Utterance, open_corpus
-from emotrace.features import LogMel
-from emotrace.model.network import build
-from emotrace.model.systems import find_system
+from emotrace.features.spectrogram import LogMel
+from emotrace.inference.recogniser import load
+from emotrace.models.architectures import find_system
+from emotrace.models.emotion_model import build
 from emotrace.recipe import Augmentation, Recipe
-from emotrace.recogniser import load
-from emotrace.training.clips import Clip, read_clips
-from emotrace.training.fold import FromStatic
+from emotrace.training.data.examples import Clip, read_clips
+from emotrace.training.data.local_features import local_clips
 from emotrace.training.functionals import window_log_scores
-from emotrace.training.local_features import local_clips
-from emotrace.training.runs import read_run
+from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import clip_scores, fit_temperature, log_loss, model_log_scores, recall_mean
+from emotrace.training.two_stage import FromStatic
 
 LABELS = ("anger", "sadness")
 

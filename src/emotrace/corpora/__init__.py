@@ -3,23 +3,23 @@
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.audformat import AUDFORMAT
-from emotrace.corpora.corpus import Corpus, OpenCorpus, Published
-from emotrace.corpora.crema_d import CREMA_D
-from emotrace.corpora.emodb import EMODB
-from emotrace.corpora.fau_aibo import FAU_AIBO
-from emotrace.corpora.folds import Fold, Split, leave_one_speaker_out, speaker_groups, speakers_of, split
-from emotrace.corpora.iemocap import IEMOCAP
-from emotrace.corpora.manifest import MANIFEST
-from emotrace.corpora.ravdess import RAVDESS
-from emotrace.corpora.synthetic import SYNTHETIC
-from emotrace.corpora.utterance import EMOTIONS, Audio, Utterance, emotions_in_order
+from emotrace.corpora.base import Corpus, OpenCorpus, Published
+from emotrace.corpora.loaders.audformat import AUDFORMAT
+from emotrace.corpora.loaders.crema_d import CREMA_D
+from emotrace.corpora.loaders.emodb import EMODB
+from emotrace.corpora.loaders.fau_aibo import FAU_AIBO
+from emotrace.corpora.loaders.iemocap import IEMOCAP
+from emotrace.corpora.loaders.manifest import MANIFEST
+from emotrace.corpora.loaders.ravdess import RAVDESS
+from emotrace.corpora.loaders.synthetic import SYNTHETIC
+from emotrace.corpora.splits import Fold, Split, leave_one_speaker_out, speaker_groups, speakers_of, split
+from emotrace.corpora.utterance import EMOTIONS, AudioSource, Utterance, emotions_in_order
 from emotrace.errors import CorpusError
 
 __all__ = [
     "CORPORA",
     "EMOTIONS",
-    "Audio",
+    "AudioSource",
     "Corpus",
     "Fold",
     "OpenCorpus",

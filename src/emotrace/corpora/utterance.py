@@ -13,7 +13,7 @@ EMOTIONS = (
     "excitement", "frustration", "emphatic", "positive", "rest",
 )  # fmt: skip
 
-Audio: TypeAlias = Path | tuple[npt.NDArray[np.float32], int]
+AudioSource: TypeAlias = Path | tuple[npt.NDArray[np.float32], int]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Utterance:
     """
 
     name: str
-    audio: Audio = field(compare=False)
+    audio: AudioSource = field(compare=False)
     emotion: str
     code: str
     speaker: str
@@ -38,6 +38,16 @@ class Utterance:
     sex: str | None = None
     start_s: float = 0.0
     end_s: float | None = None
+
+
+def part_name(file: str, start_s: float, end_s: float | None) -> str:
+    """What identifies an utterance: its file, and where it is a part of it, from where to where.
+
+    >>> part_name("a/b.wav", 0.0, None), part_name("a/b.wav", 0.5, 1.25), part_name("a/b.wav", 3.0, None)
+    ('a/b.wav', 'a/b.wav#0.5-1.25', 'a/b.wav#3.0-')
+    """
+    whole = start_s == 0 and end_s is None
+    return file if whole else f"{file}#{start_s}-{'' if end_s is None else end_s}"
 
 
 def emotions_in_order(emotions: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from emotrace.errors import RunError
-from emotrace.files import write_bytes
+from emotrace.system.files import write_bytes
 
 
 class SafetensorsIO(CheckpointIO):

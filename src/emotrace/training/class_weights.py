@@ -9,7 +9,7 @@ from torch import Tensor
 
 from emotrace.errors import RecipeError
 from emotrace.recipe import Recipe
-from emotrace.training.clips import Clip
+from emotrace.training.data.examples import Clip
 
 # Table 3 of Zhao et al. (2021), in the order of the corpus's labels.
 FAU_AEC = {"anger": 1.1, "emphatic": 0.5, "neutral": 0.2, "positive": 1.5, "rest": 1.4}

@@ -14,16 +14,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from emotrace.model.functionals import COUNTS, OF_THE_WHOLE, spoken
-from emotrace.model.network import Network
-from emotrace.model.random_kernels import FLAT
-from emotrace.model.systems import System
+from emotrace.models.architectures import System
+from emotrace.models.emotion_model import Network
+from emotrace.models.functionals.classifier import COUNTS, OF_THE_WHOLE, spoken
+from emotrace.models.functionals.random_kernels import FLAT
 from emotrace.recipe import Recipe
-from emotrace.training.clips import Clip, window_batches
-from emotrace.training.fold import FromStatic
+from emotrace.training.augmentation.acoustic import all_takes
+from emotrace.training.data.examples import Clip, window_batches
 from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
-from emotrace.training.takes import all_takes
+from emotrace.training.two_stage import FromStatic
 
 Said = TypeVar("Said")
 STEPS = 100

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from emotrace.decoding import Decoding, average_scores, class_scores, log_scores
-from emotrace.training.clips import Clip, window_batches
-from emotrace.training.predictions import Prediction
+from emotrace.decoding.ctc import Decoding, average_scores, class_scores, log_scores
+from emotrace.evaluation.predictions import Prediction
+from emotrace.training.data.examples import Clip, window_batches
 
 Floats = npt.NDArray[np.float64]
 HOTTEST = 1000.0

@@ -1,0 +1,31 @@
+"""The network of a fold as it was before its validation speakers taught it anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emotrace.corpora import Utterance
+from emotrace.models.architectures import find_system
+from emotrace.models.emotion_model import Network
+from emotrace.recipe import Recipe
+from emotrace.training.data.examples import read_clips
+from emotrace.training.functionals import fit_functionals
+from emotrace.training.run_folder import Run
+from emotrace.training.speech_presence import fit_no_speech
+from emotrace.training.two_stage import REFIT_FOLDER
+
+
+def forget_validation(
+    fold: Path, network: Network, run: Run, recipe: Recipe, utterances: Sequence[Utterance]
+) -> None:
+    """Fit functionals to the training speakers alone, as before they learnt from the others at last."""
+    if (fold / REFIT_FOLDER).exists():
+        raise SystemExit(f"the validation speakers of {fold} trained its network; give a run of today's")
+    if network.functionals is None:
+        return
+    own = [utterance for utterance in utterances if utterance.speaker in run.train]
+    longest = find_system(run.system).longest_frames(recipe)
+    clips = read_clips(own, run.emotions, network.spectrum, longest, spectra=True)
+    fit_functionals(network, clips, recipe, run.seed)
+    fit_no_speech(network, clips, recipe, run.seed)

@@ -1,0 +1,39 @@
+"""Draw docs/trace.png: an utterance of a speaker whom the model of that fold never heard.
+
+python research/picture.py runs/emodb/seed-1/fold-03 "$EMOTRACE_DATA/emodb" wav/03a05Wb.wav
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from emotrace.annotations import plot as png
+from emotrace.corpora import open_corpus
+from emotrace.corpora.utterance_audio import read_utterance
+from emotrace.export.onnx import export_run
+from emotrace.inference.recogniser import load
+from emotrace.system.files import write_bytes
+from emotrace.training.run_folder import read_run
+
+
+def main(run_folder: str, root: str, name: str) -> None:
+    """Trace the utterance of that name."""
+    run, _, _ = read_run(Path(run_folder))
+    utterance = next(u for u in open_corpus(run.corpus, root).utterances if u.name == name)
+    if utterance.speaker not in run.test:
+        raise SystemExit(f"{name} is by {utterance.speaker}; this fold tests {', '.join(run.test)}")
+    with tempfile.TemporaryDirectory() as folder:
+        export_run(Path(run_folder), Path(folder))
+        recogniser = load(folder)
+    audio = replace(read_utterance(utterance), name=f"{run.corpus} {name}, said with {utterance.emotion}")
+    evidence = recogniser.evidence(audio)
+    result = recogniser.from_evidence(evidence, audio)
+    picture = png.picture(audio, result, recogniser.labels, evidence.log_posteriors, evidence.times_s)
+    write_bytes(Path(__file__).parents[1] / "docs" / "trace.png", picture)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""Put a trained model into the package, with the cross-validated figures of its recipe.
+
+python research/ship_model.py RUN CROSSVAL
+
+RUN is a finished folder of `emotrace train`, CROSSVAL one of `emotrace crossval` with the same corpus, system
+and recipe. What lies in the package's models/ before is replaced only when the new model is whole and runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from emotrace.errors import EmotraceError
+from emotrace.export.onnx import export_crossvalidated
+from emotrace.inference.pretrained import FOLDER, NAME
+from emotrace.inference.recogniser import load
+
+LARGEST_BYTES = 12_000_000
+LICENCE = "mit"
+
+
+def ship(run: Path, crossval: Path, target: Path = FOLDER) -> str:
+    """Write the model to `target`; what its card says was measured."""
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary, NAME)
+        config = export_crossvalidated(run, crossval, made, name=NAME, licence=LICENCE)
+        if f"-{config.corpus}-" not in NAME:
+            raise EmotraceError(f"{run} learnt from {config.corpus}; expected the corpus of {NAME}")
+        if config.earlier_corpora:
+            earlier = ", ".join(config.earlier_corpora)
+            raise EmotraceError(f"{run} learnt from {earlier} before, whose licence may forbid to ship it")
+        size = sum(file.stat().st_size for file in made.iterdir())
+        if size >= LARGEST_BYTES:
+            raise EmotraceError(
+                f"the model has {size / 1e6:.1f} MB; expected less than 12, as wheels are small"
+            )
+        noise = np.random.default_rng(0).normal(scale=0.1, size=3 * config.sampling_rate)
+        load(made, threads=1)((noise, config.sampling_rate))
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(made, target)
+    figures = "".join(f"{name}  {figure.value:.3f}\n" for name, figure in config.figures.items())
+    return f"{target}: {size / 1e6:.1f} MB\n{figures}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python research/ship_model.py RUN CROSSVAL")
+    try:
+        print(ship(Path(sys.argv[1]), Path(sys.argv[2])), end="")
+    except EmotraceError as error:
+        sys.exit(f"ship: {error}")

@@ -1,0 +1,1 @@
+"""Annotation formats: reading segments, writing timelines and predictions."""

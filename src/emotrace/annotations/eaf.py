@@ -1,0 +1,75 @@
+"""Timelines as EAF, for ELAN: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf."""
+
+import mimetypes
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from emotrace.annotations.text import one_line
+from emotrace.annotations.times import spans_ms
+from emotrace.inference.result import Result
+
+_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+
+
+def timeline(result: Result) -> str:
+    """A document with a tier of emotions and a tier of their scores, which names the recording as its medium.
+
+    >>> from emotrace.timeline import Span, Timeline
+    >>> spans = Timeline((Span(0.5, 1.5, "anger", 0.9),))
+    >>> document = timeline(Result("anger", 0.9, {"anger": 0.9}, spans, 2.0, "a.wav", (), "tiny"))
+    >>> '<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="1500"/>' in document
+    True
+    >>> "<ANNOTATION_VALUE>anger</ANNOTATION_VALUE>" in document
+    True
+    """
+    spans = list(spans_ms(result.timeline))
+    times = [time for start, end, _ in spans for time in (start, end)]
+    tiers = {
+        "emotion": [span.emotion for _, _, span in spans],
+        "score": [f"{span.score:.3f}" for _, _, span in spans],
+    }
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<ANNOTATION_DOCUMENT AUTHOR="emotrace" DATE="{datetime.now(UTC).isoformat(timespec="seconds")}" '
+        'FORMAT="3.0" VERSION="3.0" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        f'xsi:noNamespaceSchemaLocation="{_SCHEMA}">',
+        '  <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
+        *([_medium(Path(result.file))] if result.file else []),
+        "  </HEADER>",
+        "  <TIME_ORDER>",
+        *(
+            f'    <TIME_SLOT TIME_SLOT_ID="ts{number}" TIME_VALUE="{time}"/>'
+            for number, time in enumerate(times, start=1)
+        ),
+        "  </TIME_ORDER>",
+    ]
+    for tier, (name, values) in enumerate(tiers.items()):
+        lines.append(f'  <TIER LINGUISTIC_TYPE_REF="default" TIER_ID="{name}">')
+        lines += [_annotation(tier * len(spans) + n, n, value) for n, value in enumerate(values)]
+        lines.append("  </TIER>")
+    lines += [
+        '  <LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default" TIME_ALIGNABLE="true"/>',
+        "</ANNOTATION_DOCUMENT>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _medium(file: Path) -> str:
+    """The recording: where it is, and its name for where the document is moved together with it."""
+    url = file.absolute().as_uri()
+    kind = mimetypes.guess_type(file.name)[0] or "audio/*"
+    return (
+        f"    <MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(url)} MIME_TYPE={quoteattr(kind)} "
+        f"RELATIVE_MEDIA_URL={quoteattr('./' + url.rpartition('/')[2])}/>"
+    )
+
+
+def _annotation(number: int, span: int, value: str) -> str:
+    """One annotation of a span; XML cannot hold control characters at all, so they are escaped."""
+    return (
+        f'    <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{number + 1}" '
+        f'TIME_SLOT_REF1="ts{2 * span + 1}" TIME_SLOT_REF2="ts{2 * span + 2}">'
+        f"<ANNOTATION_VALUE>{escape(one_line(value))}</ANNOTATION_VALUE>"
+        "</ALIGNABLE_ANNOTATION></ANNOTATION>"
+    )

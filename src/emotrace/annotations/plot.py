@@ -1,0 +1,198 @@
+"""A picture of a trace: waveform, spectrogram, posteriors and spans under one time axis."""
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from emotrace.audio.quality import Samples
+from emotrace.audio.reading import Audio
+from emotrace.decoding.spans import DENSITY_S, averaged_around
+from emotrace.errors import MissingExtraError
+from emotrace.inference.result import Result
+from emotrace.timeline import Timeline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Hues that keep apart also for eyes that see two primaries; the same emotion has the same one everywhere.
+COLOURS = {
+    "anger": "#d62728",
+    "happiness": "#e8a200",
+    "sadness": "#1f5fa8",
+    "neutral": "#009e73",
+    "fear": "#8a4fbf",
+    "disgust": "#4c8c2b",
+    "boredom": "#a8734a",
+    "surprise": "#e377c2",
+    "calm": "#8fd0c0",
+    "excitement": "#ff7f0e",
+    "frustration": "#7a1f2b",
+    "emphatic": "#c45a00",
+    "positive": "#b8b000",
+    "rest": "#9ab0c4",
+}
+_SPARE = ("#17becf", "#bcbd22", "#393b79", "#637939", "#843c39", "#5254a3", "#ad494a", "#6b6ecf")
+_COLUMNS = 1600
+_NAMED_SHARE = 0.0075  # what one letter takes of the width
+
+
+def require_matplotlib() -> None:
+    """Say what to install where matplotlib lacks.
+
+    Raises:
+        MissingExtraError: if it cannot be imported
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            'found no matplotlib, which draws the pictures; run: pip install "emotrace[plot]"'
+        ) from None
+
+
+def picture(
+    audio: Audio,
+    result: Result,
+    labels: Sequence[str],
+    log_posteriors: npt.NDArray[np.float64] | None = None,
+    times_s: npt.NDArray[np.float64] | None = None,
+    truth: Timeline | None = None,
+) -> bytes:
+    """Draw one recording and its trace as PNG.
+
+    Args:
+        audio: what was heard
+        result: what was recognised in it
+        labels: the model's emotions, in the order of its outputs
+        log_posteriors: shape (frame, K + 1), blank last; None leaves their row out
+        times_s: centre of each of those frames
+        truth: where which emotion really is, drawn beside the trace; None where it is not known
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed
+    """
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    drawn = log_posteriors is not None and times_s is not None
+    heights = [1.0, 1.6, *([1.6] if drawn else []), 0.45 if truth is None else 0.9]
+    figure = Figure(figsize=(10, 1.3 + 1.15 * sum(heights)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
+    colours = colours_of([*labels, *(span.emotion for span in truth or ())])
+    label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
+    name = Path(result.file).name if result.file else "samples"
+    panels[0].set_title(f"{name}: {label}", loc="left", fontsize=10, parse_math=False)
+    _draw_waveform(panels[0], audio)
+    for span in result.timeline:
+        panels[0].axvspan(span.start, span.end, color=colours[span.emotion], alpha=0.25, linewidth=0)
+    _draw_spectrogram(panels[1], audio)
+    if log_posteriors is not None and times_s is not None:
+        _draw_posteriors(panels[2], np.exp(log_posteriors), times_s, labels, colours)
+    panels[-1].set_xlim(0, audio.duration_s)
+    _draw_spans(panels[-1], [("trace", result.timeline), *([("truth", truth)] if truth else [])], colours)
+    panels[-1].set_xlabel("time in s")
+    _add_legend(figure, colours)
+    file = io.BytesIO()
+    with warnings.catch_warnings():  # of file names in scripts that the font lacks
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
+def colours_of(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each label: the same for the same emotion, and spare ones for unknown names.
+
+    >>> colours_of(["anger", "mirth"])
+    {'anger': '#d62728', 'mirth': '#17becf'}
+    """
+    unknown = [label for label in dict.fromkeys(labels) if label not in COLOURS]
+    spare = {label: _SPARE[index % len(_SPARE)] for index, label in enumerate(unknown)}
+    return {label: COLOURS.get(label) or spare[label] for label in dict.fromkeys(labels)}
+
+
+def spectrogram_db(samples: Samples, sample_rate_hz: int, columns: int = _COLUMNS) -> npt.NDArray[np.float64]:
+    """Power in dB below the loudest, shape (frequency, column): 25 ms windows, at most `columns` of them.
+
+    >>> spectrogram_db(np.sin(np.arange(16_000)).astype(np.float32), 16_000).shape
+    (201, 98)
+    """
+    length = round(0.025 * sample_rate_hz)
+    hop = max(round(0.010 * sample_rate_hz), -(-len(samples) // columns))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(length).astype(np.float32))) ** 2
+    db: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power.T / max(power.max(), 1e-20), 1e-10))
+    return db
+
+
+def _draw_waveform(panel: "Axes", audio: Audio) -> None:
+    size = max(1, len(audio.samples) // _COLUMNS)
+    blocks = audio.samples[: len(audio.samples) // size * size].reshape(-1, size)
+    times_s = (np.arange(len(blocks)) + 0.5) * size / audio.sample_rate_hz
+    panel.fill_between(times_s, blocks.min(axis=1), blocks.max(axis=1), color="#333333", linewidth=0.3)
+    panel.set_ylabel("waveform", fontsize=8)
+    panel.set_yticks([])
+
+
+def _draw_spectrogram(panel: "Axes", audio: Audio) -> None:
+    nyquist_khz = audio.sample_rate_hz / 2000
+    panel.imshow(
+        spectrogram_db(audio.samples, audio.sample_rate_hz),
+        extent=(0, audio.duration_s, 0, nyquist_khz),
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-70,
+        vmax=0,
+    )
+    panel.set_ylabel("kHz", fontsize=8)
+
+
+def _draw_posteriors(
+    panel: "Axes",
+    posteriors: npt.NDArray[np.float64],
+    times_s: npt.NDArray[np.float64],
+    labels: Sequence[str],
+    colours: dict[str, str],
+) -> None:
+    """Scores of short clips where nothing is ever blank, else how many labels a second there are of each."""
+    values, unit = posteriors[:, :-1], "score"
+    if posteriors[:, -1].any() and len(times_s) > 1:
+        step_s = float(times_s[1] - times_s[0])
+        values, unit = averaged_around(values, max(1, round(DENSITY_S / step_s))) / step_s, "labels per s"
+    for index, label in enumerate(labels):
+        panel.plot(times_s, values[:, index], color=colours[label], linewidth=1.3)
+    panel.set_ylim(bottom=0)
+    panel.set_ylabel(unit, fontsize=8)
+
+
+def _draw_spans(panel: "Axes", rows: Sequence[tuple[str, Timeline]], colours: dict[str, str]) -> None:
+    """Bars, with the emotion's name in each that has room for it."""
+    room_s = _NAMED_SHARE * panel.get_xlim()[1]
+    for row, (_, timeline) in enumerate(rows):
+        for span in timeline:
+            panel.broken_barh(
+                [(span.start, span.duration_s)], (-row - 0.4, 0.8), color=colours[span.emotion], linewidth=0
+            )
+            if span.duration_s >= room_s * len(span.emotion):
+                middle = (span.start + span.end) / 2
+                name = panel.text(middle, -row, span.emotion, ha="center", va="center", fontsize=8)
+                name.set(color="white", clip_on=True, in_layout=False)
+    panel.set_ylim(-len(rows) + 0.5, 0.5)
+    panel.set_yticks([-row for row in range(len(rows))], [name for name, _ in rows], fontsize=8)
+
+
+def _add_legend(figure: "Figure", colours: dict[str, str]) -> None:
+    from matplotlib.patches import Patch
+
+    patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
+    figure.legend(
+        handles=patches, loc="outside lower center", ncols=min(7, len(patches)), fontsize=8, frameon=False
+    )

@@ -1,0 +1,1 @@
+"""Audio input: reading, preprocessing, quality checks, windowing."""

@@ -1,0 +1,256 @@
+"""Audio in: a file, bytes, a file object or samples → mono at the model's rate, and what was changed."""
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from emotrace.audio.preprocessing import MINIMUM_S as MINIMUM_S
+from emotrace.audio.preprocessing import Intake, as_floats
+from emotrace.audio.quality import Samples
+from emotrace.errors import AudioError
+
+SAMPLE_RATE_HZ = 16_000
+SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
+
+_BLOCK_VALUES = 1 << 18
+_LENGTH_UNKNOWN = 0x7FFF0000  # what writes to a pipe claims the most that a header can hold
+_READABLE = "WAV, FLAC, OGG, MP3 or AIFF"
+_SAMPLE_DUMP = b"\xf0\x7e"  # of a damaged one, libsndfile writes to stdout
+_CONTAINERS = (  # offset, first bytes, what they are
+    (4, b"ftyp", "MPEG-4 (m4a, mp4)"),
+    (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
+    (0, b"0&\xb2u", "Windows Media"),
+    (0, b"#!AMR", "AMR"),
+    (0, b"\xff\xf1", "AAC"),
+    (0, b"\xff\xf9", "AAC"),
+    (8, b"AVI ", "AVI"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A mono recording at one rate.
+
+    Attributes:
+        samples: float32, shape (sample,), full scale ±1
+        sample_rate_hz: samples a second
+        warnings: what was changed or is doubtful, each a short phrase
+        silent: digital silence, in which there is nothing to recognise
+        name: the file's name as it was given, None for what has none
+    """
+
+    samples: Samples
+    sample_rate_hz: int
+    warnings: tuple[str, ...] = ()
+    silent: bool = False
+    name: str | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.sample_rate_hz
+
+
+@dataclass(slots=True)
+class Sound:
+    """A recording that is being read: blocks of shape (sample, channel), full scale ±1, each read once.
+
+    Attributes:
+        name: what errors call it
+        rate_hz: samples a second
+        blocks: what is read, as it is read
+        file: the name as it was given, None for what has none
+        faults: fills while the blocks are read
+    """
+
+    name: str
+    rate_hz: float
+    blocks: Iterator[Samples]
+    file: str | None = None
+    faults: list[str] = field(default_factory=list)
+
+
+Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float] | Sound
+
+
+def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float = MINIMUM_S) -> Audio:
+    """Read any audio as mono float32 at `rate_hz`. Files are read, mixed and resampled in blocks.
+
+    Args:
+        source: a path, the bytes of a file, a binary file object, or `(samples, sample_rate_hz)`, with
+            samples of shape (n,) or (n, channels), floats of full scale ±1 or integers of 8, 16 or 32 bits
+        rate_hz: the rate wanted
+        minimum_s: the shortest audio that is of use
+
+    Raises:
+        AudioError: if there is no such file, it is no audio we read, holds nothing, is shorter than
+            `minimum_s`, or holds samples that are not finite
+
+    >>> second = np.sin(np.arange(48_000) / 10).astype(np.float32)
+    >>> audio = read_audio((np.stack([second, second], axis=1), 48_000))
+    >>> audio.samples.shape, audio.duration_s, audio.warnings[:2]
+    ((16000,), 1.0, ('resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'))
+    """
+    with open_sound(source) as sound:
+        intake = Intake(sound.rate_hz, rate_hz, sound.name)
+        pieces = [intake.hear(block) for block in sound.blocks]
+        samples = np.concatenate([*pieces, intake.end(minimum_s)])
+        warnings = intake.warnings(tuple(sound.faults))
+        return Audio(samples, rate_hz, tuple(warnings), intake.silent, sound.file)
+
+
+@contextmanager
+def open_sound(source: Source) -> Iterator[Sound]:
+    """Open any audio to be read block by block: what `read_audio` takes, or a `Sound` as it is.
+
+    Raises:
+        AudioError: if there is no such file or it is no audio we read
+    """
+    if isinstance(source, Sound):
+        yield source
+    elif isinstance(source, tuple):
+        yield _sound_of_samples(*source)
+    else:
+        name, file = _open(source)
+        with file, _decoder(name, file) as decoder:
+            sound = Sound(name, decoder.samplerate, iter(()))
+            sound.file = name if isinstance(source, str | os.PathLike) else None
+            sound.blocks = _blocks(decoder, sound.faults)
+            yield sound
+
+
+def _sound_of_samples(samples: npt.ArrayLike, rate_hz: float) -> Sound:
+    name = "<samples>"
+    x = np.asarray(samples)
+    if x.ndim == 2 and x.shape[1] > max(x.shape[0], 1):
+        raise AudioError(f"{name}: found shape {x.shape}, expected (n,) or (n, channels); transpose them?")
+    return Sound(name, rate_hz, iter([as_floats(x, name)]))
+
+
+def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
+    """Name of a source, and its bytes as a file object at its beginning."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>", io.BytesIO(source)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        try:
+            file = path.open("rb", buffering=0)
+        except FileNotFoundError:
+            raise AudioError(f"{path}: found no such file, expected an audio file; check the path") from None
+        except IsADirectoryError:
+            raise AudioError(f"{path}: found a folder, expected an audio file") from None
+        except OSError as error:
+            raise AudioError(f"{path}: found a file that cannot be opened ({error.strerror})") from None
+        except ValueError:  # it holds a zero
+            raise AudioError(f"found the path {str(path)!r}, expected one that a file can have") from None
+        if path.is_file():
+            return str(path), file
+        with file:  # a pipe, which cannot go back
+            return str(path), io.BytesIO(file.read())
+    if not hasattr(source, "read"):
+        raise AudioError(
+            f"found a {type(source).__name__}, expected a path, bytes, a binary file object "
+            "or (samples, sample_rate_hz)"
+        )
+    content = source.read()
+    if not isinstance(content, bytes):
+        raise AudioError("found a file object opened as text, expected a binary one; open it with mode 'rb'")
+    return str(getattr(source, "name", "<file object>")), io.BytesIO(content)
+
+
+def _decoder(name: str, file: BinaryIO) -> soundfile.SoundFile:
+    head = file.read(64)
+    file.seek(0)
+    if not head:
+        raise AudioError(f"{name}: found an empty file, expected {_READABLE}")
+    if head.startswith(_SAMPLE_DUMP):
+        raise AudioError(f"{name}: found a MIDI sample dump, expected {_READABLE}; convert it")
+    try:
+        # libsndfile reads a file by itself: asked for each piece, threads would wait for one another.
+        # Elsewhere than on POSIX a descriptor of Python's may be none of libsndfile's.
+        own = isinstance(file, io.FileIO) and os.name == "posix"
+        handle = file.fileno() if own else _SeekedAnywhere(file)
+        return soundfile.SoundFile(handle, closefd=False)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{name}: found {_what_it_is(head, error.error_string)}, expected {_READABLE}; "
+            "convert it, for example with ffmpeg"
+        ) from None
+
+
+class _SeekedAnywhere:
+    """A file for libsndfile, which damaged headers send to before the beginning and beyond all numbers.
+
+    A seek that cannot be is told as C tells it, by a place of -1, where Python would print a traceback. It
+    has no name, since soundfile takes what is called `.raw` to have no header.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lost = False
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
+        try:
+            self._file.seek(offset, whence)
+        except (OSError, OverflowError, ValueError):
+            self._lost = True
+
+    def tell(self) -> int:
+        lost, self._lost = self._lost, False
+        return -1 if lost else self._file.tell()
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(max(0, count))
+
+
+def _what_it_is(head: bytes, reason: str) -> str:
+    for offset, first_bytes, container in _CONTAINERS:
+        if head[offset:].startswith(first_bytes):
+            return f"{container} audio"
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+        return f"text ({head[:24].decode('ascii')!r})"
+    if "does not exist" in reason:  # libsndfile's word for it
+        return "an MP3 that cannot be decoded, or what only begins like one"
+    if "SF_INFO" in reason:
+        return "a header without a sample rate or channels"
+    return f"no audio that can be read ({reason.strip(' .')})"
+
+
+def _blocks(sound: soundfile.SoundFile, faults: list[str]) -> Iterator[Samples]:
+    """The file's blocks; where it breaks off, what is there and a fault that says so."""
+    claimed, read, broken = _claimed_frames(sound), 0, False
+    size = max(1, _BLOCK_VALUES // sound.channels)
+    got = size
+    while got == size and not broken:
+        block = np.full((size, sound.channels), np.nan, dtype=np.float32)
+        try:
+            got = len(sound.read(out=block))
+        except soundfile.LibsndfileError:  # what was decoded before the error is in the block
+            broken = True
+            got = size - int(np.isnan(block[::-1, 0]).cumprod().sum())
+        read += got
+        yield block[:got]
+    broken &= claimed > 0  # a FLAC that does not know its length always ends with an error
+    if broken or read < claimed - sound.samplerate // 10 or "end-of-stream" in sound.extra_info.lower():
+        there = f"{read / sound.samplerate:.2f} s"
+        of = f" of {claimed / sound.samplerate:.2f} s" if claimed > read else ""
+        faults.append(f"cut short or damaged: used the {there}{of} that could be read")
+
+
+def _claimed_frames(sound: soundfile.SoundFile) -> int:
+    """How many frames the header claims, 0 if it does not know; libsndfile notes where a file is shorter."""
+    frames, notes = int(sound.frames), sound.extra_info
+    frames = frames if frames < _LENGTH_UNKNOWN else 0
+    chunk = re.search(r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", notes, re.MULTILINE)
+    if chunk and int(chunk[2]) < int(chunk[1]) < _LENGTH_UNKNOWN:
+        return frames * int(chunk[1]) // max(int(chunk[2]), 1)
+    ds64 = re.search(r"does not match value from 'ds64' chunk of (\d+)", notes)
+    return max(frames, int(ds64[1])) if ds64 else frames

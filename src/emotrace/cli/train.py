@@ -1,0 +1,252 @@
+"""The command line's verbs for training, measuring and export; torch is imported when one of them runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.types import NonNegativeInt
+
+from emotrace.cli.corpus import AS_IT_LIES, WHICH_CORPUS, Reading, Root, say
+from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
+
+if TYPE_CHECKING:
+    from emotrace.training.split import Experiment
+
+SYSTEM = "pcnse-sadrn-ctc"
+Name = Annotated[str, Parameter(name="--corpus", help=WHICH_CORPUS)]
+System = Annotated[str, Parameter(help="A row of the paper's Table 5.")]
+Recipes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--recipe",
+        negative=(),
+        help="TOML files of settings, or names of those that ship, laid over one another in order.",
+    ),
+]
+Folds = Annotated[str | None, Parameter(help="Only these, as in 0,1; by default all.")]
+Seeds = Annotated[str, Parameter(help="One run of the protocol for each, as in 1,2,3.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to train.")]
+TRAINING_NEEDS = ("torch", "lightning", "audmetric", "matplotlib", "onnx", "onnxscript", "safetensors")
+
+
+def train(
+    *,
+    name: Name,
+    output: Path,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+    system: System = SYSTEM,
+    recipe: Recipes = (),
+    seed: NonNegativeInt = 1,
+    init: Path | None = None,
+    device: Device = "auto",
+) -> int:
+    """Train a model on a corpus; a run that was killed goes on when it is called again.
+
+    The protocol's first validation speakers, mostly two, choose among the epochs; whom it only ever tests it
+    does not hear. The run folder holds the model in model/.
+
+    Parameters
+    ----------
+    output
+        The run folder.
+    seed
+        Fixes all that is random.
+    init
+        Folder of a model whose weights to begin with, in place of random ones.
+    """
+    need_training()
+    from emotrace.export.onnx import export_run
+    from emotrace.training.progress import shown
+    from emotrace.training.split import train_run
+
+    experiment = prepare(name, root, system, recipe, device, reading, init)
+    with shown() as tell:
+        scores = train_run(experiment, seed=seed, folder=output, tell=tell)
+    export_run(output, output / "model")
+    sys.stdout.write(
+        f"measured on the validation speakers, who also {experiment.recipe.judged}\n{scores.as_text()}\n"
+    )
+    sys.stdout.write(f"{output / 'model'}\n")
+    return 0
+
+
+def crossval(
+    *,
+    name: Name,
+    output: Path,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+    system: System = SYSTEM,
+    recipe: Recipes = (),
+    folds: Folds = None,
+    seeds: Seeds = "1",
+    init: Path | None = None,
+    device: Device = "auto",
+    engine: Literal["local"] = "local",
+) -> int:
+    """Run a corpus's protocol, speakers apart; finished folds are kept when it is called again.
+
+    Parameters
+    ----------
+    output
+        Folder of the cross-validation.
+    init
+        Folder of a model whose weights to begin with, in place of random ones; of another corpus.
+    engine
+        What runs the folds.
+    """
+    del engine  # one so far
+    need_training()
+    from emotrace.experiments import cross_validation as protocol
+    from emotrace.training.progress import shown
+
+    experiment = prepare(name, root, system, recipe, device, reading, init)
+    with shown() as tell:
+        scores = protocol.crossval(
+            experiment,
+            output=output,
+            seeds=numbers(seeds, "--seeds"),
+            chosen=None if folds is None else numbers(folds, "--folds"),
+            tell=tell,
+        )
+    sys.stdout.write(f"{experiment.corpus.protocol}, {system}\n{scores.as_text()}\n")
+    return 0
+
+
+def evaluate(
+    *,
+    model: Path,
+    name: Name,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+    as_json: Annotated[bool, Parameter("--json")] = False,
+) -> int:
+    """Measure a model on a corpus: WA, UA, macro-F1, intervals, confusion matrix.
+
+    Parameters
+    ----------
+    model
+        Folder of the model.
+    as_json
+        Write JSON.
+    """
+    need_training()
+    from emotrace.corpora import open_corpus
+    from emotrace.evaluation.model_evaluation import measure
+    from emotrace.inference.recogniser import load
+
+    measured = measure(load(model), open_corpus(name, root, **reading.options()))
+    for line in measured.remarks:
+        say(f"emotrace: {line}")
+    scores = measured.scores
+    sys.stdout.write((json.dumps(scores.as_dict(), indent=2) if as_json else scores.as_text()) + "\n")
+    return 1 if measured.failed else 0
+
+
+def export(
+    run: Path,
+    /,
+    *,
+    output: Path,
+    int8: Annotated[bool, Parameter(negative=())] = False,
+    root: Root = None,
+    reading: Reading = AS_IT_LIES,
+) -> int:
+    """Write the model folder of a run, which needs no torch to run.
+
+    Parameters
+    ----------
+    run
+        A folder that `emotrace train` finished, or a fold of `emotrace crossval`.
+    output
+        Folder for the model.
+    int8
+        Approximate it in int8, faster and smaller; what that loses is measured on the run's corpus.
+    """
+    need_training()
+    from emotrace.export.onnx import export_run, export_run_in_int8
+
+    if int8:
+        export_run_in_int8(run, output, root, **reading.options())
+    else:
+        export_run(run, output)
+    sys.stdout.write(f"{output}\n")
+    return 0
+
+
+def demo(*, output: Path = Path("runs/demo")) -> int:
+    """Make a synthetic corpus, train on it, measure on unseen speakers, and draw a trace beside its truth.
+
+    Parameters
+    ----------
+    output
+        Folder for what it makes.
+    """
+    need_training()
+    from emotrace.experiments.demo import run_demo
+    from emotrace.training.progress import shown
+
+    with shown() as tell:
+        told = run_demo(output, tell)
+    sys.stdout.write(told)
+    return 0
+
+
+def prepare(
+    name: str,
+    root: Path | None,
+    system: str,
+    recipe: tuple[str, ...],
+    device: Device,
+    reading: Reading = AS_IT_LIES,
+    init: Path | None = None,
+) -> Experiment:
+    """What `train` and `crossval` have in common, checked before anything runs."""
+    import torch
+
+    import emotrace
+    from emotrace.corpora import open_corpus
+    from emotrace.models.architectures import find_system
+    from emotrace.models.emotion_model import build
+    from emotrace.recipe import load_recipe
+    from emotrace.training.pretrained_weights import read_start
+    from emotrace.training.split import Experiment
+
+    find_system(system)
+    settings = load_recipe(recipe)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("--device cuda was asked for, and torch finds no such device; leave it out")
+    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    opened = open_corpus(name, root, **reading.options())
+    build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
+    start = None if init is None else read_start(init, system, settings, opened.emotions)
+    return Experiment(opened, system, settings, str(emotrace.__version__), where, start)
+
+
+def need_training() -> None:
+    """Refuse where the extra `train` is not installed."""
+    import importlib.util
+
+    missing = [name for name in TRAINING_NEEDS if not importlib.util.find_spec(name)]
+    if missing:
+        raise MissingExtraError(f'found no {", ".join(missing)}; run: pip install "emotrace[train]"')
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """The numbers of a list such as 0,1.
+
+    >>> numbers("0,1", "--folds")
+    [0, 1]
+    """
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 0 or len(set(found)) < len(found):
+        raise EmotraceError(f"{option} is {text!r}; expected different whole numbers, as in 0,1")
+    return found

@@ -1,0 +1,1 @@
+"""Metrics, significance tests, calibration. No PyTorch."""

@@ -1,0 +1,1 @@
+"""Cross-validation, tables of systems, reports."""

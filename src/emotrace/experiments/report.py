@@ -1,0 +1,134 @@
+"""What a cross-validation leaves beside its folds: predictions, metrics, confusion matrix and curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emotrace.corpora import Fold
+from emotrace.evaluation.calibration import calibration_error, reliability_png, risk_coverage_png
+from emotrace.evaluation.confusion import confusion_png, confusion_text
+from emotrace.evaluation.metrics import Scores, score_predictions, spread
+from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
+from emotrace.experiments.learning_curves import Curve, curves_csv, curves_png, read_curve
+from emotrace.system.files import write_bytes, write_text
+from emotrace.training.recorder import DONE_FILE
+from emotrace.training.run_folder import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, VALIDATION_FILE, Run
+
+
+def fold_row(
+    folder: Path, number: int, seed: int, fold: Fold, predictions: Sequence[Prediction]
+) -> dict[str, Any]:
+    """A fold's line in `metrics.json`."""
+    run = Run.model_validate_json((folder / RUN_FILE).read_text(encoding="utf-8"))
+    test = score_predictions(predictions, resamples=1)
+    validation = score_predictions(read_predictions(folder / VALIDATION_FILE), resamples=1)
+    return {
+        "fold": number,
+        "seed": seed,
+        "test": list(fold.test),
+        "validation": list(fold.validation),
+        "n": test.n,
+        "ua": test.ua,
+        "wa": test.wa,
+        "validation_ua": validation.ua,
+        "temperature": run.temperature,
+        "seconds": run.seconds,
+        "stages": {
+            curve.stage: {"epochs": len(curve.rows), "best": curve.best + 1}
+            for curve in (read_curve(done.parent) for done in sorted(folder.glob(f"*/{DONE_FILE}")))
+        },
+    }
+
+
+def write_report(
+    output: Path,
+    title: str,
+    predictions: Sequence[Prediction],
+    scores: Scores,
+    rows: Sequence[dict[str, Any]],
+    curves: Sequence[Curve],
+) -> None:
+    """Predictions, metrics and pictures of a whole cross-validation, and a page."""
+    write_predictions(output / PREDICTIONS_FILE, predictions)
+    seeds = sorted({p.seed for p in predictions})
+    metrics = {
+        "pooled": scores.as_dict(),
+        "calibration_error": calibration_error(predictions),
+        "over_folds": vars(spread(predictions, "fold")),
+        "over_seeds": vars(spread(predictions, "seed")) if len(seeds) > 1 else None,
+        "folds": list(rows),
+    }
+    write_text(output / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
+    write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))
+    write_bytes(output / "reliability.png", reliability_png(predictions))
+    write_bytes(output / "risk-coverage.png", risk_coverage_png(predictions))
+    write_text(output / "curves.csv", curves_csv(curves))
+    write_bytes(output / "curves.png", curves_png(curves))
+    write_text(output / "report.md", page(title, scores, metrics, seeds))
+
+
+def page(title: str, scores: Scores, metrics: dict[str, Any], seeds: Sequence[int]) -> str:
+    """The figures of a cross-validation as Markdown."""
+
+    def spread_of(kind: str, name: str) -> str:
+        values = metrics[kind]
+        deviation = "" if values[f"{name}_sd"] is None else f" ± {values[f'{name}_sd']:.3f}"
+        return f"{values[f'{name}_mean']:.3f}{deviation}"
+
+    over = ["over_folds", *(["over_seeds"] if metrics["over_seeds"] else [])]
+    head = ["measure", "pooled", "95 % interval", *(f"mean ± SD {name.replace('_', ' ')}" for name in over)]
+    figures = [
+        ["WA (accuracy)", f"{scores.wa:.3f}", str(scores.wa_interval), *(spread_of(o, "wa") for o in over)],
+        ["UA (UAR)", f"{scores.ua:.3f}", str(scores.ua_interval), *(spread_of(o, "ua") for o in over)],
+        ["macro-F1", f"{scores.macro_f1:.3f}", "", *("" for _ in over)],
+        ["calibration error (ECE)", f"{metrics['calibration_error']:.3f}", "", *("" for _ in over)],
+    ]
+    folds = [
+        [
+            row["seed"],
+            ", ".join(row["test"]),
+            ", ".join(row["validation"]),
+            row["n"],
+            f"{row['ua']:.3f}",
+            f"{row['wa']:.3f}",
+            f"{row['validation_ua']:.3f}",
+            ", ".join(f"{name} {s['best']} of {s['epochs']}" for name, s in row["stages"].items()),
+            f"{row['seconds']:.0f}",
+        ]
+        for row in metrics["folds"]
+    ]
+    columns = ["seed", "test", "validation", "n", "UA", "WA", "validation UA", "epoch kept", "seconds"]
+    return "\n".join(
+        [
+            f"# {title}",
+            "",
+            f"{scores.n} predictions for {scores.speakers} speakers, each by a model that never heard them; "
+            f"seeds {', '.join(map(str, seeds))}. Intervals resample speakers.",
+            "",
+            *table(head, figures),
+            "",
+            "```",
+            confusion_text(scores.labels, scores.confusion),
+            "```",
+            "",
+            "Validation speakers set the temperature, and chose the epoch where it is not the last: then "
+            "their UA flatters. Each is the test of another fold.",
+            "",
+            *table(columns, folds),
+            "",
+        ]
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """The lines of a Markdown table.
+
+    >>> table(["a", "b"], [[1, 2]])
+    ['| a | b |', '|---|---|', '| 1 | 2 |']
+    """
+    lines = [head, *rows]
+    written = ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+    return [written[0], "|" + "---|" * len(head), *written[1:]]

@@ -1,0 +1,251 @@
+"""Finished runs on the same utterances side by side."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from emotrace.corpora import OpenCorpus, Utterance
+from emotrace.errors import EmotraceError, RunError
+from emotrace.evaluation.comparison import FEW_SPEAKERS, Comparison, against
+from emotrace.evaluation.confusion import aligned, recalls
+from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.predictions import Prediction, read_predictions
+from emotrace.evaluation.significance import Difference, paired
+from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, differences, identity_of
+
+UNKNOWN = "not stated"
+BOUNDS_S = (2.0, 5.0)  # what is longer than 5 s, the paper cuts
+LENGTHS = ("0 to 2 s", "2 to 5 s", "over 5 s")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run beside others; `comparison` is with the first of them.
+
+    `differs_in` names the settings that are not the first's, and is None where a folder does not say its own.
+    `by_emotion` is the share of each emotion's utterances that were recognised; None where there are none.
+    `by_sex` is known where the corpus says who is which, `by_length` where it is there at all.
+    """
+
+    run: str
+    system: str
+    differs_in: tuple[str, ...] | None
+    scores: Scores
+    by_emotion: Mapping[str, float | None]
+    by_sex: Mapping[str, Scores]
+    by_length: Mapping[str, Scores]
+    comparison: Comparison | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `emotrace compare --json` prints of a run."""
+        scores = self.scores.as_dict()
+        names = ("n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval")
+        c = self.comparison
+        return {
+            "run": self.run,
+            "system": self.system,
+            "differs_in": None if self.differs_in is None else list(self.differs_in),
+            **{name: scores[name] for name in names},
+            "by_emotion": dict(self.by_emotion),
+            "by_sex": _figures(self.by_sex),
+            "by_length": _figures(self.by_length),
+            "against_first": c
+            and {
+                "ua": _as_dict(c.ua, c.ua_holm),
+                "wa": _as_dict(c.wa, c.wa_holm),
+                "mcnemar": {
+                    "only_first": c.mcnemar.only_first,
+                    "only_this": c.mcnemar.only_second,
+                    "p": c.mcnemar.p,
+                    "p_holm": c.mcnemar_holm,
+                },
+            },
+        }
+
+
+def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[Compared]:
+    """Measure runs on the same utterances, and each but the first against the first.
+
+    Args:
+        folders: of cross-validations, or of anything else with a `predictions.csv`
+        corpus: the one they ran on, which knows how long utterances are, and may know who is a woman or a man
+
+    Raises:
+        EmotraceError: there are fewer than two.
+        RunError: one is no run, or two do not cover the same utterances with the same truth; or the corpus
+            lacks an utterance.
+    """
+    if len(folders) < 2:
+        raise EmotraceError(f"found {len(folders)} run; expected two or more to compare")
+    said = [read_predictions(folder / PREDICTIONS_FILE) for folder in folders]
+    for folder, predictions in zip(folders[1:], said[1:], strict=True):
+        try:
+            paired(said[0], predictions)
+        except RunError as error:
+            raise RunError(f"{folders[0]} and {folder} cannot be compared: {error}") from None
+    compared: list[Comparison | None] = [None, *against(said[0], said[1:])]
+    labels = said[0][0].labels
+    sexes = {} if corpus is None else of_corpus(said[0], corpus, sex_of)
+    lengths = {} if corpus is None else of_corpus(said[0], corpus, length_of)
+    found = []
+    for folder, predictions, comparison in zip(folders, said, compared, strict=True):
+        scores = score_predictions(predictions)
+        recall = dict(zip(scores.labels, recalls(scores.confusion), strict=True))
+        found.append(
+            Compared(
+                run=str(folder),
+                system=_system(folder),
+                differs_in=_differs_in(folders[0], folder),
+                scores=scores,
+                by_emotion={label: recall[label] for label in labels},
+                by_sex=by_group(predictions, sexes),
+                by_length=by_group(predictions, lengths),
+                comparison=comparison,
+            )
+        )
+    return found
+
+
+def by_group(predictions: Sequence[Prediction], groups: Mapping[str, str]) -> dict[str, Scores]:
+    """The figures of each group of utterances, groups by alphabet."""
+    return {
+        group: score_predictions([p for p in predictions if groups[p.file] == group], resamples=1)
+        for group in sorted(set(groups.values()))
+    }
+
+
+def of_corpus(
+    predictions: Sequence[Prediction], corpus: OpenCorpus, group: Callable[[Utterance], str]
+) -> dict[str, str]:
+    """The group of each utterance, by its name; empty where all of them are unknown.
+
+    Raises:
+        RunError: the corpus lacks an utterance.
+    """
+    known = {utterance.name: utterance for utterance in corpus.utterances}
+    names = sorted({p.file for p in predictions})
+    lacking = [name for name in names if name not in known]
+    if lacking:
+        raise RunError(
+            f"{corpus.corpus.name} has no utterance {lacking[0]} ({len(lacking)} such); "
+            "name with --corpus and --root the corpus of the runs"
+        )
+    groups = {name: group(known[name]) for name in names}
+    return {} if set(groups.values()) == {UNKNOWN} else groups
+
+
+def sex_of(utterance: Utterance) -> str:
+    """The speaker's sex, as the corpus says it."""
+    return utterance.sex or UNKNOWN
+
+
+def length_of(utterance: Utterance) -> str:
+    """How long it is, by whole groups; of a file the header says it, if it can be read.
+
+    >>> from pathlib import Path
+    >>> length_of(Utterance("a", Path("a.wav"), "anger", "A", "03", start_s=1.0, end_s=4.5))
+    '2 to 5 s'
+    """
+    if utterance.end_s is not None:
+        end_s = utterance.end_s
+    elif isinstance(utterance.audio, Path):
+        try:
+            end_s = soundfile.info(utterance.audio).duration
+        except soundfile.LibsndfileError:
+            return UNKNOWN
+    else:
+        samples, sample_rate_hz = utterance.audio
+        end_s = len(samples) / sample_rate_hz
+    seconds = end_s - utterance.start_s
+    return LENGTHS[bisect_left(BOUNDS_S, seconds)]
+
+
+def compared_text(runs: Sequence[Compared]) -> str:
+    """Figures, differences to the first run, accuracy by emotion, sex and length, as text for people."""
+    first, others = runs[0], runs[1:]
+    numbers = [str(number) for number in range(1, len(runs) + 1)]
+    names = [f"{n}  {run.run}  {run.system}".rstrip() for n, run in zip(numbers, runs, strict=True)]
+    settings = [
+        f"{n} differs from 1 in {', '.join(run.differs_in or ()) or 'nothing that its folder says'}"
+        for n, run in zip(numbers[1:], others, strict=True)
+        if run.differs_in is not None
+    ]
+    figures = [["", "UA", "95 % interval", "WA", "95 % interval", "macro-F1"]]
+    for n, run in zip(numbers, runs, strict=True):
+        s = run.scores
+        intervals = [str(interval or "–") for interval in (s.ua_interval, s.wa_interval)]
+        figures.append([n, f"{s.ua:.3f}", intervals[0], f"{s.wa:.3f}", intervals[1], f"{s.macro_f1:.3f}"])
+    head = ["less 1", "UA", "95 % interval", "p", "WA", "95 % interval", "p", "right alone", "McNemar's p"]
+    differences = [head]
+    for n, run in zip(numbers[1:], others, strict=True):
+        c = run.comparison
+        assert c is not None
+        alone = f"{c.mcnemar.only_second} : {c.mcnemar.only_first}"
+        told = [*_told(c.ua, c.ua_holm), *_told(c.wa, c.wa_holm), alone, f"{c.mcnemar_holm:.3f}"]
+        differences.append([n, *told])
+    emotions = [["recognised", *numbers]]
+    for emotion in first.by_emotion:
+        shares = [run.by_emotion[emotion] for run in runs]
+        emotions.append([emotion, *("–" if share is None else f"{share:.3f}" for share in shares)])
+    few = ", and are too sure for so few" if first.scores.speakers < FEW_SPEAKERS else ""
+    blocks = [
+        f"{first.scores.n} predictions for {first.scores.speakers} speakers, the same for all runs",
+        "\n".join([*names, *settings]),
+        aligned(figures),
+        aligned(differences),
+        f"Intervals and p of UA and WA resample speakers{few}; each p is corrected for {len(others)} "
+        f"comparison{'s' if len(others) > 1 else ''} (Holm).\n"
+        "Right alone: utterances that only this run got right, and only run 1.",
+        aligned(emotions),
+    ]
+    for title, groups in (("speakers", "by_sex"), ("utterances", "by_length")):
+        lines = [[title, "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
+        for group, scores in vars(first)[groups].items():
+            of = [vars(run)[groups][group] for run in runs]
+            told = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
+            lines.append([group, str(scores.n), *told])
+        if len(lines) > 1:
+            blocks.append(aligned(lines))
+    return "\n\n".join(blocks)
+
+
+def _system(folder: Path) -> str:
+    """The system of a run, where its folder says it."""
+    try:
+        return str(json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))["system"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _differs_in(first: Path, folder: Path) -> tuple[str, ...] | None:
+    try:
+        return tuple(differences(identity_of(first), identity_of(folder)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _figures(by_group: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
+    return {
+        group: {name: getattr(scores, name) for name in ("n", "ua", "wa")}
+        for group, scores in by_group.items()
+    }
+
+
+def _told(difference: Difference | None, p: float | None) -> list[str]:
+    if difference is None or p is None:
+        return ["–", "–", "–"]
+    return [f"{difference.value:+.3f}", str(difference.interval), f"{p:.3f}"]
+
+
+def _as_dict(difference: Difference | None, p_holm: float | None) -> dict[str, Any] | None:
+    if difference is None:
+        return None
+    ends = [difference.interval.low, difference.interval.high]
+    return {"difference": difference.value, "interval": ends, "p": difference.p, "p_holm": p_holm}

@@ -1,0 +1,1 @@
+"""Table 5: all systems on one corpus."""

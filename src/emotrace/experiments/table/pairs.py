@@ -1,0 +1,63 @@
+"""Each system of a table held against each other, by McNemar's test."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from emotrace.evaluation.comparison import Pair
+from emotrace.experiments.report import table as markdown_table
+from emotrace.experiments.table.rows import Table
+
+
+def pairs_page(table: Table) -> list[str]:
+    """Lines of Markdown, a line and a column for each system: above the diagonal p, below it counts."""
+    pairs = table.pairs
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    cells = {(name, name): "" for name in names}
+    for pair in pairs:
+        cells[pair.first, pair.second] = probability(pair.mcnemar_holm)
+        cells[pair.second, pair.first] = f"{pair.mcnemar.only_second} : {pair.mcnemar.only_first}"
+    numbers = {name: f"{number} {name}" for number, name in enumerate(names, start=1)}
+    rows = [[numbers[row], *(cells[row, column] for column in names)] for row in names]
+    return [
+        "## Each against each",
+        "",
+        *markdown_table(["system", *map(str, range(1, len(names) + 1))], rows),
+        "",
+        f"McNemar's exact test, two-sided{', on the first seed' if len(table.seeds) > 1 else ''}: above the "
+        f"diagonal its p, corrected for {len(pairs)} pairs (Holm); below it how many utterances only the "
+        "system of the line got right, and only that of the column.",
+        "",
+    ]
+
+
+def pairs_csv(pairs: Sequence[Pair]) -> str:
+    """A line per pair."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(pair_record(pairs[0])), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(pair_record, pairs))
+    return text.getvalue()
+
+
+def pair_record(pair: Pair) -> dict[str, str | int | float]:
+    """A pair as plain values by name."""
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "only_first": pair.mcnemar.only_first,
+        "only_second": pair.mcnemar.only_second,
+        "mcnemar_p": pair.mcnemar.p,
+        "mcnemar_p_holm": pair.mcnemar_holm,
+    }
+
+
+def probability(p: float | None) -> str:
+    """A probability to three places.
+
+    >>> probability(0.0123), probability(0.0004), probability(None)
+    ('.012', '< .001', '–')
+    """
+    return "–" if p is None else "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")

@@ -1,0 +1,178 @@
+"""Table 5: systems, each over all folds and seeds of one corpus; those with the same front share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from emotrace.corpora import Fold
+from emotrace.errors import CorpusError, RecipeError
+from emotrace.evaluation.metrics import score_predictions
+from emotrace.experiments.cost import Stopwatch
+from emotrace.experiments.cross_validation import crossval, fold_folder
+from emotrace.experiments.table.published import TABLE_5
+from emotrace.experiments.workers import processors, work_on
+from emotrace.models.architectures import SYSTEMS, find_system
+from emotrace.recipe import Recipe
+from emotrace.system.files import write_text
+from emotrace.training.data.local_features import forget_local_features
+from emotrace.training.progress import Epoch, Tell, silent, within
+from emotrace.training.recorder import CURVE_FILE, DONE_FILE
+from emotrace.training.run_folder import RUN_FILE, claim
+from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.two_stage import FRONT_STAGE
+
+ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which systems, folds and seeds of an experiment, whose own system does not matter, go to `output`."""
+
+    experiment: Experiment
+    systems: tuple[str, ...]
+    folds: tuple[int, ...]
+    seeds: tuple[int, ...]
+    output: Path
+
+    @property
+    def jobs(self) -> list[tuple[int, int]]:
+        """Fold and seed of what may run at once."""
+        return [(fold, seed) for seed in self.seeds for fold in self.folds]
+
+    @property
+    def fronts(self) -> dict[str, str]:
+        """In whose folder each system trains its front or finds it trained: the first that has it."""
+        return front_owners(self.systems, self.experiment.recipe)
+
+    def fold(self, number: int) -> Fold:
+        """A fold of the corpus."""
+        return self.experiment.corpus.folds()[number]
+
+    def of(self, system: str) -> Experiment:
+        """The same experiment with one of the systems; all share what was read of the corpus."""
+        return replace(self.experiment, system=system)
+
+    def folder(self, system: str, fold: int, seed: int) -> Path:
+        """Where one training lies."""
+        return fold_folder(self.output / system, seed, self.fold(fold))
+
+
+def make_plan(
+    experiment: Experiment,
+    systems: Sequence[str],
+    output: Path,
+    *,
+    seeds: Sequence[int] = (1,),
+    chosen: Sequence[int] | None = None,
+) -> Plan:
+    """What there is to do, in the order of Table 5; nothing is written.
+
+    Raises:
+        CorpusError: a fold's number that does not exist.
+        RecipeError: a system that does not exist, or comes twice.
+    """
+    for name in systems:
+        find_system(name)
+        if list(systems).count(name) > 1:
+            raise RecipeError(f"{name} is asked for twice; expected each system once")
+    number_of_folds = len(experiment.corpus.folds())
+    folds = range(number_of_folds) if chosen is None else chosen
+    for number in folds:
+        if not 0 <= number < number_of_folds:
+            raise CorpusError(
+                f"no fold {number}; {experiment.corpus.protocol} has 0 to {number_of_folds - 1}"
+            )
+    ordered = tuple(name for name in ORDER if name in systems)
+    return Plan(experiment, ordered, tuple(folds), tuple(seeds), output)
+
+
+def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
+    """For each system whose front is trained by itself, the first one with that front.
+
+    >>> front_owners(["pcnse-sadrn", "pcnse", "pcn-sadrn", "cnn-gru"], Recipe())
+    {'pcnse-sadrn': 'pcnse-sadrn', 'pcnse': 'pcnse-sadrn', 'pcn-sadrn': 'pcn-sadrn'}
+    >>> front_owners(["pcnse", "pcnse-sadrn"], Recipe(end_to_end=True))
+    {'pcnse': 'pcnse'}
+    """
+    owner: dict[str, str] = {}
+    found = {}
+    for name in systems:
+        system = find_system(name)
+        alone = system.stages == 2 and not recipe.end_to_end
+        if system.front and (alone or system.back is None):
+            found[name] = owner.setdefault(system.front, name)
+    return found
+
+
+def train_table(plan: Plan, *, workers: int | None = None, tell: Tell = silent) -> None:
+    """Train whatever of the table is not trained yet, and write each system's cross-validation.
+
+    Called again after it was killed, it goes on from the last epoch. A fold with a seed is one job, so that
+    no two processes train the same front; as many jobs run at once as there are processors, or `workers`.
+
+    Raises:
+        RunError: the output folder holds something else.
+    """
+    experiment = plan.experiment
+    identity = {key: value for key, value in experiment.identity().items() if key != "system"}
+    claim(plan.output, identity)
+    for name in plan.systems:
+        claim(plan.output / name, plan.of(name).identity())
+    left = [job for job in plan.jobs if not is_trained(plan, job)]
+    if workers is None:
+        workers = processors() if experiment.device == "cpu" else 1
+    work_on(partial(train_systems, plan), left, workers, experiment.device, tell)
+    for name in plan.systems:
+        for job in plan.jobs:
+            show_front(plan, name, *job)
+        crossval(
+            plan.of(name),
+            output=plan.output / name,
+            seeds=plan.seeds,
+            chosen=plan.folds,
+            workers=1,
+            tell=tell,
+        )
+
+
+def is_trained(plan: Plan, job: tuple[int, int]) -> bool:
+    """Whether nothing is left to do for a fold with a seed."""
+    return all((plan.folder(name, *job) / RUN_FILE).exists() for name in plan.systems)
+
+
+def train_systems(plan: Plan, job: tuple[int, int], tell: Tell) -> None:
+    """All systems on one fold with one seed, one after the other."""
+    number, seed = job
+    fold = plan.fold(number)
+    for name in plan.systems:
+        folder, run = plan.folder(name, *job), f"seed {seed}, fold {fold.name}, {name}"
+        if (folder / RUN_FILE).exists():
+            continue
+        experiment = plan.of(name)
+        assert experiment.clips  # read before the watch starts
+        predictions = train_part(
+            experiment,
+            Part(fold.train, fold.validation, fold.test),
+            fold=number,
+            seed=seed,
+            folder=folder,
+            tell=Stopwatch(folder, within(tell, run)),
+            front_folder=plan.folder(plan.fronts.get(name, name), *job),
+        )
+        test = score_predictions(predictions, resamples=1)
+        tell(Epoch(run, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
+    for name in plan.systems:
+        forget_local_features(plan.folder(name, *job))
+
+
+def show_front(plan: Plan, name: str, fold: int, seed: int) -> None:
+    """Lay the learning curve of a shared front beside the back end's, as if it had been trained there."""
+    own = plan.folder(name, fold, seed)
+    owners = plan.folder(plan.fronts.get(name, name), fold, seed)
+    stage = f"{FRONT_STAGE}{find_system(name).front}"
+    for file in (CURVE_FILE, DONE_FILE):
+        if own != owners and not (own / stage / file).exists():
+            write_text(own / stage / file, (owners / stage / file).read_text(encoding="utf-8"))

@@ -1,0 +1,123 @@
+"""Several trainings at once, each in a process of its own, and none that outlives the one that started it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import torch
+
+from emotrace.errors import RunError
+from emotrace.experiments.cost import one_thread
+from emotrace.training.progress import Tell
+
+J = TypeVar("J")
+WORKER: dict[str, Any] = {}  # what a worker process keeps from one job to the next
+
+
+def work_on(
+    work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell
+) -> None:
+    """Call `work` on each job, here one after the other or in as many processes as `workers`.
+
+    On a CPU each has one thread, so what comes out does not depend on their number.
+    """
+    if workers > 1 and len(jobs) > 1:
+        in_processes(work, jobs, workers, tell)
+        return
+    with one_thread() if device == "cpu" else nullcontext():
+        for job in jobs:
+            work(job, tell)
+
+
+def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, tell: Tell) -> None:
+    """Call `work` on each job in as many processes as `workers`, each with one thread.
+
+    Both must be such as can be sent to another process. However this ends, so do the processes, whatever they
+    are at; so the work must be such as can be taken up again where it was killed.
+
+    Raises:
+        RunError: a process was killed from outside.
+        Exception: whatever `work` raised.
+    """
+    context = multiprocessing.get_context("spawn")
+    told: Any = context.Queue()
+    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
+    listener.start()
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, told))
+    try:
+        with born_deaf():
+            running = [pool.submit(call_in_worker, job) for job in jobs]
+            # The pool looks for processes to watch before it starts the one that a job asks for: without one
+            # more thing to do it would overlook the death of the last.
+            pool.submit(os.getpid)
+        for done in as_completed(running):
+            done.result()
+    except BaseException as error:
+        told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.kill()
+        pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise RunError(
+                "a worker process was killed, for want of memory perhaps; call this again, and each fold "
+                "goes on from its last epoch"
+            ) from None
+        raise
+    pool.shutdown()  # only then has everything been told
+    told.put(None)
+    listener.join()
+    told.close()
+    told.join_thread()  # or it would race the interpreter's exit
+
+
+@contextmanager
+def born_deaf() -> Iterator[None]:
+    """Keep interrupts from the processes that start in this block: their parent hears them, and ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def pass_on(told: Any, tell: Tell) -> None:
+    """Hand on what the workers tell, until None comes."""
+    while (epoch := told.get()) is not None:
+        tell(epoch)
+
+
+def start_worker(work: Callable[[Any, Tell], None], told: Any) -> None:
+    """Make a fresh process a worker."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    WORKER.update(work=work, tell=told.put)
+
+
+def end_with_parent() -> None:
+    """End this process as soon as its parent has ended: two runs must not write to one folder."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def call_in_worker(job: Any) -> None:
+    """One job, in a worker process."""
+    WORKER["work"](job, WORKER["tell"])
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""Acoustic features: log-Mel spectrograms, deltas, autocorrelation."""

@@ -1,1 +1,0 @@
-"""Results as text that people and programs read: one module per format."""

@@ -1,0 +1,1 @@
+"""The runtime: model folders, recognition, streaming. No PyTorch."""

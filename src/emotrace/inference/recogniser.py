@@ -1,0 +1,130 @@
+"""The runtime: audio → network (ONNX Runtime) → label, scores and timeline. It knows no torch."""
+
+import os
+
+from emotrace.audio.reading import Audio, Source, open_sound, read_audio
+from emotrace.inference.hub import folder_of
+from emotrace.inference.model_config import ModelConfig
+from emotrace.inference.model_folder import load_model_folder
+from emotrace.inference.onnx_session import Network
+from emotrace.inference.pretrained import shipped_model
+from emotrace.inference.result import Result
+from emotrace.inference.scorers import Evidence
+from emotrace.inference.streaming import Listener, Stream, result_of
+from emotrace.timeline import Timeline
+
+__all__ = ["Evidence", "Recogniser", "load"]
+
+
+class Recogniser:
+    """A model ready to be called on audio.
+
+    Args:
+        folder: a model folder
+        threads: how many threads one call uses; None: as many as there are processors for this process
+
+    Raises:
+        ModelError: if the folder is incomplete, damaged or altered
+
+    A recogniser may be called from several threads at once.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.folder = load_model_folder(folder)
+        self._network = Network(self.folder, threads)
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the model is, what it was trained on and how it measured."""
+        return self.folder.config
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions it knows."""
+        return self.config.labels
+
+    def __call__(self, source: Source) -> Result:
+        """Recognise a path, the bytes of a file, a binary file object or `(samples, sample_rate_hz)`.
+
+        Files are heard block by block, so hours take no more memory than minutes.
+
+        Raises:
+            AudioError: if there is no audio to be had from it, or too little
+        """
+        with open_sound(source) as sound:
+            stream = Stream(self._network, sound.rate_hz, sound.name)
+            for block in sound.blocks:
+                stream.feed(block)
+            stream.end()
+            return stream.result(sound.file, tuple(sound.faults))
+
+    def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
+        """Recognise a recording while it goes on: feed it chunks, and hear of spans as they become known.
+
+            stream = recogniser.stream(44_100)
+            for chunk in chunks:                    # (n,) or (n, channels), of any size
+                for event in stream.feed(chunk):    # event.kind: opened, extended or closed; event.span
+                    ...
+            stream.end(), stream.result()           # the rest, and the whole
+
+        A moment is told of at most `stream.latency_s` of audio after it, about 6.2 s: a window of 5 s, 1 s
+        until a frame is decided, and 0.2 s for blocks and resampling. What the network takes comes on top.
+        Errors call the recording by its `name`.
+        """
+        return Stream(self._network, sample_rate_hz, name)
+
+    def read(self, source: Source) -> Audio:
+        """The audio as this model takes it."""
+        rate_hz = self.config.sampling_rate
+        return read_audio(source, rate_hz, minimum_s=self.config.minimum_samples / rate_hz)
+
+    def from_audio(self, audio: Audio) -> Result:
+        """Recognise audio at the model's rate; digital silence has no label."""
+        if audio.silent:
+            return result_of(
+                self.config, None, False, Timeline(), audio.duration_s, audio.name, audio.warnings
+            )
+        return self.from_evidence(self._listen(audio, keep=False).evidence(), audio)
+
+    def evidence(self, audio: Audio) -> Evidence:
+        """Scores of the recording and posteriors over time, all of which are kept.
+
+        Raises:
+            ModelError: if the network gives what no model of its kind may give
+        """
+        return self._listen(audio, keep=True).evidence()
+
+    def from_evidence(self, evidence: Evidence, audio: Audio) -> Result:
+        """The result that the evidence of a recording makes."""
+        return result_of(
+            self.config,
+            evidence.scores,
+            evidence.emotionless,
+            evidence.timeline,
+            audio.duration_s,
+            audio.name,
+            audio.warnings,
+        )
+
+    def stop(self) -> None:
+        """End the calls that other threads have under way, and all later ones, by an error."""
+        self._network.stop()
+
+    def _listen(self, audio: Audio, keep: bool) -> Listener:
+        listener = Listener(self._network, keep)
+        listener.hear(audio.samples)
+        listener.end(audio.duration_s)
+        return listener
+
+
+def load(folder: str | os.PathLike[str] | None = None, threads: int | None = None) -> Recogniser:
+    """A recogniser from a model folder, by default that of the model that ships.
+
+    `owner/name@revision`, where no such folder is, is fetched from the Hugging Face hub.
+
+    Raises:
+        MissingExtraError: if the model is on the hub and the extra `hub` is not installed
+        ModelError: if the folder is incomplete, damaged or altered, none is given and none ships, or the hub
+            does not give it
+    """
+    return Recogniser(shipped_model() if folder is None else folder_of(folder), threads)

@@ -1,0 +1,94 @@
+"""What recognition gives: one result per input."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+from emotrace.segment import Segment
+from emotrace.timeline import Timeline
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The emotion of one recording, or of one segment of it, and where in time it shows.
+
+    Attributes:
+        label: the emotion, None for digital silence, where no emotion is found and where the model abstains
+        score: probability of the likeliest emotion, None for silence
+        scores: probability of each emotion, in the model's order; they sum to 1; None for silence
+        timeline: where which emotion shows, in seconds from the start of the file
+        duration_s: length of what was heard: the recording, or the segment
+        file: its name as it was given, None for bytes and samples
+        warnings: what was changed or is doubtful
+        model: name of the model
+        segment: the stretch of the file that this is of, None for all of it
+    """
+
+    label: str | None
+    score: float | None
+    scores: dict[str, float] | None
+    timeline: Timeline
+    duration_s: float
+    file: str | None
+    warnings: tuple[str, ...]
+    model: str
+    segment: Segment | None = None
+
+    def abstaining_below(self, probability: float) -> Self:
+        """This result, with no label if its score is less than `probability`.
+
+        >>> unsure = Result(
+        ...     "anger",
+        ...     0.4,
+        ...     {"anger": 0.4, "sadness": 0.35, "neutral": 0.25},
+        ...     Timeline(),
+        ...     2.0,
+        ...     "a.wav",
+        ...     (),
+        ...     "tiny",
+        ... )
+        >>> unsure.abstaining_below(0.3).label, unsure.abstaining_below(0.5).label
+        ('anger', None)
+        >>> unsure.abstaining_below(0.5).warnings
+        ('abstained: anger scores 0.40, below 0.50',)
+        """
+        if self.label is None or self.score is None or self.score >= probability:
+            return self
+        why = f"abstained: {self.label} scores {self.score:.2f}, below {probability:.2f}"
+        return dataclasses.replace(self, label=None, warnings=(*self.warnings, why))
+
+    def best(self, count: int | None = None) -> dict[str, float]:
+        """The `count` best scores, the highest first; all of them for None, and none for silence.
+
+        >>> Result("anger", 0.6, {"sadness": 0.4, "anger": 0.6}, Timeline(), 2.0, None, (), "tiny").best(1)
+        {'anger': 0.6}
+        """
+        ranked = sorted((self.scores or {}).items(), key=lambda item: -item[1])
+        return dict(ranked[:count])
+
+    def to_hf(self) -> list[dict[str, str | float]]:
+        """The scores as transformers' `audio-classification` pipeline gives them; none for silence.
+
+        >>> scores = {"sadness": 0.4, "anger": 0.6}
+        >>> Result("anger", 0.6, scores, Timeline(), 2.0, None, (), "tiny").to_hf()
+        [{'label': 'anger', 'score': 0.6}, {'label': 'sadness', 'score': 0.4}]
+        """
+        return [{"label": label, "score": score} for label, score in self.best().items()]
+
+    def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
+        """The result as plain values, version 1 of the schema; `top_k` keeps only the best scores."""
+        scores = self.scores if top_k is None or self.scores is None else self.best(top_k)
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "model": self.model,
+            "file": self.file,
+            **({} if self.segment is None else self.segment.to_dict()),
+            "duration_s": round(self.duration_s, 3),
+            "label": self.label,
+            "score": None if self.score is None else round(self.score, 6),
+            "scores": None if scores is None else {name: round(score, 6) for name, score in scores.items()},
+            "timeline": [span.to_dict() for span in self.timeline],
+            "warnings": list(self.warnings),
+        }

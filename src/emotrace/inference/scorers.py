@@ -1,0 +1,279 @@
+"""What the network says of a recording as it comes: scores of windows, and posteriors over time.
+
+Windows of digital silence are not asked about: they say nothing, and blank is certain in them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from emotrace.audio.quality import SILENCE, Samples
+from emotrace.audio.windowing import SampleBuffer, Window, WindowCutter
+from emotrace.decoding.ctc import Floats, Frames, class_scores, empty_probability, log_scores
+from emotrace.errors import ModelError
+from emotrace.inference.onnx_session import Network
+from emotrace.timeline import Timeline
+
+# How a classifier, which names one emotion a clip, traces: by many short clips.
+CLIP_S = 1.0
+CLIP_HOP_S = 0.25
+CLIPS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the network says of one recording.
+
+    Attributes:
+        scores: probabilities of the K emotions over the whole recording, shape (K,); None for silence
+        emotionless: whether the model finds no emotion in any window of it
+        log_posteriors: natural logarithms, shape (frame, K + 1), blank last (-inf where the model has none)
+        first_s: centre of the first frame
+        step_s: from one frame's centre to the next's
+        timeline: what is decided by them
+    """
+
+    scores: Floats | None
+    emotionless: bool
+    log_posteriors: Floats
+    first_s: float
+    step_s: float
+    timeline: Timeline
+
+    @property
+    def times_s(self) -> Floats:
+        """Centre of each frame."""
+        return self.first_s + self.step_s * np.arange(len(self.log_posteriors), dtype=np.float64)
+
+
+class Gatherer(Protocol):
+    """Samples at the model's rate → frames, each given once it is final."""
+
+    first_s: float
+    step_s: float
+
+    @property
+    def scores(self) -> Floats | None:
+        """Probabilities of the K emotions in the windows so far, None if all were silent."""
+
+    @property
+    def emotionless(self) -> bool:
+        """Whether there were windows, none of which holds an emotion."""
+
+    def hear(self, samples: Samples) -> Iterator[Frames]:
+        """Frames that become final by these samples."""
+
+    def end(self) -> Iterator[Frames]:
+        """Those that become final since nothing follows."""
+
+
+def gatherer(network: Network) -> Gatherer:
+    """The way to the evidence that fits the network's output."""
+    return FrameGatherer(network) if network.config.output == "log_posteriors" else ClipGatherer(network)
+
+
+class FrameGatherer:
+    """CTC systems: windows heard one by one, what they say of a frame averaged where they overlap.
+
+    A frame is final when no later window holds it. Where the model was taught what holds no emotion, a window
+    counts as far as it holds one. Where it likely holds none it says nothing of the timeline, unless
+    functionals say at each step whether anybody speaks.
+    """
+
+    def __init__(self, network: Network) -> None:
+        config = network.config
+        assert config.frame_first_s is not None and config.frame_step_s is not None  # noqa: PT018
+        self.first_s, self.step_s = config.frame_first_s, config.frame_step_s
+        self._network = network
+        self._hop_frames = round(config.hop_samples / config.sampling_rate / config.frame_step_s)
+        self._windows = _cutter(network)
+        self._average = ScoreAverage()
+        self._least_nothing = 1.0  # the least probability, of all windows, of there being no emotion
+        self._stitch = OverlapAverage(2 * len(config.labels) + 2)  # posteriors, and what functionals say
+
+    @property
+    def scores(self) -> Floats | None:
+        return self._average.scores
+
+    @property
+    def emotionless(self) -> bool:
+        most = self._network.config.calibration.no_emotion_above
+        return most is not None and self.scores is not None and self._least_nothing > most
+
+    def hear(self, samples: Samples) -> Iterator[Frames]:
+        for window in self._windows.feed(samples):
+            first = self._add(window)
+            yield self._settled(first + self._hop_frames)
+
+    def end(self) -> Iterator[Frames]:
+        for window in self._windows.end():
+            self._add(window)
+        yield self._settled()
+
+    def _settled(self, before: int | None = None) -> Frames:
+        rows = self._stitch.settle(before)
+        classes = len(self._network.config.labels) + 1
+        return Frames(rows[:, :classes], rows[:, classes:])
+
+    def _add(self, window: Window) -> int:
+        """Take in a window; say at which frame it starts."""
+        config = self._network.config
+        first = round(window.start / config.sampling_rate / self.step_s)
+        if _silent(window.samples):
+            seconds = len(window.samples) / config.sampling_rate - 2 * self.first_s
+            self._stitch.add(first, self._nothing(1 + max(0, int(seconds / self.step_s + 1e-6))))
+            return first
+        log_posteriors, label_scores, step_scores = self._network.posteriors_of(window.samples)
+        logs = log_scores(log_posteriors, None, config.decoding) + label_scores[:-1]
+        rows = np.concatenate([np.exp(log_posteriors), step_scores], axis=1)
+        weight, most = float(len(window.samples)), config.calibration.no_emotion_above
+        if most is not None:
+            nothing = empty_probability(log_posteriors, float(label_scores[-1]))
+            self._least_nothing = min(self._least_nothing, nothing)
+            weight *= max(1 - nothing, 1e-9)
+            if nothing > most and not config.functionals:
+                rows = self._nothing(len(rows))
+        self._average.add(class_scores(logs, config.calibration.temperature), weight)
+        self._stitch.add(first, rows)
+        return first
+
+    def _nothing(self, frames: int) -> Floats:
+        """What is said of so many frames that certainly hold no emotion."""
+        emotions = len(self._network.config.labels)
+        rows = np.zeros((frames, 2 * emotions + 2))
+        rows[:, emotions] = 1.0
+        return rows
+
+
+class ClipGatherer:
+    """Classifiers: windows scored as they are, and short clips all along for the timeline."""
+
+    step_s = CLIP_HOP_S
+    emotionless = False  # a classifier always names one
+
+    def __init__(self, network: Network) -> None:
+        config = network.config
+        self._network = network
+        self._windows = _cutter(network)
+        self._average = ScoreAverage()
+        self._buffer = SampleBuffer()
+        self._length = max(round(CLIP_S * config.sampling_rate), config.minimum_samples)
+        self._hop = round(CLIP_HOP_S * config.sampling_rate)
+        self._next = 0
+        self.first_s = self._length / config.sampling_rate / 2
+
+    @property
+    def scores(self) -> Floats | None:
+        return self._average.scores
+
+    def hear(self, samples: Samples) -> Iterator[Frames]:
+        self._add(self._windows.feed(samples))
+        self._buffer.add(samples)
+        whole_batch = self._length + (CLIPS_AT_ONCE - 1) * self._hop
+        while self._buffer.stop >= self._next + whole_batch:
+            yield self._clips(CLIPS_AT_ONCE)
+
+    def end(self) -> Iterator[Frames]:
+        self._add(self._windows.end())
+        if not self._next and self._buffer.stop < self._length:
+            self._length = self._buffer.stop
+            self.first_s = self._length / self._network.config.sampling_rate / 2
+        if self._buffer.stop >= self._next + self._length:
+            yield self._clips(1 + (self._buffer.stop - self._next - self._length) // self._hop)
+
+    def _clips(self, count: int) -> Frames:
+        """Posteriors of the next clips; blank is certain in silent ones and impossible in the others."""
+        stretch = self._buffer.between(self._next, self._next + self._length + (count - 1) * self._hop)
+        clips = np.lib.stride_tricks.sliding_window_view(stretch, self._length)[:: self._hop]
+        self._next += count * self._hop
+        self._buffer.forget(self._next)
+        posteriors = np.zeros((count, len(self._network.config.labels) + 1))
+        heard = np.array([not _silent(clip) for clip in clips])
+        posteriors[~heard, -1] = 1.0
+        if heard.any():
+            posteriors[heard, :-1] = self._scores_of(clips[heard])
+        return Frames.of(posteriors)
+
+    def _add(self, windows: Iterator[Window]) -> None:
+        for window in windows:
+            if not _silent(window.samples):
+                self._average.add(self._scores_of(window.samples[None])[0], len(window.samples))
+
+    def _scores_of(self, clips: Samples) -> Floats:
+        """Calibrated scores of clips of one length, (clip, sample) → (clip, K)."""
+        return class_scores(self._network.log_scores_of(clips), self._network.config.calibration.temperature)
+
+
+@dataclass(slots=True)
+class ScoreAverage:
+    """The scores of windows, averaged by their lengths as they come: `decoding.average_scores`.
+
+    >>> average = ScoreAverage()
+    >>> average.add(np.array([1.0, 0.0]), 3.0)
+    >>> average.add(np.array([0.25, 0.75]), 1.0)
+    >>> average.scores
+    array([0.8125, 0.1875])
+    """
+
+    _sum: Floats = field(default_factory=lambda: np.zeros(0))
+    _weight: float = 0.0
+
+    def add(self, scores: Floats, weight: float) -> None:
+        self._sum = weight * scores + (self._sum if self._weight else 0.0)
+        self._weight += weight
+
+    @property
+    def scores(self) -> Floats | None:
+        return self._sum / self._weight if self._weight else None
+
+
+class OverlapAverage:
+    """Rows of windows that overlap → one for each frame, the average of those of the windows that hold it.
+
+    >>> stitch = OverlapAverage(1)
+    >>> stitch.add(0, np.array([[1.0], [1.0]]))
+    >>> stitch.add(1, np.array([[3.0], [5.0]]))
+    >>> stitch.settle(2).ravel(), stitch.settle().ravel()
+    (array([1., 2.]), array([5.]))
+
+    Raises:
+        ModelError: if a frame to be settled is in no window
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._first = 0
+        self._sum, self._count = np.zeros((0, columns)), np.zeros((0, 1))
+
+    def add(self, first: int, rows: Floats) -> None:
+        """Take in a window's rows; `first` is the frame at which it starts."""
+        start = first - self._first
+        more = max(0, start + len(rows) - len(self._sum))
+        self._sum = np.concatenate([self._sum, np.zeros((more, self._sum.shape[1]))])
+        self._count = np.concatenate([self._count, np.zeros((more, 1))])
+        self._sum[start : start + len(rows)] += rows
+        self._count[start : start + len(rows)] += 1
+
+    def settle(self, before: int | None = None) -> Floats:
+        """The frames not settled yet that lie before this one, or all of them; no window may add to them."""
+        count = len(self._sum) if before is None else before - self._first
+        if len(self._sum) < count or not self._count[:count].all():
+            raise ModelError(
+                "the network gives too few frames a window to cover the recording; export the model again"
+            )
+        average: Floats = self._sum[:count] / self._count[:count]
+        self._sum, self._count = self._sum[count:], self._count[count:]
+        self._first += count
+        return average
+
+
+def _cutter(network: Network) -> WindowCutter:
+    config = network.config
+    return WindowCutter(
+        config.longest_frames, config.hop_frames, config.frame_samples, config.frame_hop_samples
+    )
+
+
+def _silent(samples: Samples) -> bool:
+    return float(samples.max()) - float(samples.min()) <= SILENCE

@@ -1,0 +1,1 @@
+"""Neural networks: the systems of Table 5 and their parts."""

@@ -1,0 +1,1 @@
+"""The functionals classifier: statistics over time, read by logistic regressions."""

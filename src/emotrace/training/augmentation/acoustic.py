@@ -1,0 +1,181 @@
+"""Other takes of utterances to learn from: at other paces, by other voices, elsewhere."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from emotrace.audio.windowing import FRAME_HOP_SAMPLES
+from emotrace.features.spectrogram import FLOOR, SAMPLE_RATE_HZ, LogPower, hz_to_mel
+from emotrace.recipe import Augmentation, Recipe
+from emotrace.training.augmentation.spectrogram import augment, narrowed, resampled
+from emotrace.training.data.examples import Clip
+
+DECAY_S = (0.1, 1.0)  # of a room, until its echo is 60 dB softer
+ECHO = (0.5, 2.5)  # power of a room's echo, times that of the sound itself
+LOW = (0.1, 0.2)  # of the mel axis, what lies below: 200 to 460 Hz, as telephones lose it
+HIGHEST = 0.4  # of it, what a channel loses at most above: from 2.5 kHz on
+LOSS_DB = (20.0, 80.0)
+SNR_DB = (5.0, 30.0)  # of the whole utterance, from 60 Hz to 4 kHz
+STEEPEST = 1.5  # noise falls by at most so many times 3 dB an octave
+HUM_HZ = 30.0  # and no further below
+SWELL_DB = 20.0
+SWELL_FRAMES = 25
+MOST_WINDOWS = 40_000  # of all takes, some 2 GB of statistics
+
+
+def all_takes(
+    spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
+) -> Iterator[Sequence[Clip]]:
+    """The clips as they are, then `recipe.takes` other takes of them.
+
+    One after the other: spectra are large. With `surroundings` one is where it was, the next in rooms, the
+    next through channels, the next in noise, and so on: from clean takes alone a classifier of functionals
+    learns what noise, an echo of a third of a second or a telephone takes away. Where takes had several of
+    them at once, clean speech was known much less (results/README.md).
+
+    Of a corpus so large that all would have more than `MOST_WINDOWS` windows, each other take is of every
+    second clip, or every third …, in turn.
+    """
+    takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    changes = takes.places if recipe.surroundings else takes.places[:1]
+    windows = sum(len(clip.windows) for clip in clips)
+    every = max(1, math.ceil(recipe.takes * windows / max(1, MOST_WINDOWS - windows)))
+    yield clips
+    for number in range(recipe.takes):
+        turn, place = divmod(number, len(changes))
+        change = changes[place]
+        yield [taken(clip, takes, change) for clip in clips[(number + turn) % every :: every]]
+
+
+def taken(clip: Clip, takes: Takes, change: Callable[[Tensor], Tensor]) -> Clip:
+    """Another take of a clip at some place."""
+    return replace(clip, spectra=tuple(change(takes.another(power)) for power in clip.spectra))
+
+
+def elsewhere(
+    spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
+) -> list[Clip]:
+    """The clips with some `recipe.takes` views, for networks to learn from.
+
+    Each place has as many of them, and at least one: the first is as it was, the next in a room, the next
+    through a channel, the next in noise, and so on. Of tempo and vocal tract stages make more each time they
+    draw one. Of a large corpus there are fewer views.
+    """
+    takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    windows = sum(len(clip.windows) for clip in clips)
+    rounds = max(1, min(recipe.takes, MOST_WINDOWS // max(1, windows)) // len(takes.places))
+
+    def viewed(clip: Clip) -> Clip:
+        found = [clip.windows]
+        for number in range(1, rounds * len(takes.places)):
+            change = takes.places[number % len(takes.places)]
+            found.append(
+                clip.windows if change is as_it_was else tuple(map(bands, map(change, clip.spectra)))
+            )
+        return replace(clip, views=tuple(found))
+
+    def bands(power: Tensor) -> Tensor:
+        return takes.spectrum.bands_of(power[None])[0].T.contiguous()
+
+    return [viewed(clip) for clip in clips]
+
+
+@dataclass(frozen=True)
+class Takes:
+    """Draws other takes of power spectra (frame, bin), all that is drawn by one generator."""
+
+    spectrum: LogPower
+    recipe: Recipe
+    generator: torch.Generator
+
+    @property
+    def places(self) -> tuple[Callable[[Tensor], Tensor], ...]:
+        """Where a take may be: where it was, in a room, through a channel, in noise."""
+        return as_it_was, self.in_a_room, self.through_a_channel, self.in_noise
+
+    def another(self, power: Tensor) -> Tensor:
+        """Of another tempo, and of another pitch and vocal tract."""
+        changes = Augmentation(stretch=self.recipe.augmentation.stretch, warp=self.recipe.augmentation.warp)
+        log = power.clamp(min=FLOOR).log()
+        return augment(log, changes, self.generator, self.recipe.longest_frames).exp()
+
+    def in_a_room(self, power: Tensor) -> Tensor:
+        """With an echo."""
+        shortest, longest = DECAY_S
+        return echoing(power, shortest * (longest / shortest) ** self.share(), self.between(*ECHO))
+
+    def through_a_channel(self, power: Tensor) -> Tensor:
+        """Without high frequencies, and half of the time without low ones."""
+        low = self.between(*LOW) if self.share() < 0.5 else 0.0
+        high = 1 - HIGHEST * self.share()
+        places = mel_places(self.spectrum.hz)
+        return narrowed(power.clamp(min=FLOOR).log(), low, high, self.between(*LOSS_DB), places).exp()
+
+    def in_noise(self, power: Tensor, snr_db: tuple[float, float] = SNR_DB) -> Tensor:
+        """With noise, steady or swelling, whose power falls by 0 to 4.5 dB an octave."""
+        frames = len(power)
+        samples = self.spectrum.frame_samples + (frames - 1) * FRAME_HOP_SAMPLES
+        noise = self.spectrum.power(torch.randn(1, samples, generator=self.generator))[0]
+        noise = noise * self.spectrum.hz.clamp(min=HUM_HZ) ** (-STEEPEST * self.share())
+        if self.share() < 0.5:
+            points = torch.rand(max(2, frames // SWELL_FRAMES) + 1, 1, generator=self.generator)
+            swell = resampled(points, torch.linspace(0, len(points) - 1, frames))
+            noise = noise * 10 ** (-SWELL_DB / 10 * swell)
+        return noisy(power, noise, self.spectrum.autocorrelation[:, 0], self.between(*snr_db))
+
+    def between(self, least: float, most: float) -> float:
+        """A number drawn from a range."""
+        return least + (most - least) * self.share()
+
+    def share(self) -> float:
+        """A number between 0 and 1."""
+        return torch.rand((), generator=self.generator).item()
+
+
+def as_it_was(power: Tensor) -> Tensor:
+    """No other place."""
+    return power
+
+
+def mel_places(hz: Tensor) -> Tensor:
+    """Where frequencies lie on a mel axis that is 1 at half the sampling rate.
+
+    >>> [round(place, 2) for place in mel_places(torch.tensor([0.0, 1000.0, 8000.0])).tolist()]
+    [0.0, 0.35, 1.0]
+    """
+    return hz_to_mel(hz) / hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2))
+
+
+def echoing(power: Tensor, decay_s: float, loudness: float) -> Tensor:
+    """As a room gives it back: the power of each bin, and after it so many times as much, falling by 60 dB.
+
+    Shape: (frame, bin) in and out.
+
+    >>> one = torch.zeros(4, 1).index_fill(0, torch.tensor([0]), 1.0)
+    >>> echoing(one, 0.3, 1.0).squeeze(1).mul(100).round().tolist()
+    [100.0, 37.0, 23.0, 15.0]
+    """
+    frames = torch.arange(1, round(decay_s * 100) + 2)
+    tail = 10.0 ** (-6 * frames / (decay_s * 100))
+    tail *= loudness / tail.sum()
+    echo = F.conv1d(F.pad(power.T[:, None], (len(tail), 0)), tail.flip(0)[None, None])[:, 0, : len(power)]
+    return power + echo.T
+
+
+def noisy(power: Tensor, noise: Tensor, loudness: Tensor, snr_db: float) -> Tensor:
+    """Power and that of noise, which is so much softer in all; `loudness` says how much each bin counts.
+
+    Shape: (frame, bin), (frame, bin), (bin,) → (frame, bin).
+
+    >>> noisy(torch.full((1, 2), 10.0), torch.ones(1, 2), torch.ones(2), snr_db=20).tolist()
+    [[10.100000381469727, 10.100000381469727]]
+    """
+    ratio = (power @ loudness).mean() / (noise @ loudness).mean().clamp(min=FLOOR)
+    return power + noise * ratio / 10 ** (snr_db / 10)

@@ -1,0 +1,174 @@
+"""Sounds without speech, made in code: CTC is taught that no emotion is in them, by an empty target.
+
+A classifier must name an emotion whatever it hears; CTC need not, since the empty label sequence has a
+likelihood too. But a network that never heard anything but speech gives it none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from emotrace.audio.windowing import FRAME_HOP_SAMPLES
+from emotrace.features.spectrogram import SAMPLE_RATE_HZ, LogPower
+from emotrace.training.data.examples import Clip
+
+Samples = npt.NDArray[np.float64]
+Sound = Callable[[np.random.Generator, int], Samples]
+
+SHORTEST_S = 0.4
+LEVEL_DB = (-90.0, -6.0)  # of full scale, root mean square; the lowest is what an idle microphone gives
+FLOOR_DB = (-110.0, -60.0)  # of the noise beneath every sound
+
+
+def emotionless_clips(
+    count: int, spectrum: LogPower, longest: int, generator: torch.Generator, *, spectra: bool = False
+) -> list[Clip]:
+    """`count` clips without emotion, of at most `longest` frames; each of `SOUNDS` as often as the others.
+
+    They have their `spectra` too if asked.
+
+    >>> from emotrace.features.spectrogram import LogMel
+    >>> (clip,) = emotionless_clips(1, LogMel(40), 500, torch.Generator().manual_seed(1))
+    >>> clip.windows[0].shape[1], clip.parts
+    (40, ((None, 1.0),))
+    """
+    random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+    kinds = list(SOUNDS)
+    return [_clip(random, kinds[place % len(kinds)], spectrum, longest, spectra) for place in range(count)]
+
+
+def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: int, spectra: bool) -> Clip:
+    most = spectrum.frame_samples + (longest - 1) * FRAME_HOP_SAMPLES
+    length = int(random.integers(min(most, int(SHORTEST_S * SAMPLE_RATE_HZ)), most + 1))
+    samples = torch.from_numpy(sound(random, kind, length)).float()
+    with torch.inference_mode():
+        power = spectrum.power(samples[None])
+        window = spectrum.bands_of(power)[0].T.contiguous()
+    powers = (power[0].clone(),) if spectra else ()
+    return Clip(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
+
+
+def sound(random: np.random.Generator, kind: str, length: int) -> Samples:
+    """One of `SOUNDS`, at times through a filter, an envelope and over another one, at a level of its own.
+
+    A floor of noise lies under it; the whole is within full scale.
+    """
+    samples = SOUNDS[kind](random, length)
+    if random.random() < 0.5:
+        samples = filtered(random, samples)
+    if random.random() < 0.5:
+        samples = samples * envelope(random, length)
+    if random.random() < 0.3:
+        other = SOUNDS[random.choice(list(SOUNDS))](random, length)
+        samples = at_level(samples, 0) + at_level(other, random.uniform(-20, 0))
+    floor = at_level(coloured_noise(random, length), random.uniform(*FLOOR_DB))
+    return (at_level(samples, random.uniform(*LEVEL_DB)) + floor).clip(-1, 1)
+
+
+def filtered(random: np.random.Generator, samples: Samples) -> Samples:
+    """The sound through a loudspeaker of its own: gains of -20 to 20 dB, smooth over octaves."""
+    hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE_HZ)
+    octaves = np.log2(np.maximum(hz, 31) / 31)
+    gains_db = np.interp(octaves, np.arange(9), random.uniform(-20, 20, 9))
+    return np.fft.irfft(np.fft.rfft(samples) * 10 ** (gains_db / 20), len(samples))
+
+
+def envelope(random: np.random.Generator, length: int) -> Samples:
+    """Loudness that goes up and down at random, 0.5 to 12 times a second, in steps or smoothly."""
+    points = max(2, int(random.uniform(0.5, 12) * length / SAMPLE_RATE_HZ)) + 1
+    places = np.sort(random.uniform(0, length, points))
+    heights = 10 ** (random.uniform(-30, 0, points) / 20)
+    if random.random() < 0.5:
+        return heights[np.searchsorted(places, np.arange(length)).clip(max=points - 1)]
+    return np.interp(np.arange(length), places, heights)
+
+
+def at_level(samples: Samples, level_db: float) -> Samples:
+    """The sound with this root mean square, in dB of full scale."""
+    return samples * (10 ** (level_db / 20) / max(float(np.sqrt(np.mean(samples**2))), 1e-12))
+
+
+def coloured_noise(random: np.random.Generator, length: int) -> Samples:
+    """Gaussian noise whose power falls by 0 to 6 dB an octave, steady or swelling."""
+    spectrum = np.fft.rfft(random.normal(size=length))
+    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** random.uniform(0, 1)
+    swell = 1 + random.uniform(0, 0.9) * np.sin(2 * np.pi * random.uniform(0.1, 8) * _times(length))
+    return np.fft.irfft(spectrum, length) * swell
+
+
+def tones(random: np.random.Generator, length: int) -> Samples:
+    """One to four sines of any pitch, gliding by up to an octave a second, at times in pulses."""
+    times = _times(length)
+    samples = np.zeros(length)
+    for _ in range(random.integers(1, 5)):
+        hz = np.exp(random.uniform(np.log(50), np.log(6000)))
+        glide = random.uniform(-1, 1) * (random.random() < 0.5)
+        phase = 2 * np.pi * np.cumsum(hz * 2 ** (glide * times)) / SAMPLE_RATE_HZ
+        samples += random.uniform(0.2, 1) * np.sin(phase)
+    if random.random() < 0.4:
+        samples *= np.sin(2 * np.pi * random.uniform(0.5, 6) * times) > 0
+    return samples
+
+
+def music(random: np.random.Generator, length: int) -> Samples:
+    """One to three voices of plucked or held harmonic notes in steps of a scale."""
+    samples = np.zeros(length)
+    scale = np.array([0, 2, 4, 5, 7, 9, 11, 12])
+    for _ in range(random.integers(1, 4)):
+        base = np.exp(random.uniform(np.log(55), np.log(660)))
+        harmonics, tilt = random.integers(1, 12), random.uniform(0.5, 2)
+        beat = int(random.uniform(0.1, 0.8) * SAMPLE_RATE_HZ)
+        fade = random.uniform(0.2, 6)
+        for start in range(0, length, beat):
+            times = _times(min(beat, length - start))
+            hz = base * 2 ** (random.choice(scale) / 12)
+            note = sum(
+                np.sin(2 * np.pi * hz * number * times) / number**tilt
+                for number in range(1, harmonics + 1)
+                if hz * number < SAMPLE_RATE_HZ / 2
+            )
+            samples[start : start + len(times)] += note * np.exp(-fade * times)
+    return samples
+
+
+def buzz(random: np.random.Generator, length: int) -> Samples:
+    """A sawtooth, a square wave or pulses of one pitch, which may tremble or glide."""
+    hz = np.exp(random.uniform(np.log(40), np.log(2000)))
+    glide = random.uniform(-0.5, 0.5) * (random.random() < 0.5) * _times(length)
+    tremor = random.uniform(0, 0.1) * np.sin(2 * np.pi * random.uniform(0.5, 8) * _times(length))
+    phase = np.cumsum(hz * 2 ** (glide + tremor)) / SAMPLE_RATE_HZ % 1
+    shapes = (2 * phase - 1, np.sign(phase - random.uniform(0.1, 0.5)), (phase < 0.05).astype(float))
+    return shapes[random.integers(3)]
+
+
+def hum(random: np.random.Generator, length: int) -> Samples:
+    """Mains or a machine: harmonics of a steady low pitch, of random strength and phase."""
+    hz = random.uniform(45, 130)
+    parts = [
+        random.uniform(0, 1) / number * np.sin(2 * np.pi * (hz * number * _times(length) + random.random()))
+        for number in range(1, random.integers(3, 20))
+    ]
+    return np.sum(parts, axis=0) + random.uniform(0, 0.3) * random.normal(size=length)
+
+
+def knocks(random: np.random.Generator, length: int) -> Samples:
+    """Clicks, taps and rattles: short noise bursts at random times, each with a resonance."""
+    samples = np.zeros(length)
+    for start in random.integers(0, length, max(1, int(random.uniform(1, 25) * length / SAMPLE_RATE_HZ))):
+        times = _times(min(length - start, SAMPLE_RATE_HZ // 5))
+        burst = random.normal(size=len(times)) + 2 * np.sin(2 * np.pi * random.uniform(100, 4000) * times)
+        samples[start : start + len(times)] += (
+            random.uniform(0.2, 1) * burst * np.exp(-times / random.uniform(0.002, 0.05))
+        )
+    return samples
+
+
+SOUNDS: dict[str, Sound] = {make.__name__: make for make in (coloured_noise, tones, buzz, music, hum, knocks)}
+
+
+def _times(length: int) -> Samples:
+    return np.arange(length) / SAMPLE_RATE_HZ

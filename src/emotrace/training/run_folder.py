@@ -1,0 +1,169 @@
+"""Run folders: what was trained, on whom, with which settings; written so that an interrupted run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from emotrace.errors import RunError
+from emotrace.models.emotion_model import Network, build
+from emotrace.recipe import Recipe
+from emotrace.system.files import clear_unfinished, files_in, write_bytes, write_text
+
+RUN_FILE = "run.json"
+RECIPE_FILE = "recipe.json"
+WEIGHTS_FILE = "weights.safetensors"
+PREDICTIONS_FILE = "predictions.csv"
+METRICS_FILE = "metrics.json"
+VALIDATION_FILE = "validation.csv"
+
+
+class Run(BaseModel):
+    """A finished training: `train` and `validation` are speakers; `test` is empty where nothing was held out.
+
+    `temperature` divides log-scores before they are normalised; it was fitted on the validation speakers.
+    `earlier_corpora` are those of the model whose weights it began with, if any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str
+    corpus: str
+    protocol: str
+    emotions: tuple[str, ...]
+    seed: int
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    temperature: float
+    version: str
+    earlier_corpora: tuple[str, ...] = ()
+    seconds: float
+
+
+def claim(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Take a folder for a run, or go on with the same run there.
+
+    Raises:
+        RunError: the folder holds a run with other settings, or something else.
+    """
+    path = folder / RECIPE_FILE
+    wanted = json.loads(json.dumps(identity))
+    if path.exists():
+        try:
+            found = identity_of(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunError(f"{path} is damaged; choose another --output or delete {folder}") from None
+        if found != wanted:
+            differing = ", ".join(differences(found, wanted))
+            raise RunError(
+                f"{folder} holds a run with another {differing}; choose another --output, or delete it"
+            )
+        clear_unfinished(folder)
+        return
+    if files_in(folder):
+        raise RunError(f"{folder} holds other files, but no {RECIPE_FILE}; choose an empty --output")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+
+def write_run(folder: Path, run: Run, network: Network) -> None:
+    """Keep a trained network; `run.json` comes last, so that its presence means that all is there."""
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_bytes(folder / WEIGHTS_FILE, save(tensors))
+    write_text(folder / RUN_FILE, run.model_dump_json(indent=2) + "\n")
+
+
+def read_run(folder: Path) -> tuple[Run, Recipe, Network]:
+    """A finished run and its network, in evaluation mode.
+
+    Raises:
+        RunError: the folder is not a finished run, or is damaged.
+    """
+    path = folder / RUN_FILE
+    try:
+        run = Run.model_validate_json(path.read_text(encoding="utf-8"))
+        recipe = recipe_of(folder)
+        network = build(recipe, run.system, len(run.emotions))
+        network.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()))
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        raise RunError(
+            f"{folder} has no {name}; give a folder that `emotrace train` has finished, "
+            "or a fold of `emotrace crossval`"
+        ) from None
+    except (OSError, ValidationError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{folder} is damaged ({reason}); train it again") from None
+    return run, recipe, network.eval()
+
+
+def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
+    """What a run and a cross-validation have in common: corpus, protocol, emotions, system, recipe …
+
+    Raises:
+        RunError: they differ in any of them, or one is no such folder.
+    """
+    identities = []
+    for folder in (run, crossval):
+        try:
+            found = identity_of(folder)
+        except FileNotFoundError:
+            raise RunError(
+                f"{folder} has no {RECIPE_FILE}; give what `emotrace train` and `emotrace crossval` left"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(f"{folder / RECIPE_FILE} is damaged ({reason}); run it again") from None
+        found.pop("seed", None)
+        identities.append(found)
+    if identities[0] != identities[1]:
+        differing = ", ".join(differences(identities[0], identities[1]))
+        raise RunError(
+            f"{run} and {crossval} differ in {differing}; expected a run and a cross-validation of the same "
+            "corpus, system and recipe"
+        )
+    return dict(identities[0])
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """The resolved recipe of a run, which a fold shares with its cross-validation two folders above."""
+    for place in (folder, *folder.resolve().parents[:2]):
+        if (place / RECIPE_FILE).exists():
+            settings = json.loads((place / RECIPE_FILE).read_text(encoding="utf-8"))
+            return Recipe.model_validate(settings["recipe"])
+    raise FileNotFoundError(2, "no such file", str(folder / RECIPE_FILE))
+
+
+def identity_of(folder: Path) -> dict[str, Any]:
+    """What `claim` wrote; a setting that was unknown then counts as its default.
+
+    Raises:
+        FileNotFoundError, OSError, ValueError, KeyError, TypeError: it is missing or damaged.
+    """
+    found: dict[str, Any] = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    with suppress(ValidationError):  # a setting that is no more
+        found["recipe"] = Recipe.model_validate(found["recipe"]).model_dump(mode="json")
+    return found
+
+
+def differences(found: Any, wanted: Any, prefix: str = "") -> list[str]:
+    """Names of what two identities do not share.
+
+    >>> differences({"system": "pcn", "recipe": {"views": 1}}, {"system": "pcn", "recipe": {"views": 6}})
+    ['recipe.views']
+    """
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        return [prefix]
+    names = []
+    for key in {**found, **wanted}:
+        if found.get(key) != wanted.get(key):
+            names += differences(found.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
+    return names

@@ -1,0 +1,207 @@
+"""Training on one split of a corpus: nobody in two parts of it, and whoever is tested unheard."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emotrace.corpora import OpenCorpus
+from emotrace.errors import CorpusError
+from emotrace.evaluation.confusion import confusion_png
+from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
+from emotrace.models.architectures import find_system
+from emotrace.models.emotion_model import Network, spectrum_of
+from emotrace.recipe import Recipe
+from emotrace.system.files import write_bytes, write_text
+from emotrace.training.augmentation.acoustic import elsewhere
+from emotrace.training.class_weights import refuse_weights_of_other_labels
+from emotrace.training.data.examples import Clip, read_clips
+from emotrace.training.functionals import fit_functionals, fit_share, window_log_scores
+from emotrace.training.pretrained_weights import Start
+from emotrace.training.progress import Tell
+from emotrace.training.run_folder import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    VALIDATION_FILE,
+    Run,
+    claim,
+    write_run,
+)
+from emotrace.training.scoring import clip_scores, fit_temperature, predictions_of
+from emotrace.training.seeds import seed_of
+from emotrace.training.speech_presence import fit_no_speech
+from emotrace.training.two_stage import Trainer
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One system with one recipe on one corpus: all that its runs have in common."""
+
+    corpus: OpenCorpus
+    system: str
+    recipe: Recipe
+    version: str
+    device: str = "cpu"
+    start: Start | None = None  # the model whose weights networks begin with, in place of random ones
+    # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
+    read: dict[tuple[str, int, int, bool], tuple[object, list[Clip]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        refuse_weights_of_other_labels(self.recipe, self.corpus.emotions)
+
+    @property
+    def clips(self) -> list[Clip]:
+        """The whole corpus as windows of what the system starts from, read when it is first needed."""
+        system, utterances = find_system(self.system), self.corpus.utterances
+        spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
+        spectra = self.recipe.functionals > 0 or self.recipe.surroundings
+        key = type(spectrum).__name__, spectrum.bands, longest, spectra
+        if key not in self.read or self.read[key][0] is not utterances:
+            found = read_clips(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
+            self.read[key] = utterances, found
+        return self.read[key][1]
+
+    def of(self, speakers: Sequence[str]) -> list[Clip]:
+        """The clips of some speakers."""
+        wanted = set(speakers)
+        return [clip for clip in self.clips if clip.speaker in wanted]
+
+    def seen(self, clips: Sequence[Clip], seed: int) -> Sequence[Clip]:
+        """What networks learn from: the clips, with `surroundings` elsewhere too."""
+        if not self.recipe.surroundings:
+            return clips
+        generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
+        return elsewhere(spectrum_of(self.recipe, find_system(self.system)), clips, self.recipe, generator)
+
+    def identity(self, **more: Any) -> dict[str, Any]:
+        """What makes two runs the same, for `claim`."""
+        return {
+            "corpus": self.corpus.corpus.name,
+            "protocol": self.corpus.protocol,
+            "utterances": len(self.corpus.utterances),
+            "emotions": list(self.corpus.emotions),
+            "system": self.system,
+            **({} if self.start is None else {"start": self.start.identity}),
+            **more,
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which speakers train a network, choose among its epochs, and test it (nobody, in a model to keep)."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        everyone = [*self.train, *self.validation, *self.test]
+        twice = sorted({speaker for speaker in everyone if everyone.count(speaker) > 1})
+        if twice:
+            raise CorpusError(
+                f"speaker {', '.join(twice)} is in two parts of a split; parts must be disjoint"
+            )
+
+
+def train_part(
+    experiment: Experiment,
+    part: Part,
+    *,
+    fold: int,
+    seed: int,
+    folder: Path,
+    tell: Tell,
+    front_folder: Path | None = None,
+) -> tuple[Prediction, ...]:
+    """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
+
+    The validation speakers choose the epochs, if anyone does, the temperature, and how much functionals
+    count. Then functionals learn from them too, which takes little; and so does the network, which takes as
+    long as before, where nobody is tested (a model to keep) and the recipe says `refit`. The folder ends with
+    the weights, `run.json`, `predictions.csv`, and, where speakers were held out for a test,
+    `validation.csv`, which was made before anything had learnt from those in it.
+    `front_folder` is `Trainer`'s: where systems share their trained front.
+    """
+    if not (folder / RUN_FILE).exists():
+        started = time.monotonic()
+        train, validation = experiment.of(part.train), experiment.of(part.validation)
+        trainer = Trainer(
+            experiment.recipe, seed, folder, tell, experiment.device, front_folder, start=experiment.start
+        )
+        emotions = experiment.corpus.emotions
+        network = trainer.train(experiment.system, len(emotions), experiment.seen(train, seed), validation)
+        scoring = find_system(experiment.system), experiment.recipe
+        if network.functionals is not None:
+            fit_functionals(network, train, experiment.recipe, seed)
+            fit_share(network, validation, *scoring)
+        temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
+
+        def predictions(network: Network, clips: Sequence[Clip]) -> list[Prediction]:
+            scores = clip_scores(window_log_scores(network, clips, *scoring), clips, temperature)
+            return predictions_of(clips, scores, emotions, fold=fold, seed=seed)
+
+        judged = predictions(network, validation)
+        everybody = [*train, *validation]
+        if experiment.recipe.refit and not part.test:
+            again = trainer.refit(experiment.system, len(emotions), experiment.seen(everybody, seed))
+            if again.functionals is not None and network.functionals is not None:
+                again.functionals.share.copy_(network.functionals.share)
+            network = again
+        if network.functionals is not None:
+            fit_functionals(network, everybody, experiment.recipe, seed)
+            if scoring[0].loss == "ctc":
+                fit_no_speech(network, everybody, experiment.recipe, seed)
+        if part.test:
+            write_predictions(folder / VALIDATION_FILE, judged)
+            judged = predictions(network, experiment.of(part.test))
+        write_predictions(folder / PREDICTIONS_FILE, judged)
+        run = Run(
+            system=experiment.system,
+            corpus=experiment.corpus.corpus.name,
+            protocol=experiment.corpus.protocol,
+            emotions=emotions,
+            seed=seed,
+            train=part.train,
+            validation=part.validation,
+            test=part.test,
+            temperature=temperature,
+            version=experiment.version,
+            earlier_corpora=() if experiment.start is None else experiment.start.corpora,
+            seconds=round(time.monotonic() - started, 1),
+        )
+        write_run(folder, run, network)
+    return read_predictions(folder / PREDICTIONS_FILE)
+
+
+def part_to_keep(corpus: OpenCorpus) -> Part:
+    """For a model to keep: the first fold's validation speakers validate, and all others train.
+
+    Whom a protocol only ever tests, as the second school of FAU-AEC, it does not hear.
+    """
+    folds = corpus.folds()
+    heard = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
+    return Part(tuple(sorted(heard.difference(folds[0].validation))), folds[0].validation)
+
+
+def train_run(experiment: Experiment, *, seed: int, folder: Path, tell: Tell) -> Scores:
+    """Train a model to keep, and measure it on its validation speakers."""
+    part = part_to_keep(experiment.corpus)
+    claim(folder, experiment.identity(seed=seed))
+    predictions = train_part(experiment, part, fold=0, seed=seed, folder=folder, tell=tell)
+    scores = score_predictions(predictions)
+    write_text(
+        folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"
+    )
+    write_bytes(folder / "confusion.png", confusion_png(scores.labels, scores.confusion))
+    return scores

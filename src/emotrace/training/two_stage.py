@@ -1,0 +1,206 @@
+"""Training of one system on one split: the paper's two stages, or both ends together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from emotrace.models.architectures import System, find_system
+from emotrace.models.emotion_model import Network, build, spectrum_of
+from emotrace.recipe import Augmentation, Recipe, Stage
+from emotrace.training.augmentation.spectrogram import augment, masks
+from emotrace.training.data.concatenation import changing_clips
+from emotrace.training.data.examples import Clip
+from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_clips
+from emotrace.training.data.non_speech import emotionless_clips
+from emotrace.training.loop import Change, Objective, StageData, run_stage
+from emotrace.training.precision import trains_in_bfloat16
+from emotrace.training.pretrained_weights import Start
+from emotrace.training.progress import Epoch, Tell
+from emotrace.training.recorder import kept_epochs
+from emotrace.training.seeds import seed_of
+
+FRONT_STAGE = "front-"
+REFIT_FOLDER = "refit"
+
+
+class FromStatic(nn.Module):
+    """Front and back end on windows of static bands (batch, frame, band), masked while training."""
+
+    def __init__(self, network: Network, settings: Augmentation):
+        super().__init__()
+        self.front, self.back, self.settings = network.front, network.back, settings
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs of the back end, and their true lengths."""
+        with torch.autocast(x.device.type, enabled=False):  # the features are in full precision
+            image = self.front.image(x.transpose(1, 2), lengths)
+        if self.training:
+            keep = masks(lengths, image.shape[2], image.shape[3], self.settings)
+            image = image if keep is None else image * keep
+        local, steps = self.front.extract(image, lengths)
+        return self.back(local, steps), steps
+
+
+class FromLocal(nn.Module):
+    """A back end on windows of cached local features (batch, step, feature)."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.back = network.back
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs of the back end, and their true lengths."""
+        return self.back(x.float(), lengths), lengths
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What the stages of one training have in common; state is kept in `folder`, progress told to `tell`.
+
+    `front_folder` keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several systems
+    with the same recipe, seed and clips may share it, one after the other: the first trains the front, and
+    the others find it, the same to the bit as each would have trained it. Its local features stay there too,
+    for whoever shares the folder to delete.
+    """
+
+    recipe: Recipe
+    seed: int
+    folder: Path
+    tell: Tell
+    device: str = "cpu"
+    front_folder: Path | None = None
+    again: bool = False  # whether this is `refit`
+    start: Start | None = None  # the model whose weights networks begin with
+
+    def refit(self, name: str, labels: int, clips: Sequence[Clip]) -> Network:
+        """Train anew on all the clips, which now include the validation speakers'.
+
+        Each stage goes on for as many epochs as `train` found best; it must have been called before.
+        """
+        return replace(self, again=True).train(name, labels, clips, ())
+
+    def run(
+        self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
+    ) -> None:
+        """One stage; its seed depends on the run's and on its name alone."""
+
+        def tell(epoch: Epoch) -> None:
+            self.tell(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.again else epoch)
+
+        front = name.startswith(FRONT_STAGE)
+        folder = self.front_folder if front and self.front_folder else self.folder
+        run_stage(
+            model,
+            data,
+            objective,
+            settings,
+            seed=seed_of(self.seed, name),
+            folder=folder / REFIT_FOLDER / name if self.again else folder / name,
+            tell=tell,
+            precision=self.recipe.precision,
+            device=self.device,
+            epochs=kept_epochs(folder / name) if self.again else None,
+        )
+
+    def train(self, name: str, labels: int, train: Sequence[Clip], validation: Sequence[Clip]) -> Network:
+        """A trained network of the system `name`, in evaluation mode.
+
+        Stage 1 trains the front as a classifier with cross-entropy, which is the system `pcn` or `pcnse`;
+        stage 2 trains the back end on its features, frozen and cached (section 4.3). Systems of one part, and
+        recipes with `end_to_end`, have one stage. Nothing but `train` sets weights and normalisation; nothing
+        but `validation` chooses among epochs.
+        """
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        recipe, system = self.recipe, find_system(name)
+
+        def change(window: Tensor, generator: torch.Generator) -> Tensor:
+            return augment(window, recipe.augmentation, generator, system.longest_frames(recipe))
+
+        torch.manual_seed(seed_of(self.seed, system.front or name, "weights"))
+        network = build(recipe, name, labels)
+        if self.start is not None:
+            self.start.into(network)
+        objective = Objective(
+            system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
+        )
+        made = self.made(system, train, change) if system.loss == "ctc" else []
+        if system.front is None or system.stages == 1 or recipe.end_to_end:
+            fit_normalisation(network, train)
+            data = StageData([*train, *made], validation, labels, change)
+            stage = "whole" if system.back else f"{FRONT_STAGE}{system.front}"
+            settings = recipe.stage1 if system.front else recipe.stage2
+            self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
+            return network.eval()
+        network.front = self.train(system.front, labels, train, validation).front
+        kept = (self.front_folder or self.folder) / LOCAL_FOLDER
+        dtype = torch.bfloat16 if trains_in_bfloat16(recipe.precision, self.device) else torch.float32
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
+        takes = [local_clips(network, train, kept, dtype)]
+        while len(takes) < recipe.views:
+            takes.append(local_clips(network, augmented(train, change, generator, len(takes)), kept, dtype))
+        local = StageData(
+            [*views(takes), *local_clips(network, made, kept, dtype)],
+            local_clips(network, validation, kept),
+            labels,
+        )
+        self.run("back", FromLocal(network), local, objective, recipe.stage2)
+        if self.front_folder is None:
+            forget_local_features(self.folder)
+        return network.eval()
+
+    def made(self, system: System, train: Sequence[Clip], change: Change) -> list[Clip]:
+        """What CTC learns beside the utterances: sounds without emotion, and clips whose emotion changes."""
+        recipe, longest = self.recipe, system.longest_frames(self.recipe)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
+        count = round(recipe.emotionless * len(train))
+        emotionless = emotionless_clips(count, spectrum_of(recipe, system), longest, generator)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
+        count = round(recipe.changing * len(train))
+        return [*changing_clips(train, count, longest, generator, change, emotionless), *emotionless]
+
+
+def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
+    """Set mean and standard deviation per channel and band from the clips' real frames.
+
+    Frames that two windows share count once.
+    """
+    front = network.front
+    count = 0
+    total = squares = torch.zeros(0)
+    for clip in clips:
+        covered = 0  # frames of this window that the window before it, always a full one, holds too
+        for window in clip.windows:
+            image = front.spectrogram(window.T[None], torch.tensor([len(window)]))
+            fresh = image[0, :, covered:].double()
+            total = fresh.sum(1) + (total if count else 0)
+            squares = fresh.square().sum(1) + (squares if count else 0)
+            count += fresh.shape[1]
+            covered = len(window) - len(window) // 2
+    mean = total / count
+    deviation = (squares / count - mean.square()).clamp(min=1e-6).sqrt()
+    front.normalise.mean.copy_(mean[:, None])
+    front.normalise.scale.copy_(1 / deviation[:, None])
+
+
+def augmented(clips: Sequence[Clip], change: Change, generator: torch.Generator, number: int) -> list[Clip]:
+    """The clips with every window of the view whose turn it is changed."""
+    return [
+        replace(
+            clip,
+            views=(tuple(change(window, generator) for window in clip.views[number % len(clip.views)]),),
+        )
+        for clip in clips
+    ]
+
+
+def views(takes: Sequence[Sequence[Clip]]) -> list[Clip]:
+    """Several takes of the same clips as one list of clips with several views."""
+    return [
+        replace(versions[0], views=tuple(clip.windows for clip in versions))
+        for versions in zip(*takes, strict=True)
+    ]

@@ -1,0 +1,127 @@
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from emotrace.annotations import csv_text, json_text, text
+from emotrace.annotations import plot as png
+from emotrace.audio.reading import Audio
+from emotrace.errors import MissingExtraError
+from emotrace.inference.result import Result
+from emotrace.timeline import Span, Timeline
+
+TIMELINE = Timeline((Span(0.0, 0.8, "anger", 0.9), Span(1.2, 2.0, "sadness", 0.6)))
+RESULT = Result(
+    "anger",
+    0.7,
+    {"anger": 0.7, "sadness": 0.2, "neutral": 0.1},
+    TIMELINE,
+    2.0,
+    'a, "b".wav',
+    ("short",),
+    "tiny",
+)
+SILENCE = Result(None, None, None, Timeline(), 1.0, "s.wav", ("digital silence",), "tiny")
+LABELS = ("anger", "sadness", "neutral")
+
+
+def test_json_lists_are_json_however_many_results_there_are() -> None:
+    for results in ([], [RESULT], [RESULT, SILENCE, RESULT]):
+        assert json.loads("".join(json_text.listed(results))) == [result.to_dict() for result in results]
+
+
+def test_a_json_line_is_one_line_and_keeps_unusual_names() -> None:
+    assert "\n" not in json_text.line(RESULT)
+    assert json.loads(json_text.line(RESULT))["file"] == 'a, "b".wav'
+
+
+def test_top_k_keeps_the_best_scores() -> None:
+    assert json.loads(json_text.line(RESULT, top_k=2))["scores"] == {"anger": 0.7, "sadness": 0.2}
+    assert json.loads(json_text.line(SILENCE, top_k=2))["scores"] is None
+    assert text.prediction(RESULT, top_k=1).endswith("anger  anger 0.70")
+
+
+def test_csv_gives_back_what_went_in() -> None:
+    rows = list(csv.DictReader(io.StringIO("".join(csv_text.predictions([RESULT, SILENCE], LABELS)))))
+    assert rows[0]["file"] == 'a, "b".wav'
+    assert [float(rows[0][f"score_{label}"]) for label in LABELS] == [0.7, 0.2, 0.1]
+    assert (rows[1]["label"], rows[1]["score"], rows[1]["warnings"]) == ("", "", "digital silence")
+    spans = list(csv.DictReader(io.StringIO("".join(csv_text.spans([RESULT, SILENCE])))))
+    assert [(float(row["start"]), float(row["end"]), row["emotion"]) for row in spans] == [
+        (span.start, span.end, span.emotion) for span in TIMELINE
+    ]
+
+
+def test_strips_are_of_one_width_wherever_the_span_lies() -> None:
+    for start, end in ((0.0, 0.001), (0.0, 2.0), (1.999, 2.0), (0.7, 0.71)):
+        result = Result(
+            "anger", 1.0, {"anger": 1.0}, Timeline((Span(start, end, "anger", 1.0),)), 2.0, "a", (), "m"
+        )
+        strip = text.timeline(result).splitlines()[1].split("|")[1]
+        assert len(strip) == 40
+        assert "#" in strip
+
+
+def test_silence_is_said_in_words() -> None:
+    assert text.prediction(SILENCE) == "s.wav  no label"
+    assert text.timeline(SILENCE) == "s.wav  1.00 s  no label"
+
+
+def test_timelines_refuse_spans_that_overlap() -> None:
+    with pytest.raises(ValueError, match="without overlap"):
+        Timeline((Span(0.0, 1.0, "anger", 1.0), Span(0.9, 2.0, "anger", 1.0)))
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("a.wav", 0.2), ("$x^2$.wav", 2.0), ("\u97f3.wav", 130.0)])
+def test_pictures_are_drawn_for_short_and_long_and_for_any_name(
+    speech_like: Callable[..., np.ndarray], seconds: float, name: str
+) -> None:
+    matplotlib_image = pytest.importorskip("matplotlib.image")
+    audio = Audio(speech_like(seconds), 16_000, name=name)
+    result = Result(
+        "anger",
+        0.9,
+        {"anger": 0.9, "mirth": 0.1},
+        Timeline((Span(0, 0.1, "mirth", 0.9),)),
+        seconds,
+        name,
+        (),
+        "m",
+    )
+    posteriors = np.log(np.full((9, 3), 1 / 3))
+    drawn = png.picture(
+        audio, result, ["anger", "mirth"], posteriors, np.linspace(0.0875, seconds, 9), truth=TIMELINE
+    )
+    pixels = matplotlib_image.imread(io.BytesIO(drawn))
+    assert pixels.shape[0] > 400
+    assert pixels.shape[1] == 1200
+    assert np.ptp(pixels) > 0.5
+
+
+def test_the_picture_of_silence_has_no_posteriors() -> None:
+    pytest.importorskip("matplotlib")
+    audio = Audio(np.zeros(16_000, dtype=np.float32), 16_000, silent=True, name="s.wav")
+    assert png.picture(audio, SILENCE, LABELS).startswith(b"\x89PNG")
+
+
+def test_the_truth_takes_room_beside_the_trace(speech_like: Callable[..., np.ndarray]) -> None:
+    image = pytest.importorskip("matplotlib.image")
+    audio = Audio(speech_like(2.0), 16_000, name="a.wav")
+    plain, compared = png.picture(audio, RESULT, LABELS), png.picture(audio, RESULT, LABELS, truth=TIMELINE)
+    assert image.imread(io.BytesIO(compared)).shape[0] > image.imread(io.BytesIO(plain)).shape[0]
+
+
+def test_pictures_without_matplotlib_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "emotrace\[plot\]"'):
+        png.picture(Audio(np.zeros(16_000, dtype=np.float32), 16_000), SILENCE, LABELS)
+
+
+def test_known_emotions_have_colours_of_their_own() -> None:
+    known = png.colours_of(list(png.COLOURS))
+    assert len(set(known.values())) == len(known)
+    assert set(png.colours_of([*LABELS, "mirth", "awe"])) == {*LABELS, "mirth", "awe"}

@@ -1,0 +1,315 @@
+"""emotrace table: several systems, one protocol, fronts trained once, whatever interrupts it.
+
+The replicas of IEMOCAP and FAU-AEC have the names, label files, sessions and schools of the originals.
+Reduced are the utterances (four a speaker; seven a class and school), their length (a quarter of a second),
+the networks (8 wide) and the epochs (one a stage).
+"""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from corpora import replicas
+
+from emotrace.cli.app import main
+from emotrace.errors import CorpusError, RecipeError, RunError
+from emotrace.experiments.cost import stage_seconds
+from emotrace.experiments.cross_validation import crossval
+from emotrace.experiments.table import plan as tables
+from emotrace.experiments.table.plan import Plan, make_plan, train_table
+from emotrace.experiments.table.published import TABLE_5, published
+from emotrace.experiments.table.report import table_page, write_table
+from emotrace.experiments.table.rows import measure_table
+from emotrace.models.architectures import SYSTEMS
+from emotrace.training.progress import Epoch
+from emotrace.training.split import Experiment
+
+CHOSEN = ("pcnse-sadrn-ctc", "blstm-ctc", "pcnse-sadrn")
+KEPT = ("weights.safetensors", "predictions.csv", "validation.csv", "curves.csv")
+
+
+@pytest.fixture(scope="module")
+def short(network_alone: Experiment) -> Experiment:
+    """Two epochs a stage, nothing trained again."""
+    stages = {
+        name: getattr(network_alone.recipe, name).model_copy(update={"epochs": 2})
+        for name in ("stage1", "stage2")
+    }
+    recipe = network_alone.recipe.model_copy(update={**stages, "refit": False})
+    return replace(network_alone, recipe=recipe, read={})
+
+
+@pytest.fixture(scope="module")
+def plan(short: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """Three systems on two folds."""
+    return make_plan(short, CHOSEN, tmp_path_factory.mktemp("table") / "out", chosen=[0, 1])
+
+
+@pytest.fixture(scope="module")
+def told(plan: Plan) -> list[Epoch]:
+    """What was told while they were trained."""
+    told: list[Epoch] = []
+    train_table(plan, workers=1, tell=told.append)
+    return told
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    """What must not depend on sharing or interruptions."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.name in KEPT
+    }
+
+
+def test_table_5_is_of_our_systems_and_has_the_papers_bests() -> None:
+    assert set(TABLE_5) == set(SYSTEMS) - {"sadrn-ctc"}
+    assert max(TABLE_5, key=lambda name: TABLE_5[name][0]) == "pcnse-sadrn-ctc"
+    assert max(TABLE_5, key=lambda name: TABLE_5[name][2] or 0) == "blstm-ctc"
+    assert published("iemocap-all", "pcnse") is None
+
+
+def test_a_shared_front_is_trained_once_and_gives_what_crossval_alone_gives(
+    plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path
+) -> None:
+    stages = [(epoch.run, epoch.stage) for epoch in told if epoch.number == 1]
+    expected = []
+    for fold in ("ann", "bea"):
+        run = f"seed 1, fold {fold}, "
+        expected += [(f"{run}blstm-ctc", "whole"), (f"{run}pcnse-sadrn", "front-pcnse")]
+        expected += [(f"{run}pcnse-sadrn", "back"), (f"{run}pcnse-sadrn-ctc", "back")]
+    assert stages == expected
+    alone = replace(short, system="pcnse-sadrn-ctc")
+    crossval(alone, output=tmp_path, chosen=[0, 1], workers=1)
+    assert outcome(tmp_path) == outcome(plan.output / "pcnse-sadrn-ctc")
+    (by_table, by_crossval) = (
+        json.loads((folder / "metrics.json").read_text())
+        for folder in (plan.output / "pcnse-sadrn-ctc", tmp_path)
+    )
+    for row in (*by_table["folds"], *by_crossval["folds"]):
+        del row["seconds"]
+    assert by_table == by_crossval
+    assert by_table["folds"][0]["stages"].keys() == {"front-pcnse", "back"}
+
+
+def test_a_row_counts_the_time_of_the_front_it_shares(plan: Plan, told: list[Epoch]) -> None:
+    assert told
+    rows = {row.system: row for row in measure_table(plan, ["tiny"]).rows}
+    folders = {name: [plan.folder(name, *job) for job in plan.jobs] for name in CHOSEN}
+    front = [stage_seconds(folder)["front-pcnse"] for folder in folders["pcnse-sadrn"]]
+    own = [stage_seconds(folder) for folder in folders["pcnse-sadrn-ctc"]]
+    assert [seconds.keys() for seconds in own] == [{"back"}, {"back"}]
+    total = sum(front) + sum(seconds["back"] for seconds in own)
+    assert rows["pcnse-sadrn-ctc"].training_s == pytest.approx(total / 2)
+    assert all(0 < row.inference < 10 for row in rows.values())
+
+
+def test_the_table_says_what_the_runs_say(plan: Plan, told: list[Epoch]) -> None:
+    assert told
+    page = write_table(plan.output, measure_table(plan, ["default", "tiny"]))
+    assert page == (plan.output / "table.md").read_text(encoding="utf-8")
+    assert page.startswith(
+        "# manifest-2-loso5: 3 systems\n\nRecipe: default + tiny. Folds: ann, bea; seed 1."
+    )
+    assert "## Against pcnse-sadrn-ctc" in page
+    assert "paper's UA" not in page  # it knows nothing of this corpus
+    assert (plan.output / "table.png").read_bytes().startswith(b"\x89PNG")
+    with (plan.output / "table.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["system"] for row in rows] == ["blstm-ctc", "pcnse-sadrn", "pcnse-sadrn-ctc"]
+    assert "## Each against each" in page
+    with (plan.output / "pairs.csv").open(newline="") as stream:
+        pairs = list(csv.DictReader(stream))
+    assert [(pair["first"], pair["second"]) for pair in pairs] == [
+        ("blstm-ctc", "pcnse-sadrn"), ("blstm-ctc", "pcnse-sadrn-ctc"), ("pcnse-sadrn", "pcnse-sadrn-ctc"),
+    ]  # fmt: skip
+    for pair, row in zip(pairs[1:], rows, strict=False):  # those against the reference, who is second here
+        assert float(pair["mcnemar_p"]) == float(row["mcnemar_p"])
+        assert (pair["only_first"], pair["only_second"]) == (
+            row["mcnemar_only_this"], row["mcnemar_only_reference"],
+        )  # fmt: skip
+    told_by_json = json.loads((plan.output / "table.json").read_text())
+    assert [pair["first"] for pair in told_by_json["pairs"]] == [pair["first"] for pair in pairs]
+    assert told_by_json["reference"] == "pcnse-sadrn-ctc"
+    for row, same in zip(rows, told_by_json["rows"], strict=True):
+        metrics = json.loads((plan.output / row["system"] / "metrics.json").read_text())
+        assert float(row["ua"]) == same["ua"] == metrics["pooled"]["ua"]
+        assert [same["wa_low"], same["wa_high"]] == metrics["pooled"]["wa_interval"]
+        assert same["ua_sd_over_folds"] == metrics["over_folds"]["ua_sd"]
+        assert (row["z"] == "") == (row["system"] == "pcnse-sadrn-ctc")
+
+
+def test_a_table_without_the_papers_system_is_held_against_its_best(plan: Plan, told: list[Epoch]) -> None:
+    assert told
+    two = replace(plan, systems=("blstm-ctc", "pcnse-sadrn"))
+    table = measure_table(two, ["tiny"])
+    assert "Each against each" not in table_page(table)  # there is but one pair
+    best = max(table.rows, key=lambda row: row.scores.ua)
+    assert table.reference == best.system
+    assert [row.comparison is None for row in table.rows] == [row is best for row in table.rows]
+
+
+@pytest.mark.parametrize("after", [1, 4, 6])
+def test_whenever_it_is_interrupted_it_comes_to_the_same(
+    plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path, after: int
+) -> None:
+    assert told
+    again = make_plan(short, CHOSEN[1:], tmp_path, chosen=[0])
+    heard: list[Epoch] = []
+
+    def tell(epoch: Epoch) -> None:
+        heard.append(epoch)
+        if len(heard) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_table(again, workers=1, tell=tell)
+    train_table(again, workers=1, tell=heard.append)
+    epochs = [(epoch.run, epoch.stage, epoch.number) for epoch in heard if epoch.number]
+    assert len(set(epochs)) == len(epochs) == 6  # none was trained twice
+    for name in again.systems:
+        folder = Path(name) / "seed-1" / "fold-ann"
+        assert outcome(tmp_path / folder) == outcome(plan.output / folder)
+
+
+def test_a_killed_table_goes_on_where_it_was(
+    plan: Plan, told: list[Epoch], corpus_root: Path, network_alone_toml: Path, tmp_path: Path
+) -> None:
+    assert told
+    (tmp_path / "short.toml").write_text("refit = false\n[stage1]\nepochs = 2\n[stage2]\nepochs = 2\n")
+    command = [
+        "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", network_alone_toml,
+        "--recipe", tmp_path / "short.toml", "--systems", "pcnse-sadrn", "--folds", "0", "--device", "cpu",
+        "--output", tmp_path / "out",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emotrace", *map(str, command)], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "back: epoch 1 of" in line:
+            process.kill()
+            break
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    with pytest.raises(SystemExit) as end:
+        main([str(part) for part in command])
+    assert end.value.code == 0
+    folder = Path("pcnse-sadrn") / "seed-1" / "fold-ann"
+    assert outcome(tmp_path / "out" / folder) == outcome(plan.output / folder)
+    assert not list((tmp_path / "out").rglob(".unfinished-*"))
+
+
+def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
+    short: Experiment, tmp_path: Path
+) -> None:
+    with pytest.raises(CorpusError, match="no fold 5; manifest-2-loso5 has 0 to 4"):
+        make_plan(short, CHOSEN, tmp_path / "out", chosen=[0, 5])
+    with pytest.raises(RecipeError, match="unknown system lstm"):
+        make_plan(short, ["pcn", "lstm"], tmp_path / "out")
+    with pytest.raises(RecipeError, match="pcn is asked for twice"):
+        make_plan(short, ["pcn", "pcn"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("systems", "words"),
+    [
+        ("pcn,pcn-sablstm", "back.width 9 is odd; pcn-sablstm needs"),  # the first would fit
+        ("pcn,lstm", "unknown system lstm; known: pcn, "),
+        ("pcn,pcn", "pcn is asked for twice"),
+        ("", "unknown system ; known: pcn, "),
+    ],
+)
+def test_a_wrong_call_is_one_line(
+    corpus_root: Path, network_alone_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    systems: str, words: str,
+) -> None:  # fmt: skip
+    (tmp_path / "odd.toml").write_text("[back]\nwidth = 9\n")
+    command = [
+        "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", network_alone_toml,
+        "--recipe", tmp_path / "odd.toml", "--systems", systems, "--output", tmp_path / "out",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit) as end:
+        main([str(part) for part in command])
+    out, err = capfd.readouterr()
+    assert (end.value.code, out, len(err.splitlines())) == (2, "", 1)
+    assert words in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_something_else_is_refused(
+    plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path
+) -> None:
+    assert told
+    (tmp_path / "letter.txt").write_text("Dear reader")
+    with pytest.raises(RunError, match=r"holds other files, but no recipe\.json"):
+        train_table(make_plan(short, CHOSEN, tmp_path), workers=1)
+    other = replace(short, recipe=short.recipe.model_copy(update={"views": 3}))
+    with pytest.raises(RunError, match=r"another recipe\.views"):
+        train_table(make_plan(other, CHOSEN, plan.output), workers=1)
+    with pytest.raises(RunError, match="another system"):
+        train_table(make_plan(short, CHOSEN, plan.output / "pcnse-sadrn"), workers=1)
+
+
+TINIEST = """
+functionals = 0
+refit = false
+views = 1
+[features]
+bands = 18
+[front]
+width = 8
+[back]
+width = 8
+stacks = 1
+dilations = [1]
+[stage1]
+epochs = 1
+[stage2]
+epochs = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "folds", "utterances", "paper"),
+    [
+        (
+            "iemocap", lambda root: replicas.iemocap(root, replicas.iemocap_few()), 10, 40,
+            {"pcnse-sadrn-ctc": (0.663, 0.731), "pcnse-sadrn": (0.65, 0.725)},
+        ),
+        (
+            "fau-aibo",
+            lambda root: replicas.fau_aibo(
+                root, replicas.fau_aibo_few(), {"Ohm": list(range(1, 8)), "Mont": [1, 2, 3]}
+            ),
+            1, 35, {"pcnse-sadrn-ctc": (0.411, None), "pcnse-sadrn": (0.404, None)},
+        ),
+    ],
+    ids=["iemocap", "fau-aibo"],
+)  # fmt: skip
+def test_the_whole_protocol_of_the_papers_corpora_runs(
+    name: str, make: Callable[[Path], Path], folds: int, utterances: int,
+    paper: dict[str, tuple[float, float | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(tables, "processors", lambda: 1)
+    (tmp_path / "tiniest.toml").write_text(TINIEST)
+    command = [
+        "table", "--corpus", name, "--root", make(tmp_path / "corpus"), "--recipe", tmp_path / "tiniest.toml",
+        "--systems", "pcnse-sadrn-ctc,pcnse-sadrn", "--device", "cpu", "--output", tmp_path / "out",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit) as end:
+        main([str(part) for part in command])
+    assert end.value.code == 0
+    assert capfd.readouterr().out == (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    told = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert (len(told["folds"]), told["utterances"]) == (folds, utterances)
+    assert {row["system"]: (row["ua_paper"], row["wa_paper"]) for row in told["rows"]} == paper
+    assert "paper's UA" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")

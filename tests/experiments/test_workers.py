@@ -1,0 +1,141 @@
+"""Worker processes do all they are given, say what went wrong, and end when their parent does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import os, signal, sys, time
+from emotrace.errors import AudioError, EmotraceError
+from emotrace.experiments.workers import in_processes
+
+def work(job, tell):
+    tell(f"{job} {os.getpid()}")
+    if job == "refused":
+        raise AudioError("a.wav is empty; leave it out")
+    if job == "full":
+        raise OSError(28, "No space left on device", "run/last")
+    if job == "killed":
+        time.sleep(1)  # by now the other has a job
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job == "endless":
+        time.sleep(300)
+    for line in range(200):
+        tell(f"{job} line {line}")
+
+if __name__ == "__main__":
+    try:
+        in_processes(work, sys.argv[1:], 2, lambda line: print(line, flush=True))
+    except (EmotraceError, OSError, KeyboardInterrupt) as error:
+        print(repr(error), file=sys.stderr)
+        sys.exit(3)
+"""
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc what is alive"),
+]
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def start(script: Path, *jobs: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(script), *jobs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finished(script: Path, *jobs: str) -> tuple[int, list[str], str]:
+    process = start(script, *jobs)
+    out, told = process.communicate(timeout=100)
+    return process.returncode, out.splitlines(), told
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def ended(pids: list[int], within_s: float) -> bool:
+    until = time.monotonic() + within_s
+    while any(map(alive, pids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+def test_every_job_is_done_once_and_all_that_was_told_arrives(script: Path) -> None:
+    code, lines, told = finished(script, "a", "b", "c")
+    assert (code, told) == (0, "")
+    for job in "abc":
+        assert sum(line.startswith(job) for line in lines) == 201
+        assert [line for line in lines if " line " in line and line[0] == job] == [
+            f"{job} line {number}" for number in range(200)
+        ]
+    assert len({line.split()[1] for line in lines if " line " not in line}) <= 2
+
+
+@pytest.mark.parametrize(
+    ("job", "error"),
+    [
+        ("refused", "AudioError('a.wav is empty; leave it out')"),
+        ("full", "OSError(28, 'No space left on device')"),
+        ("killed", "RunError('a worker process was killed, "),
+    ],
+)
+def test_an_error_arrives_as_what_it_was_and_ends_the_others(script: Path, job: str, error: str) -> None:
+    started = time.monotonic()
+    code, lines, told = finished(script, job, "endless")
+    assert time.monotonic() - started < 60
+    assert code == 3
+    assert told.startswith(error)
+    assert len(told.splitlines()) == 1
+    assert ended([int(line.split()[1]) for line in lines if " line " not in line], within_s=5)
+
+
+def test_the_death_of_the_process_that_was_started_last_is_noticed_too(script: Path) -> None:
+    started = time.monotonic()
+    code, _, told = finished(script, "endless", "killed")
+    assert time.monotonic() - started < 60
+    assert (code, told[:42]) == (3, "RunError('a worker process was killed, for")
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(script: Path, by: signal.Signals) -> None:
+    process = start(script, "endless", "endless")
+    assert process.stdout is not None
+    pids = [int(process.stdout.readline().split()[1]) for _ in range(2)]
+    assert all(map(alive, pids))
+    process.send_signal(by)
+    assert process.wait(timeout=30) == (3 if by == signal.SIGINT else -by)
+    assert ended(pids, within_s=10)
+    if by == signal.SIGINT:
+        assert process.stderr is not None
+        assert process.stderr.read() == "KeyboardInterrupt()\n"
+    process.stdout.close()
+    if process.stderr is not None:
+        process.stderr.close()
+
+
+def test_a_terminal_that_interrupts_all_at_once_gets_no_traceback(script: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(script), "endless", "endless"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()  # one worker is at work, the other perhaps still on its way up
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert told == "KeyboardInterrupt()\n"

@@ -1,0 +1,196 @@
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotrace.errors import ModelError
+from emotrace.inference.model_config import ModelConfig, labels_both_ways
+from emotrace.inference.model_folder import load_model_folder, write_config
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def change_config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def sign_again(folder: Path) -> None:
+    """What one who alters a file with intent would do: list its new hash."""
+    change_config(
+        folder, sha256={"model.onnx": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()}
+    )
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ModelError) as error:
+        load_model_folder(folder).session(threads=1)
+    message = str(error.value)
+    assert str(folder) in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_model_as_written_is_read_back(folder: Path) -> None:
+    model = load_model_folder(folder)
+    assert model.config.labels == ("anger", "sadness")
+    assert set(model.config.sha256) == {"model.onnx", "README.md"}
+    assert model.read("README.md") == b"A model of loudness.\n"
+    assert write_config(folder, model.config) == model.config
+    model.session(threads=1)
+
+
+def test_a_folder_that_is_missing_or_no_model_is_named(tmp_path: Path) -> None:
+    assert "no such folder" in refusal(tmp_path / "nowhere")
+    assert "found no config.json" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "README.md"])
+def test_one_changed_byte_is_refused(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(bytes(content))
+    assert f"{name} is not the file" in refusal(folder)
+
+
+def test_a_missing_file_is_refused(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+    assert "found no model.onnx" in refusal(folder)
+
+
+def test_a_file_without_a_hash_is_never_read(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(ModelError, match=r"no SHA-256 of model\.safetensors"):
+        load_model_folder(folder).read("model.safetensors")
+    change_config(folder, sha256={})
+    assert "no SHA-256 of model.onnx" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "sub/model.onnx", "..", "a\\b", ".hidden"])
+def test_names_that_leave_the_folder_are_refused(folder: Path, name: str) -> None:
+    (folder.parent / "outside").write_text("x")
+    change_config(folder, sha256={name: "0" * 64})
+    assert "sha256" in refusal(folder)
+
+
+def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
+    elsewhere = folder.parent / "elsewhere.onnx"
+    (folder / "model.onnx").rename(elsewhere)
+    (folder / "model.onnx").symlink_to(elsewhere)
+    assert "link out of the folder" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"schema_version": 2}, "schema_version"),
+        ({"colour": "red"}, "colour: Extra inputs"),
+        ({"output": "logits"}, "output"),
+        ({"sampling_rate": 0}, "sampling_rate"),
+        ({"calibration": {"temperature": 0}}, "calibration.temperature"),
+        ({"calibration": {"temperature": "hot"}}, "calibration.temperature"),
+        ({"id2label": {}}, "id2label must name"),
+        ({"id2label": {"0": "anger", "2": "sadness"}}, "id2label must name"),
+        ({"id2label": {"0": "anger", "1": "sad\u001b[31m"}}, "printable"),
+        ({"label2id": {"anger": 1, "sadness": 0}}, "inverse"),
+        ({"frame_step_s": None}, "frame_step_s"),
+        ({"frame_step_s": 0.03}, "whole steps"),
+        ({"frame_step_s": 1e-9}, "frame_step_s"),
+        ({"frame_first_s": 1e300}, "frame_first_s"),
+        ({"sampling_rate": 10**18}, "sampling_rate"),
+        ({"window_samples": 10**18}, "window_samples"),
+        ({"calibration": {"temperature": 1e-300}}, "calibration.temperature"),
+        ({"hop_samples": 100_000}, "hop_samples"),
+        ({"hop_samples": 39_999}, "hop_samples"),
+        ({"window_samples": 40_000}, "hop_samples must be no more than the frames"),
+        ({"minimum_samples": 1}, "minimum_samples"),
+        ({"sha256": {"model.onnx": "abc"}}, "sha256"),
+    ],
+)
+def test_a_config_edited_by_hand_is_refused(folder: Path, changes: dict[str, Any], complaint: str) -> None:
+    change_config(folder, **changes)
+    assert complaint in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"name": NaN}'])
+def test_a_config_that_is_no_config_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "config.json").write_bytes(content)
+    assert "config.json" in refusal(folder)
+
+
+def test_a_config_of_another_network_is_refused(folder: Path, make_model: MakeModel, tmp_path: Path) -> None:
+    change_config(folder, **labels_both_ways(["sadness", "anger"]))
+    # JSON has no integer keys, so this is how the labels come back.
+    assert "metadata labels" in refusal(folder)
+    assert "metadata sampling_rate" in refusal(make_model(tmp_path / "b", metadata={"sampling_rate": "8000"}))
+    assert "metadata output" in refusal(make_model(tmp_path / "c", metadata={"output": "log_scores"}))
+
+
+def test_a_network_of_another_kind_is_refused(folder: Path, tiny_classifier: Path) -> None:
+    shutil.copy(tiny_classifier / "model.onnx", folder / "model.onnx")
+    sign_again(folder)
+    assert "has outputs {'log_scores'}" in refusal(folder)
+
+
+def test_a_network_that_is_no_network_is_refused(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(b"print('hello')")
+    sign_again(folder)
+    assert "model.onnx does not run" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.onnx"])
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert f"found no {name}" in refusal(folder)
+
+
+def test_a_config_that_lies_elsewhere_is_refused(folder: Path) -> None:
+    (folder / "config.json").rename(folder.parent / "elsewhere.json")
+    (folder / "config.json").symlink_to("../elsewhere.json")
+    assert "config.json is a link out of the folder" in refusal(folder)
+
+
+def test_a_config_without_end_is_refused(folder: Path) -> None:
+    with (folder / "config.json").open("ab") as file:
+        file.write(b" " * (1 << 20))
+    assert "config.json of more than 1048576 bytes" in refusal(folder)
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, "a\nb", "\x1b[31m"])
+def test_a_complaint_is_one_short_line_whatever_the_config_says(folder: Path, value: str) -> None:
+    for changes in ({"output": value}, {value: 1}, {"sha256": {value: "0" * 64}}):
+        change_config(folder, **changes)
+        message = refusal(folder)
+        assert message.isprintable()
+        assert len(message) < 500
+
+
+def test_a_network_that_is_no_text_where_it_should_is_refused_without_a_word_on_stdout(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    network = (folder / "model.onnx").read_bytes().replace(b"log_posteriors", b"\xe5og_posteriors")
+    (folder / "model.onnx").write_bytes(network)
+    sign_again(folder)
+    refusal(folder)
+    assert capfd.readouterr().out == ""
+
+
+def test_figures_keep_their_intervals(folder: Path) -> None:
+    config = load_model_folder(folder).config
+    measured = ModelConfig.model_validate(
+        {**config.model_dump(), "figures": {"ua": {"value": 0.83, "interval": [0.8, 0.86]}}}
+    )
+    write_config(folder, measured)
+    assert load_model_folder(folder).config.figures["ua"].interval == (0.8, 0.86)

@@ -1,0 +1,291 @@
+import io
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import emotrace
+from emotrace.audio.reading import Audio
+from emotrace.decoding.spans import DENSITY_S
+from emotrace.errors import AudioError, EmotraceError, ModelError
+from emotrace.inference.onnx_session import Network
+from emotrace.inference.recogniser import Recogniser, load
+
+SpeechLike = Callable[..., np.ndarray]
+RATE_HZ = 16_000
+
+
+@pytest.fixture(scope="module")
+def recogniser(tiny_model: Path) -> Recogniser:
+    return load(tiny_model, threads=1)
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_classifier: Path) -> Recogniser:
+    return load(tiny_classifier, threads=1)
+
+
+def test_the_label_is_the_likeliest_and_its_scores_sum_to_one(
+    recogniser: Recogniser, classifier: Recogniser, speech_like: SpeechLike
+) -> None:
+    for model in (recogniser, classifier):
+        for loudness, label in ((0.3, "anger"), (0.05, "sadness")):
+            result = model((speech_like(2.0, loudness), RATE_HZ))
+            assert result.label == label
+            assert result.scores is not None
+            assert result.score == result.scores[label] == max(result.scores.values())
+            assert sum(result.scores.values()) == pytest.approx(1.0)
+            assert tuple(result.scores) == model.labels
+
+
+def test_scores_go_to_whom_transformers_pipelines_feed(
+    recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
+    result = recogniser((speech_like(2.0, 0.05), RATE_HZ))
+    listed = result.to_hf()
+    assert [entry["label"] for entry in listed] == ["sadness", "anger"]
+    assert {entry["label"]: entry["score"] for entry in listed} == result.scores
+    assert result.abstaining_below(1.0).to_hf() == listed
+    assert recogniser((np.zeros(RATE_HZ), RATE_HZ)).to_hf() == []
+
+
+def test_the_result_has_exactly_the_shape_that_programs_rely_on(
+    recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.stack([speech_like(6.0)] * 2, axis=1), 48_000, subtype="FLOAT")
+    found = recogniser(tmp_path / "a.wav").to_dict()
+    assert list(found) == [
+        "schema_version", "model", "file", "duration_s", "label", "score", "scores", "timeline", "warnings",
+    ]  # fmt: skip
+    assert found["schema_version"] == 1
+    assert found["model"] == "tiny"
+    assert found["file"] == str(tmp_path / "a.wav")
+    assert found["duration_s"] == 2.0
+    assert found["label"] == "anger"
+    (span,) = found["timeline"]
+    assert list(span) == ["start", "end", "emotion", "score"]
+    assert (span["start"], span["end"], span["emotion"]) == (0.0, 2.0, "anger")
+    assert found["warnings"] == ["resampled 48000 Hz to 16000 Hz", "2 channels mixed to mono"]
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.0, 21.3])
+def test_the_timeline_finds_where_the_emotion_changes(
+    recogniser: Recogniser, speech_like: SpeechLike, seconds: float
+) -> None:
+    loud, soft, nothing = (speech_like(seconds, loudness) for loudness in (0.3, 0.05, 1e-4))
+    timeline = recogniser((np.concatenate([loud, nothing, soft]), RATE_HZ)).timeline
+    # The network hears 175 ms at once, so a little of the loud part already outweighs the silence; and the
+    # density of labels is averaged over half a second, in whose last half this network finds silence sad.
+    assert [span.emotion for span in timeline if span.duration_s > 0.4] == ["anger", "sadness"]
+    assert timeline[0].start == 0.0
+    assert timeline[0].end == pytest.approx(seconds, abs=0.09 + DENSITY_S / 2)
+    assert timeline[-1].start == pytest.approx(2 * seconds, abs=0.09 + DENSITY_S / 2)
+    assert timeline[-1].end == pytest.approx(3 * seconds)
+
+
+def test_posteriors_of_overlapping_windows_agree_with_those_of_the_whole(
+    make_model: Callable[..., Path], speech_like: SpeechLike, tmp_path: Path, recogniser: Recogniser
+) -> None:
+    """The tiny network has no context, so cutting and stitching must change nothing."""
+    uncut = load(make_model(tmp_path / "uncut", window_samples=500 * 80_240), threads=1)
+    random = np.random.default_rng(1)
+    for samples in (2800, 80_239, 80_240, 80_399, 80_400, 120_400, 333_333):
+        loudness = np.repeat(random.uniform(0, 0.5, samples // 4000 + 1), 4000)[:samples]
+        audio = Audio((loudness * speech_like(samples / RATE_HZ)).astype(np.float32), RATE_HZ)
+        whole, stitched = uncut.evidence(audio), recogniser.evidence(audio)
+        np.testing.assert_allclose(
+            np.exp(stitched.log_posteriors),
+            np.exp(whole.log_posteriors)[: len(stitched.log_posteriors)],
+            atol=1e-5,
+        )
+        assert len(whole.log_posteriors) - len(stitched.log_posteriors) in (0, 1)
+
+
+def test_the_scores_of_windows_are_averaged_by_their_duration(
+    recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
+    loud, soft = speech_like(10.0, 0.3), speech_like(5.0, 0.05)
+    scores = recogniser((np.concatenate([loud, soft]), RATE_HZ)).scores
+    assert scores is not None
+    # Windows from 0, 2.5 and 5 s hear nothing soft (or next to nothing), those from 7.5 and 10 s do.
+    windows = [recogniser((np.concatenate([loud, soft])[a:b], RATE_HZ)).scores for a, b in
+               [(k * 40_000, min(240_000, k * 40_000 + 80_240)) for k in range(5)]]  # fmt: skip
+    durations = [80_240] * 4 + [80_000 - 80_000 % 160]
+    expected = np.average([w["anger"] for w in windows if w], weights=durations)
+    assert scores["anger"] == pytest.approx(expected, abs=1e-3)
+    assert 0.5 < scores["anger"] < 0.9
+
+
+def test_a_classifier_traces_by_short_clips_and_says_so(
+    classifier: Recogniser, speech_like: SpeechLike
+) -> None:
+    result = classifier((np.concatenate([speech_like(6.0, 0.3), speech_like(8.0, 0.05)]), RATE_HZ))
+    assert [span.emotion for span in result.timeline] == ["anger", "sadness"]
+    assert result.timeline[1].start == pytest.approx(6.0, abs=0.5)
+    assert (result.timeline[0].start, result.timeline[1].end) == (0.0, 14.0)
+    assert result.warnings == (
+        "timeline of windows of 1 s every 0.25 s: this model names one emotion a clip",
+    )
+
+
+def test_a_classifier_takes_less_than_its_clips(classifier: Recogniser, speech_like: SpeechLike) -> None:
+    (span,) = classifier((speech_like(0.2), RATE_HZ)).timeline
+    assert (span.start, span.end, span.emotion) == (0.0, 0.2, "anger")
+
+
+def test_digital_silence_has_no_label_and_no_scores(recogniser: Recogniser) -> None:
+    found = recogniser((np.zeros(RATE_HZ), RATE_HZ)).to_dict()
+    assert (found["label"], found["score"], found["scores"], found["timeline"]) == (None, None, None, [])
+    assert found["warnings"] == ["digital silence"]
+
+
+def test_an_utterance_that_is_all_blank_still_has_a_timeline(
+    recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
+    result = recogniser((speech_like(2.0, 0.001), RATE_HZ))
+    assert len(result.timeline) == 1
+    assert result.timeline[0].emotion == result.label
+
+
+@pytest.fixture
+def taught_none(make_model: Callable[..., Path], tmp_path: Path) -> Recogniser:
+    """A recogniser whose model was taught what holds no emotion: here whatever is hardly to be heard."""
+    return load(make_model(tmp_path / "taught", calibration={"no_emotion_above": 0.5}), threads=1)
+
+
+def test_what_holds_no_emotional_speech_has_no_label(
+    taught_none: Recogniser, speech_like: SpeechLike
+) -> None:
+    result = taught_none((speech_like(12.0, 0.001), RATE_HZ))
+    assert (result.label, result.timeline.spans) == (None, ())
+    assert result.warnings == ("no emotional speech found: the scores mean nothing",)
+    assert result.scores is not None
+    assert sum(result.scores.values()) == pytest.approx(1)
+    assert result.abstaining_below(1.0) is result
+
+
+def test_where_some_of_it_holds_an_emotion_that_counts_alone(
+    taught_none: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
+    audio = np.concatenate([speech_like(20.0, 0.001), speech_like(10.0, 0.3)]), RATE_HZ
+    result, other = taught_none(audio), recogniser(audio)
+    assert result.label == "anger"
+    assert result.scores is not None and other.scores is not None  # noqa: PT018
+    assert result.scores["anger"] > other.scores["anger"] + 0.1
+    assert (result.timeline[0].start, result.timeline[-1].end) == (pytest.approx(20.0, abs=0.5), 30.0)
+
+
+@pytest.mark.parametrize(("loudness", "log_odds", "labelled"), [(0.3, 1e6, False), (0.001, -1e6, True)])
+def test_functionals_say_too_whether_anybody_speaks(
+    taught_none: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
+    loudness: float, log_odds: float, labelled: bool,
+) -> None:  # fmt: skip
+    audio = speech_like(8.0, loudness), RATE_HZ
+    assert bool(taught_none(audio).label) != labelled
+    asked = Network.posteriors_of
+
+    def posteriors_of(network: Network, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        posteriors, whole, along = asked(network, samples)
+        return posteriors, whole + np.array([0.0, 0.0, log_odds]), along
+
+    monkeypatch.setattr(Network, "posteriors_of", posteriors_of)
+    assert bool(taught_none(audio).label) == labelled
+
+
+def test_temperature_levels_the_scores(
+    make_model: Callable[..., Path], recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    cool = load(make_model(tmp_path / "cool", calibration={"temperature": 1000.0}), threads=1)
+    audio = speech_like(2.0), RATE_HZ
+    hot, cold = cool(audio), recogniser(audio)
+    assert hot.label == cold.label
+    assert hot.score is not None and cold.score is not None and 0.5 < hot.score < cold.score  # noqa: PT018
+
+
+def test_path_bytes_file_object_and_samples_give_the_same(
+    recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, speech_like(1.5), RATE_HZ)
+    content = path.read_bytes()
+    sources = [path, str(path), content, io.BytesIO(content), soundfile.read(path)]
+    results = [recogniser(source) for source in sources]
+    assert {(result.label, result.score, result.timeline) for result in results} == {
+        (results[0].label, results[0].score, results[0].timeline)
+    }
+
+
+def test_one_recogniser_serves_many_threads(recogniser: Recogniser, speech_like: SpeechLike) -> None:
+    sources = [(speech_like(1.0 + i / 4, 0.3 if i % 2 else 0.05, seed=i), RATE_HZ) for i in range(8)]
+    alone = [recogniser(source) for source in sources]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(recogniser, sources)) == alone
+
+
+def test_a_stopped_recogniser_ends_at_its_next_window(tiny_model: Path, speech_like: SpeechLike) -> None:
+    stopped = load(tiny_model, threads=1)
+    stream = stopped.stream(RATE_HZ)
+    stream.feed(speech_like(6.0))
+    stopped.stop()
+    with pytest.raises(EmotraceError, match="stopped before it was done"):
+        stream.feed(speech_like(6.0))
+
+
+def test_audio_shorter_than_the_model_takes_is_an_error(recogniser: Recogniser) -> None:
+    with pytest.raises(AudioError, match="found 50 ms"):
+        recogniser((np.ones(800), RATE_HZ))
+
+
+def test_posteriors_of_no_sense_are_an_error_and_never_a_label(
+    make_model: Callable[..., Path], tmp_path: Path, recogniser: Recogniser
+) -> None:
+    with pytest.raises(ModelError, match="not finite"):
+        recogniser.evidence(Audio(np.full(RATE_HZ, np.nan, dtype=np.float32), RATE_HZ))
+
+
+def test_real_speech_is_answered(recogniser: Recogniser, data: Path) -> None:
+    for file in sorted((data / "samples").glob("*.wav")):
+        result = recogniser(file)
+        assert result.label in recogniser.labels
+        assert result.warnings[0] == "resampled 48000 Hz to 16000 Hz"
+        assert all(0 <= span.start < span.end <= result.duration_s for span in result.timeline)
+
+
+def test_the_runtime_needs_none_of_the_trainers_libraries(
+    tiny_model: Path, speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    """Recognition runs where torch and its kin cannot be imported."""
+    soundfile.write(tmp_path / "a.wav", speech_like(1.5), RATE_HZ)
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'lightning', 'librosa', 'matplotlib', 'onnx', 'scipy', 'sklearn', 'pandas'):\n"
+        "    sys.modules[name] = None\n"
+        "import emotrace\n"
+        f"print(emotrace.load({str(tiny_model)!r})({str(tmp_path / 'a.wav')!r}).label)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout == "anger\n"
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    script = "import sys, emotrace; print([m for m in ('numpy', 'onnxruntime', 'torch') if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"
+
+
+def test_public_names_exist() -> None:
+    for name in [*emotrace.__all__, "__version__"]:
+        assert getattr(emotrace, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = emotrace.nonsense
+
+
+def test_a_model_folder_may_move(tiny_model: Path, tmp_path: Path, speech_like: SpeechLike) -> None:
+    moved = shutil.copytree(tiny_model, tmp_path / "elsewhere")
+    assert emotrace.load(moved)((speech_like(1.0), RATE_HZ)).label == "anger"

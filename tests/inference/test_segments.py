@@ -1,0 +1,208 @@
+"""predict --segments as users call it: one result for each segment, one line for each that cannot be had."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from emotrace.cli.app import main
+from emotrace.inference.recogniser import load
+from emotrace.inference.result import Result
+from emotrace.inference.segments import recognise_segments
+from emotrace.segment import Segment
+
+Predict = Callable[..., tuple[int, str, list[str]]]
+
+
+@pytest.fixture
+def talk(tmp_path: Path, speech_like: Callable[..., np.ndarray]) -> Path:
+    """Three seconds: loud, soft, digital silence; 48 kHz in stereo."""
+    mono = np.concatenate([speech_like(3.0, 0.3), speech_like(3.0, 0.05), np.zeros(48_000, dtype=np.float32)])
+    path = tmp_path / "my talk.wav"
+    soundfile.write(path, np.stack([mono, mono], axis=1), 48_000)
+    return path
+
+
+@pytest.fixture
+def predict(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Predict:
+    def run(*tokens: object) -> tuple[int, str, list[str]]:
+        with pytest.raises(SystemExit) as end:
+            main(["predict", *map(str, tokens), "--model", str(tiny_model)])
+        captured = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return end.value.code, captured.out, captured.err.splitlines()
+
+    return run
+
+
+def table(path: Path, *rows: str, header: str = "file,start,end,text") -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_each_segment_has_a_result_of_its_own(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    given = table(
+        tmp_path / "t.csv", "my talk.wav,1,2,soft", '"my talk.wav",0,1,"loud, ""so"""', "my talk,2.5,3,"
+    )
+    code, out, err = predict(talk, "--segments", given, "--format", "json")
+    results = json.loads(out)
+    assert (code, err) == (0, [])
+    assert [(r["start"], r["end"], r["label"], r["text"]) for r in results] == [
+        (1, 2, "sadness", "soft"), (0, 1, "anger", 'loud, "so"'), (2.5, 3, None, ""),
+    ]  # fmt: skip
+    for result in results:
+        assert result["file"] == str(talk)
+        assert result["speaker"] is None
+        assert result["duration_s"] == result["end"] - result["start"]
+        assert result["warnings"][:2] == ["resampled 48000 Hz to 16000 Hz", "2 channels mixed to mono"]
+        assert all(
+            result["start"] <= span["start"] < span["end"] <= result["end"] for span in result["timeline"]
+        )
+    assert results[2]["warnings"][2] == "digital silence"
+    assert results[0]["timeline"][0]["emotion"] == "sadness"
+
+
+def test_a_segment_is_heard_as_if_it_were_alone(tiny_model: Path, talk: Path, tmp_path: Path) -> None:
+    recogniser = load(tiny_model)
+    samples = recogniser.read(talk).samples
+    soundfile.write(tmp_path / "alone.wav", samples[4_000:20_000], 16_000, subtype="FLOAT")
+    (result,) = recognise_segments(recogniser, talk, [Segment(0.25, 1.25)], Path("t.csv"))
+    alone = recogniser(tmp_path / "alone.wav")
+    assert isinstance(result, Result)
+    assert result.scores == pytest.approx(alone.scores)
+    assert [span.start - 0.25 for span in result.timeline] == pytest.approx(
+        [span.start for span in alone.timeline]
+    )
+
+
+def test_what_cannot_be_recognised_is_one_line_each_and_the_others_are_done(
+    predict: Predict, talk: Path, tmp_path: Path
+) -> None:
+    bad = {
+        "1,1.1": "found 100 ms, expected at least 175 ms",
+        "1,1": "found an end that is not after its start",
+        "2,1": "found an end that is not after its start",
+        "-1,1": "expected one of a recording from 0 to 3.000 s",
+        "2,3.5": "expected one of a recording from 0 to 3.000 s",
+        "5,9": "expected one of a recording from 0 to 3.000 s",
+    }
+    given = table(tmp_path / "t.csv", "0,1", *bad, "2,3.05", header="start,end")
+    code, out, err = predict(talk, "--segments", given, "--format", "jsonl")
+    assert code == 1
+    assert [json.loads(line)["start"] for line in out.splitlines()] == [0, 2]
+    assert len(err) == len(bad)
+    for number, (line, (times, message)) in enumerate(zip(err, bad.items(), strict=True), start=3):
+        start, end = map(float, times.split(","))
+        assert line.startswith(
+            f"emotrace: {talk}: segment {start:.3f} to {end:.3f} s (t.csv, line {number}): "
+        )
+        assert message in line
+
+
+def test_segments_that_overlap_are_each_done_with_a_warning(
+    predict: Predict, talk: Path, tmp_path: Path
+) -> None:
+    given = table(tmp_path / "t.csv", "0,1", "0.5,1.5", "1.5,2.5", header="start,end")
+    code, out, _ = predict(talk, "--segments", given, "--format", "json")
+    crowded = ["overlaps another segment" in result["warnings"] for result in json.loads(out)]
+    assert (code, crowded) == (0, [True, True, False])
+
+
+def test_several_recordings_share_a_file_that_names_them(
+    predict: Predict, talk: Path, tmp_path: Path, speech_like: Callable[..., np.ndarray]
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.wav", "sub/c.wav"):
+        soundfile.write(tmp_path / name, speech_like(1.0), 16_000)
+    given = tmp_path / "t.rttm"
+    given.write_text(
+        "".join(
+            f"SPEAKER {name} 1 {start} 0.5 <NA> <NA> {speaker} <NA> <NA>\n"
+            for name, start, speaker in (
+                ("c", 0, "Ann"),
+                ("my%20talk", 0, "Ann"),
+                ("c", 0.5, "Bo"),
+                ("d", 0, "Ann"),
+            )
+        )
+    )
+    for jobs in (1, 3):
+        code, out, err = predict(tmp_path, "--segments", given, "--format", "jsonl", "--jobs", jobs)
+        found = [json.loads(line) for line in out.splitlines()]
+        assert [(Path(r["file"]).name, r["start"], r["speaker"], r["text"]) for r in found] == [
+            ("my talk.wav", 0, "Ann", None), ("c.wav", 0, "Ann", None), ("c.wav", 0.5, "Bo", None),
+        ]  # fmt: skip
+        assert code == 1
+        assert err == [
+            f"emotrace: {given}: found 1 segment of 'd', expected names of the recordings given; "
+            "name them alike",
+            f"emotrace: {tmp_path / 'b.wav'}: found no segment of it in {given}; give one, or leave it out",
+        ]
+
+
+def test_text_and_csv_say_when_who_and_what(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    given = table(tmp_path / "t.csv", '0,1,Ann,"Guten\nTag, 😠"', header="start,end,speaker,text")
+    code, out, err = predict(talk, "--segments", given)
+    assert code == 0
+    assert out == f"{talk}  0.00 to 1.00 s  anger  anger 1.00  sadness 0.00  Ann  Guten\\nTag, 😠\n"
+    assert len(err) == 2  # what was done to the file is said once
+    _, out, err = predict(talk, "--segments", given, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert [row[name] for name in ("start", "end", "speaker", "text", "label")] == [
+        "0.0", "1.0", "Ann", "Guten\nTag, 😠", "anger",
+    ]  # fmt: skip
+    assert err == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.docx", "x", "expected a segment file that ends in .csv, .srt, .TextGrid or .rttm"),
+        ("t.csv", "when,what\n1,2\n", "expected [file,]start,end"),
+        ("t.srt", "no subtitles\n", "expected times like 00:00:01,000 --> 00:00:02,500"),
+        ("gone.srt", None, "found no such file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_wrong_call(
+    predict: Predict, talk: Path, tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    code, out, err = predict(talk, "--segments", tmp_path / name)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert err[0].startswith(f"emotrace: {tmp_path / name}: ")
+    assert message in err[0]
+
+
+def test_subtitles_of_two_recordings_are_a_wrong_call(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    given = tmp_path / "t.srt"
+    given.write_text("1\n00:00:00,000 --> 00:00:01,000\nGuten Tag\n")
+    code, out, err = predict(talk, tmp_path / "b.wav", "--segments", given)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "give one recording" in err[0]
+
+
+def test_a_damaged_recording_is_named_once_however_many_segments_it_has(
+    predict: Predict, tmp_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_text("no audio")
+    given = table(tmp_path / "t.csv", "0,1", "1,2", header="start,end")
+    code, out, err = predict(tmp_path / "a.wav", "--segments", given)
+    assert (code, out, len(err)) == (1, "", 1)
+
+
+def test_a_recording_whose_name_begins_with_a_dash_is_called_by_its_path(
+    predict: Predict, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.rename(talk.with_name("-talk.wav"))
+    monkeypatch.chdir(talk.parent)
+    table(Path("-t.csv"), "-talk,0,1,", header="file,start,end,text")
+    assert predict("-talk.wav")[0] == 2
+    for given in ("-t.csv", "./-t.csv"):
+        code, out, _ = predict("./-talk.wav", f"--segments={given}", "--format", "jsonl")
+        assert (code, json.loads(out)["file"]) == (0, "-talk.wav")

@@ -1,0 +1,89 @@
+"""The Fisher vector against autograd: it is the gradient of a mixture's log-likelihood in closed form."""
+
+import math
+
+import pytest
+import torch
+from sklearn.mixture import GaussianMixture
+
+from emotrace.models.functionals.classifier import weights_of
+from emotrace.models.functionals.fisher_vector import FisherVector
+
+COMPONENTS, VALUES = 5, 3
+
+
+@pytest.fixture
+def vector() -> FisherVector:
+    random = torch.Generator().manual_seed(0)
+    vector = FisherVector(2, COMPONENTS, VALUES).double()
+    vector.means.normal_(generator=random)
+    vector.deviations.uniform_(0.5, 2, generator=random)
+    shares = torch.tensor([0.1, 0.15, 0.2, 0.25, 0.3])
+    vector.weights.copy_(torch.stack([shares, shares.flip(0)]))
+    return vector
+
+
+@pytest.fixture
+def frames() -> torch.Tensor:
+    """Two utterances in two pictures."""
+    return 2 * torch.randn(2, 2, 40, VALUES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def log_likelihood(x: torch.Tensor, logits: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+    """Mean over frames."""
+    apart = ((x[:, None] - m) / s).square().sum(2) / 2 + s.log().sum(1) + VALUES / 2 * math.log(2 * math.pi)
+    return (logits.log_softmax(0) - apart).logsumexp(1).mean()
+
+
+def by_autograd(vector: FisherVector, picture: int, x: torch.Tensor) -> torch.Tensor:
+    """Gradients over the roots of Fisher's information, as of frames that belong to one component each."""
+    shares, centres, widths = (x[picture] for x in (vector.weights, vector.means, vector.deviations))
+    logits, means, deviations = (value.clone().requires_grad_() for value in (shares.log(), centres, widths))
+    log_likelihood(x, logits, means, deviations).backward()
+    assert logits.grad is not None
+    assert means.grad is not None
+    assert deviations.grad is not None
+    rare = shares.sqrt()[:, None]
+    whole = torch.cat(
+        [
+            logits.grad[:, None] / rare,
+            means.grad * widths / rare,
+            deviations.grad * widths / rare / math.sqrt(2),
+        ],
+        1,
+    ).flatten()
+    return whole.sign() * whole.abs().sqrt()
+
+
+def test_it_is_the_gradient(vector: FisherVector, frames: torch.Tensor) -> None:
+    found = vector(frames, torch.full((2, 1, 40), 1 / 40, dtype=torch.float64))
+    for picture in range(2):
+        for row, x in zip(found[picture], frames[picture], strict=True):
+            assert row.std() > 0.1
+            torch.testing.assert_close(row, by_autograd(vector, picture, x))
+
+
+def test_the_likelihood_of_the_oracle_is_scikit_learns(vector: FisherVector, frames: torch.Tensor) -> None:
+    mixture = GaussianMixture(COMPONENTS, covariance_type="diag")
+    mixture.weights_, mixture.means_ = vector.weights[0].numpy(), vector.means[0].numpy()
+    mixture.precisions_cholesky_ = 1 / vector.deviations[0].numpy()
+    ours = log_likelihood(frames[0, 0], vector.weights[0].log(), vector.means[0], vector.deviations[0])
+    assert ours.item() == pytest.approx(mixture.score(frames[0, 0].numpy()))
+
+
+def test_frames_beyond_the_end_do_not_count(vector: FisherVector, frames: torch.Tensor) -> None:
+    weight = weights_of(torch.arange(40) < torch.tensor([[40], [25]])).double()
+    alone = vector(frames[:, 1:, :25], torch.full((1, 1, 25), 1 / 25, dtype=torch.float64))
+    torch.testing.assert_close(vector(frames, weight)[:, 1:], alone, atol=1e-6, rtol=1e-6)
+
+
+def test_speech_as_the_mixture_has_it_does_not_depart() -> None:
+    """Of many frames drawn from the mixture, the vector is near zero."""
+    random = torch.Generator().manual_seed(2)
+    vector = FisherVector(1, 2, 1).double()
+    vector.means.copy_(torch.tensor([[[-3.0], [3.0]]]))
+    x = torch.randn(1, 200_000, 1, generator=random, dtype=torch.float64)
+    x += 6 * torch.randint(0, 2, x.shape, generator=random) - 3
+    weight = torch.full((1, 1, 200_000), 1 / 200_000, dtype=torch.float64)
+    assert vector(x[None], weight).abs().max() < 0.1
+    assert vector(x[None] + 1, weight).abs().max() > 0.5

@@ -1,0 +1,87 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from emotrace.models.layers.recurrent import CELLS, Bidirectional, last_states, reversed_within
+
+LENGTHS = torch.tensor([5, 11, 1, 8])
+
+
+def batch(features: int = 6) -> Tensor:
+    """Four utterances; what stands beyond their lengths is far from zero."""
+    return torch.randn(4, 11, features, generator=torch.Generator().manual_seed(1)) + 3
+
+
+def packed(network: Bidirectional, cell: str, x: Tensor, lengths: Tensor) -> Tensor:
+    """The library's own bidirectional layers with the same weights, on a packed sequence."""
+    theirs = CELLS[cell](x.shape[2], network.features_out // 2, len(network.ahead), bidirectional=True,
+                         batch_first=True)  # fmt: skip
+    weights = {}
+    for layer, (ahead, back) in enumerate(zip(network.ahead, network.back, strict=True)):
+        for suffix, part in (("", ahead), ("_reverse", back)):
+            weights.update(
+                {f"{name.removesuffix('0')}{layer}{suffix}": w for name, w in part.state_dict().items()}
+            )
+    theirs.load_state_dict(weights)
+    sequence = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    return nn.utils.rnn.pad_packed_sequence(theirs(sequence)[0], batch_first=True)[0]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_both_directions_are_those_of_the_librarys_packed_layers(cell: str, layers: int) -> None:
+    torch.manual_seed(0)
+    network = Bidirectional(cell, 6, units=5, layers=layers)
+    x = batch().requires_grad_()
+    found, wanted = network(x, LENGTHS), packed(network, cell, x, LENGTHS)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
+    slopes = [torch.autograd.grad(y.square().sum(), x)[0] for y in (found, wanted)]
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_and_batch_mates_never_change_an_utterance(cell: str) -> None:
+    torch.manual_seed(0)
+    network = Bidirectional(cell, 6, units=5, layers=2).eval()
+    together = network(batch(), LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        alone = network(batch()[row : row + 1, :length], torch.tensor([length]))
+        torch.testing.assert_close(together[row, :length], alone[0], rtol=0, atol=1e-6)
+        assert not together[row, length:].any()
+
+
+def test_each_step_hears_the_whole_utterance_and_nothing_else() -> None:
+    network = Bidirectional("lstm", 6, units=5)
+    x = batch().requires_grad_()
+    for row, length in enumerate(LENGTHS.tolist()):
+        for step in range(length):
+            slope = torch.autograd.grad(network(x, LENGTHS)[row, step].sum(), x)[0].abs().sum(2)
+            assert (slope[row, :length] > 0).all()
+            assert slope.count_nonzero() == length
+
+
+def test_reversing_twice_changes_nothing() -> None:
+    x = batch()
+    once = reversed_within(x, LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        assert torch.equal(once[row, :length], x[row, :length].flip(0))
+    assert torch.equal(reversed_within(once, LENGTHS), x)
+
+
+def test_the_last_states_are_what_the_cells_end_with() -> None:
+    network = Bidirectional("lstm", 6, units=5)
+    found = last_states(network(batch(), LENGTHS), LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        x = batch()[row : row + 1, :length]
+        ends = [network.ahead[0](x)[1][0][0, 0], network.back[0](x.flip(1))[1][0][0, 0]]
+        torch.testing.assert_close(found[row], torch.cat(ends), rtol=0, atol=1e-6)
+
+
+def test_layers_have_the_weights_of_their_sizes() -> None:
+    network = Bidirectional("lstm", 832, units=64, layers=2)
+    inputs = [832, 128, 128]
+    assert network.features_out == 128
+    wanted = sum(2 * 4 * 64 * (size + 64 + 2) for size, _ in pairwise(inputs))
+    assert sum(p.numel() for p in network.parameters()) == wanted

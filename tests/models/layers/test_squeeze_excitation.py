@@ -1,0 +1,77 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from emotrace.models.layers.pcnse import ConvBlock
+from emotrace.models.layers.squeeze_excitation import SqueezeExcitation
+
+LENGTHS = [6, 2, 5]
+
+
+@pytest.fixture
+def maps() -> torch.Tensor:
+    """Three utterances, 8 channels, 6 frames, 3 bands; noise beyond the true lengths too."""
+    return torch.randn(3, 8, 6, 3, generator=torch.Generator().manual_seed(0))
+
+
+def weights(u: np.ndarray, w1: np.ndarray, w2: np.ndarray) -> list[float]:
+    """Equations 4 and 5 for one utterance (channel, frame, band), number by number."""
+    channels, frames, bands = u.shape
+    z = [
+        sum(u[c, i, j] for i in range(frames) for j in range(bands)) / (frames * bands)
+        for c in range(channels)
+    ]
+    hidden = [max(0.0, sum(w1[k, c] * z[c] for c in range(channels))) for k in range(len(w1))]
+    return [1 / (1 + math.exp(-sum(w2[c, k] * hidden[k] for k in range(len(w1))))) for c in range(channels)]
+
+
+def test_channels_are_weighed_as_equations_4_and_5_say(maps: torch.Tensor) -> None:
+    torch.manual_seed(1)
+    block = SqueezeExcitation(8, reduction=2)
+    w1, w2 = (layer.weight.detach().double().numpy() for layer in (block.squeeze, block.excite))
+    s = block(5 * maps, torch.tensor(LENGTHS)).detach()
+    for row, length in enumerate(LENGTHS):
+        expected = weights(5 * maps[row, :, :length].double().numpy(), w1, w2)
+        np.testing.assert_allclose(s[row].numpy(), expected, rtol=0, atol=1e-6)
+
+
+def test_nothing_beyond_the_true_length_is_squeezed(maps: torch.Tensor) -> None:
+    block = SqueezeExcitation(8, reduction=2)
+    other = maps.clone()
+    other[1, :, 2:] = 1e6
+    lengths = torch.tensor(LENGTHS)
+    assert block(maps, lengths).equal(block(other, lengths))
+
+
+def test_what_one_channel_shows_weighs_all(maps: torch.Tensor) -> None:
+    torch.manual_seed(2)
+    block = SqueezeExcitation(8, reduction=1)
+    lengths = torch.tensor([6, 6, 6])
+    other = maps.clone()
+    other[:, 0] += 5
+    assert (block(maps, lengths) != block(other, lengths)).all()
+
+
+def test_a_block_scales_its_channels_as_equation_6_says(maps: torch.Tensor) -> None:
+    torch.manual_seed(3)
+    settings = {"same": True, "pool": None, "batch_norm": False, "momentum": 0.1, "eps": 1e-5}
+    weighed, plain = (ConvBlock(8, 8, 1, reduction=r, **settings) for r in (2, None))
+    plain.load_state_dict(weighed.state_dict(), strict=False)
+    lengths = torch.tensor(LENGTHS)
+    (ours, _), (u, _) = weighed(maps, lengths), plain(maps, lengths)
+    s = weighed.squeeze(u, lengths)
+    torch.testing.assert_close(ours, u * s[:, :, None, None], rtol=0, atol=1e-7)
+    for row, length in enumerate(LENGTHS):
+        assert not ours[row, :, length:].any()
+
+
+@pytest.mark.parametrize(
+    ("channels", "reduction", "hidden"), [(64, 8, 8), (128, 8, 16), (64, 16, 4), (4, 8, 1)]
+)
+def test_the_bottleneck_has_a_reduction_th_of_the_channels_and_no_bias(
+    channels: int, reduction: int, hidden: int
+) -> None:
+    shapes = {name: tuple(p.shape) for name, p in SqueezeExcitation(channels, reduction).named_parameters()}
+    assert shapes == {"squeeze.weight": (hidden, channels), "excite.weight": (channels, hidden)}

@@ -1,0 +1,160 @@
+"""What ships has the figures of a cross-validation of the very same experiment, says so, and is whole."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+import emotrace
+from emotrace.errors import EmotraceError, RunError
+from emotrace.evaluation.calibration import calibration_error
+from emotrace.evaluation.confusion import confusion_text
+from emotrace.evaluation.metrics import score_predictions
+from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
+from emotrace.experiments.cross_validation import fold_folder
+from emotrace.inference import pretrained as shipped
+from emotrace.training.run_folder import Run, same_experiment
+from emotrace.training.split import Experiment
+
+NAME = "emotrace-manifest-1"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """research/ship_model.py, for a model of the small corpus."""
+    spec = importlib.util.spec_from_file_location(
+        "ship", Path(__file__).parents[2] / "research" / "ship_model.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "NAME", NAME)
+    return module
+
+
+@pytest.fixture
+def crossval(experiment: Experiment, tmp_path: Path) -> Path:
+    """What a cross-validation leaves; its networks took every fourth clip for sad."""
+    folder = tmp_path / "crossval"
+    folder.mkdir()
+    (folder / "recipe.json").write_text(json.dumps(experiment.identity()))
+    folds = [speaker for fold in experiment.corpus.folds() for speaker in fold.test]
+    write_predictions(
+        folder / "predictions.csv",
+        [
+            Prediction(
+                u.name, u.speaker, folds.index(u.speaker), 1, u.emotion,
+                "sadness" if number % 4 == 0 else u.emotion,
+                {"anger": 0.3, "sadness": 0.7} if number % 4 == 0 or u.emotion == "sadness"
+                else {"anger": 0.8, "sadness": 0.2},
+            )
+            for number, u in enumerate(experiment.corpus.utterances, 1)
+        ],
+    )  # fmt: skip
+    return folder
+
+
+def changed(crossval: Path, change: Callable[[dict[str, object]], object]) -> None:
+    settings = json.loads((crossval / "recipe.json").read_text())
+    change(settings)
+    (crossval / "recipe.json").write_text(json.dumps(settings))
+
+
+@pytest.mark.slow
+def test_what_ships_runs_and_says_what_was_measured_of_whom(
+    bench: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "package" / NAME
+    told = bench.ship(finished_run, crossval, target)
+    assert {file.name for file in target.iterdir()} == {"config.json", "model.onnx", "README.md"}
+    monkeypatch.setattr(shipped, "FOLDER", target)
+    config = emotrace.load().config  # whose hashes were checked
+    predictions = read_predictions(crossval / "predictions.csv")
+    scores = score_predictions(predictions)
+    assert scores.wa_interval is not None
+    assert config.name == NAME
+    assert config.figures["cross-validated WA"].value == scores.wa == 0.75
+    assert config.figures["cross-validated WA"].interval == (scores.wa_interval.low, scores.wa_interval.high)
+    assert config.figures["cross-validated UA"].value == scores.ua
+    assert config.figures["cross-validated ECE"].value == calibration_error(predictions)
+    assert "5 other networks" in config.protocol
+    assert f"cross-validated UA  {scores.ua:.3f}" in told
+
+    card = (target / "README.md").read_text(encoding="utf-8")
+    _, front, body = card.split("---\n", 2)
+    assert yaml.safe_load(front) == {
+        "license": "mit",
+        "pipeline_tag": "audio-classification",
+        "library_name": "emotrace",
+        "tags": ["speech-emotion-recognition", "onnx"],
+        "metrics": ["accuracy", "recall"],
+    }
+    assert f"| cross-validated UA | {scores.ua:.3f} | " in body
+    assert "not of this network" in body
+    assert scores.confusion == ((5, 5), (0, 10))
+    assert confusion_text(scores.labels, scores.confusion) in body
+    assert "Article 5(1)(f)" in body
+
+    before = {file.name: file.read_bytes() for file in target.iterdir()}
+    changed(crossval, lambda settings: settings.update(system="pcn"))
+    with pytest.raises(RunError, match="differ in system;"):
+        bench.ship(finished_run, crossval, target)
+    monkeypatch.setattr(bench, "LARGEST_BYTES", 1000)
+    changed(crossval, lambda settings: settings.update(system="pcnse-sadrn-ctc"))
+    with pytest.raises(EmotraceError, match="less than 12"):
+        bench.ship(finished_run, crossval, target)
+    assert {file.name: file.read_bytes() for file in target.iterdir()} == before
+
+
+DIFFERENCES: dict[str, Callable[[dict[str, dict[str, object]]], object]] = {
+    "corpus": lambda settings: settings.update(corpus="emodb"),  # type: ignore[call-overload]
+    r"recipe\.views": lambda settings: settings["recipe"].update(views=3),
+    "emotions": lambda settings: settings.update(emotions=["anger", "fear"]),  # type: ignore[call-overload]
+}
+
+
+@pytest.mark.parametrize("named", DIFFERENCES)
+def test_another_experiment_is_refused(
+    bench: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path, named: str
+) -> None:
+    changed(crossval, DIFFERENCES[named])  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=f"differ in {named};"):
+        bench.ship(finished_run, crossval, tmp_path / "package")
+    assert not (tmp_path / "package").exists()
+
+
+def test_a_part_of_a_protocol_and_folders_of_another_kind_are_refused(
+    bench: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match=r"has no recipe\.json"):
+        bench.ship(finished_run, tmp_path)
+    with pytest.raises(RunError, match=r"has no run\.json"):
+        bench.ship(crossval, crossval)
+    predictions = read_predictions(crossval / "predictions.csv")
+    write_predictions(crossval / "predictions.csv", [p for p in predictions if p.fold < 2])
+    with pytest.raises(RunError, match="tests 8 of 20 utterances"):
+        bench.ship(finished_run, crossval)
+
+
+def test_a_fold_is_refused_since_it_held_speakers_out(
+    bench: ModuleType, finished_run: Path, crossval: Path, experiment: Experiment
+) -> None:
+    fold = fold_folder(crossval, 1, experiment.corpus.folds()[0])
+    fold.mkdir(parents=True)
+    run = Run.model_validate_json((finished_run / "run.json").read_text())
+    (fold / "run.json").write_text(run.model_copy(update={"test": ("ann",)}).model_dump_json())
+    (fold / "weights.safetensors").write_bytes((finished_run / "weights.safetensors").read_bytes())
+    with pytest.raises(RunError, match="held ann out"):
+        bench.ship(fold, crossval)
+
+
+def test_a_setting_younger_than_the_cross_validation_counts_as_its_default(
+    finished_run: Path, crossval: Path
+) -> None:
+    changed(crossval, lambda settings: settings["recipe"].pop("refit"))  # type: ignore[attr-defined]
+    assert same_experiment(finished_run, crossval)["recipe"]["refit"] is False

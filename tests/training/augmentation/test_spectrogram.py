@@ -1,0 +1,167 @@
+"""Augmented takes differ from the utterance as they should, and in nothing else."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from emotrace.recipe import Augmentation
+from emotrace.training.augmentation.spectrogram import augment, masks
+
+ALL = Augmentation(
+    stretch=0.2,
+    warp=0.1,
+    gain_db=6.0,
+    tilt_db=3.0,
+    noise_db=20.0,
+    narrow=0.5,
+    time_masks=2,
+    band_masks=2,
+    band_mask_bands=5,
+)
+
+
+def take(settings: Augmentation, static: Tensor, seed: int = 0, longest: int = 500) -> Tensor:
+    return augment(static, settings, torch.Generator().manual_seed(seed), longest)
+
+
+@pytest.fixture
+def static() -> Tensor:
+    """A log-Mel spectrogram (frame, band) with digital silence in its first frames."""
+    x = torch.randn(120, 40, generator=torch.Generator().manual_seed(1)) * 3 - 8
+    x[:5] = math.log(1e-10)
+    return x
+
+
+def test_settings_of_zero_change_nothing(static: Tensor) -> None:
+    assert torch.equal(take(Augmentation(), static), static)
+    assert masks(torch.tensor([10]), 10, 40, Augmentation()) is None
+
+
+def test_gain_shifts_all_bands_alike_and_no_further_than_asked(static: Tensor) -> None:
+    shifts = [take(Augmentation(gain_db=6.0), static, seed) - static for seed in range(200)]
+    for shift in shifts:
+        assert shift.max() - shift.min() < 1e-5
+    decibels = torch.stack([10 * shift.mean() / math.log(10) for shift in shifts])
+    assert decibels.abs().max() <= 6.0
+    assert decibels.min() < -5.5 and decibels.max() > 5.5  # noqa: PT018
+
+
+def test_tilt_turns_about_the_middle_band(static: Tensor) -> None:
+    for seed in range(20):
+        change = take(Augmentation(tilt_db=3.0), static, seed) - static
+        assert change.std(dim=0).max() < 1e-5
+        line = change.mean(0) * 10 / math.log(10)
+        assert torch.allclose(line, -line.flip(0), atol=1e-4)
+        assert torch.allclose(line.diff(), line.diff()[0], atol=1e-4)
+        assert line.abs().max() <= 3.0
+
+
+def test_stretch_changes_the_tempo_within_its_limits_and_keeps_both_ends(static: Tensor) -> None:
+    takes = [take(Augmentation(stretch=0.2), static, seed) for seed in range(200)]
+    frames = [len(x) for x in takes]
+    assert 96 <= min(frames) < 98
+    assert 142 < max(frames) <= 144
+    for x in takes:
+        assert torch.equal(x[0], static[0])
+        assert torch.allclose(x[-1], static[-1], atol=1e-4)
+        assert x.min() > static.min() - 1e-5
+        assert x.max() < static.max() + 1e-5
+
+
+def test_a_stretched_take_fits_the_network(static: Tensor) -> None:
+    assert {len(take(Augmentation(stretch=0.5), static, seed, longest=120)) for seed in range(50)} <= {
+        *range(60, 121)
+    }
+    assert {len(take(Augmentation(stretch=0.9), static[:17], seed)) for seed in range(50)} <= {*range(16, 33)}
+
+
+def test_warp_moves_bands_and_not_frames() -> None:
+    rising = torch.arange(40.0).repeat(7, 1)  # the value of each band is its place
+    for seed in range(50):
+        x = take(Augmentation(warp=0.1), rising, seed)
+        assert x.shape == rising.shape
+        assert torch.equal(x, x[:1].expand(7, 40))
+        factor = (x[0, 20] / 20).item()
+        assert 0.9 <= factor <= 1.1
+        assert torch.allclose(x[0], (torch.arange(40.0) * factor).clamp(max=39), atol=1e-4)
+
+
+def test_noise_fills_what_is_quiet_and_leaves_what_is_loud(static: Tensor) -> None:
+    loud = static.clone()
+    loud[60:] += 40
+    x = take(Augmentation(noise_db=30.0), loud, seed=3)
+    assert (x >= loud).all()
+    assert torch.allclose(x[60:], loud[60:], atol=1e-3)
+    assert x[:5].min() > loud[:5].max() + 1
+
+
+def test_a_narrow_band_takes_what_is_beyond_it_and_leaves_the_speech_band(static: Tensor) -> None:
+    low, high = [], []
+    for seed in range(200):
+        x = take(Augmentation(narrow=1.0), static, seed)
+        kept = (x == static).all(0).nonzero().flatten()
+        low.append(int(kept[0]))
+        high.append(int(kept[-1]))
+        assert len(kept) == high[-1] - low[-1] + 1
+        assert (x <= static).all()
+        assert x.min() >= math.log(1e-10) - 1e-4
+    assert max(low) == 6  # of 40 bands: 15 % of the axis
+    assert min(high) == 25  # 35 %
+    assert (min(low), max(high)) == (0, 39)
+
+
+def test_a_narrow_band_may_lose_all_that_a_telephone_loses(static: Tensor) -> None:
+    losses = [(static - take(Augmentation(narrow=1.0), static, seed))[20:].max() for seed in range(300)]
+    decibels = 10 * torch.stack(losses) / math.log(10)
+    assert decibels.max() > 60
+
+
+@pytest.mark.parametrize("key", ["noisy", "narrow"])
+def test_poor_channels_come_to_the_share_of_takes_that_is_asked_for(static: Tensor, key: str) -> None:
+    settings = Augmentation(**{"noise_db": 20.0, "noisy": 0.0, key: 0.3})
+    changed = sum(not torch.equal(take(settings, static, seed), static) for seed in range(500))
+    assert 110 < changed < 190
+
+
+@pytest.mark.parametrize("frames", [16, 40, 500])
+def test_masks_cover_no_more_than_stated(frames: int) -> None:
+    settings = Augmentation(time_masks=1, time_mask_frames=30, band_masks=1, band_mask_bands=6)
+    torch.manual_seed(0)
+    keep = masks(torch.full((300,), frames), frames, 40, settings)
+    assert keep is not None
+    assert keep.shape == (300, 1, frames, 40)
+    assert set(keep.unique().tolist()) == {0.0, 1.0}
+    hidden = keep[:, 0] == 0
+    frames_hidden, bands_hidden = hidden.all(2), hidden.all(1)
+    hidden_frames, hidden_bands = frames_hidden.sum(1), bands_hidden.sum(1)
+    assert hidden_frames.max() <= math.ceil(min(30, frames // 5))
+    assert hidden_bands.max() <= 6
+    assert hidden_frames.max() > 0 and hidden_bands.max() > 0  # noqa: PT018
+    assert torch.equal(hidden, frames_hidden[:, :, None] | bands_hidden[:, None])
+
+
+def test_masks_in_time_fall_on_real_frames() -> None:
+    settings = Augmentation(time_masks=1, time_mask_frames=30)
+    keep = masks(torch.full((300,), 20), 100, 40, settings)
+    assert keep is not None
+    assert (keep[:, 0, 20:] == 1).all()
+    assert (keep[:, 0, :20] == 0).any()
+
+
+def test_all_together_stays_finite_and_follows_from_the_generator(static: Tensor) -> None:
+    for seed in range(20):
+        x = take(ALL, static, seed)
+        assert x.dtype == torch.float32
+        assert x.isfinite().all()
+        assert torch.equal(x, take(ALL, static, seed))
+        torch.manual_seed(seed)  # what the global generator holds does not matter
+        assert torch.equal(x, take(ALL, static, seed))
+        assert x.shape != take(ALL, static, seed + 1).shape or not torch.equal(x, take(ALL, static, seed + 1))
+
+
+def test_the_utterance_itself_is_left_alone(static: Tensor) -> None:
+    before = static.clone()
+    take(ALL, static)
+    assert torch.equal(static, before)

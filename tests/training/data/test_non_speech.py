@@ -1,0 +1,58 @@
+"""Sounds without speech: what is made, and that CTC learns to give them no label."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emotrace.features.spectrogram import LogMel
+from emotrace.training.data.examples import window_batches
+from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, emotionless_clips, sound
+from emotrace.training.progress import silent
+from emotrace.training.split import Experiment
+from emotrace.training.two_stage import FromStatic, Trainer
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sound_is_within_full_scale_at_its_level_and_another_by_another_seed(kind: str, seed: int) -> None:
+    samples = sound(np.random.default_rng(seed), kind, 20_000)
+    assert samples.shape == (20_000,)
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max() <= 1
+    level = 10 * np.log10(np.mean(samples**2))
+    assert LEVEL_DB[0] - 1 < level < LEVEL_DB[1] + 1
+    assert np.array_equal(samples, sound(np.random.default_rng(seed), kind, 20_000))
+    assert not np.array_equal(samples, sound(np.random.default_rng(seed + 100), kind, 20_000))
+
+
+def test_clips_are_of_every_kind_and_length_and_have_no_emotion() -> None:
+    clips = emotionless_clips(25, LogMel(40), 300, torch.Generator().manual_seed(1))
+    assert {clip.name for clip in clips} == set(SOUNDS)
+    frames = [len(clip.windows[0]) for clip in clips]
+    assert max(frames) <= 300 < 2 * max(frames)
+    assert min(frames) < 100
+    assert all(clip.parts == ((None, 1.0),) for clip in clips)
+    assert all(torch.isfinite(clip.windows[0]).all() for clip in clips)
+
+
+def test_a_network_taught_so_gives_them_no_label(experiment: Experiment, tmp_path: Path) -> None:
+    train, validation = experiment.of(["ann", "bea", "cem"]), experiment.of(["dov"])
+    sounds = emotionless_clips(20, LogMel(18), 200, torch.Generator().manual_seed(7))
+    nothing = []
+    stage2 = experiment.recipe.stage2.model_copy(update={"epochs": 15, "learning_rate": 2e-2})
+    for emotionless in (0.0, 1.0):
+        recipe = experiment.recipe.model_copy(update={"emotionless": emotionless, "stage2": stage2})
+        trainer = Trainer(recipe, 1, tmp_path / str(emotionless), silent)
+        network = trainer.train("pcnse-sadrn-ctc", 2, train, validation)
+        model = FromStatic(network, recipe.augmentation).eval()
+        found = []
+        with torch.inference_mode():
+            for _, batch in window_batches(sounds):
+                posteriors, steps = model(batch.x, batch.lengths)
+                found += [
+                    float(row[:size, -1].sum().exp()) for row, size in zip(posteriors, steps, strict=True)
+                ]
+        nothing.append(np.mean(found))
+    assert nothing[0] < 0.5 < nothing[1]  # the likelihood of no label at all

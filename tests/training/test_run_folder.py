@@ -1,0 +1,124 @@
+"""A run folder is one run's alone, and says what is wrong with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from emotrace.errors import RunError
+from emotrace.recipe import Front, Recipe
+from emotrace.training.run_folder import claim, read_run
+
+
+def recipe(width: int = 64, views: int = 1) -> dict[str, Any]:
+    return Recipe(front=Front(width=width), views=views).model_dump(mode="json")
+
+
+IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": recipe()}
+
+
+def test_a_folder_is_claimed_once_and_found_again(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there" / "yet"
+    claim(folder, IDENTITY)
+    before = (folder / "recipe.json").read_bytes()
+    (folder / "anything.txt").touch()
+    claim(folder, IDENTITY)
+    assert (folder / "recipe.json").read_bytes() == before
+
+
+def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_path: Path) -> None:
+    claim(tmp_path / "run", IDENTITY)
+    path = tmp_path / "run" / "recipe.json"
+    old = json.loads(path.read_text())
+    del old["recipe"]["views"]
+    path.write_text(json.dumps(old))
+    claim(tmp_path / "run", IDENTITY)
+    with pytest.raises(RunError, match=r"with another recipe\.views;"):
+        claim(tmp_path / "run", {**IDENTITY, "recipe": recipe(views=2)})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"corpus": "ravdess"}, "corpus"),
+        ({"seed": 2}, "seed"),
+        ({"recipe": recipe(width=32)}, r"recipe\.front\.width"),
+        ({"recipe": recipe(views=2), "seed": 3}, r"seed, recipe\.views"),
+        ({"system": "pcn"}, "system"),
+    ],
+)
+def test_another_run_is_refused_and_the_difference_is_named(
+    tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    claim(tmp_path / "run", IDENTITY)
+    with pytest.raises(RunError, match=rf"run holds a run with another {named};"):
+        claim(tmp_path / "run", {**IDENTITY, **change})
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match="holds other files"):
+        claim(tmp_path, IDENTITY)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_damaged_recipe_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(RunError, match=r"recipe\.json is damaged; .*delete"):
+        claim(tmp_path, IDENTITY)
+
+
+def test_what_a_killed_process_left_is_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished-0123456789ab.json").write_text("{")
+    claim(tmp_path, IDENTITY)
+    claim(tmp_path, IDENTITY)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
+
+
+def test_a_finished_run_gives_its_network_back(finished_run: Path) -> None:
+    run, recipe, network = read_run(finished_run)
+    assert run.system == "pcnse-sadrn-ctc"
+    assert recipe.back.dilations == (1, 2)
+    assert not network.training
+    again = read_run(finished_run)[2]
+    audio = torch.randn(1, 9000, generator=torch.Generator().manual_seed(0)), torch.tensor([9000])
+    with torch.inference_mode():
+        assert torch.equal(network(*audio)[0], again(*audio)[0])
+
+
+def copied(source: Path, target: Path) -> Path:
+    target.mkdir()
+    for name in ("recipe.json", "run.json", "weights.safetensors", "predictions.csv"):
+        (target / name).write_bytes((source / name).read_bytes())
+    return target
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "run.json", "weights.safetensors"])
+def test_a_run_that_lacks_a_file_is_refused_by_its_name(
+    finished_run: Path, tmp_path: Path, name: str
+) -> None:
+    folder = copied(finished_run, tmp_path / "deeper")
+    (folder / name).unlink()
+    with pytest.raises(RunError, match=f"has no {name}; give a folder that"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "run.json", "weights.safetensors"])
+def test_a_damaged_run_is_one_line(finished_run: Path, tmp_path: Path, name: str) -> None:
+    folder = copied(finished_run, tmp_path / "run")
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match="run is damaged") as error:
+        read_run(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_weights_of_another_shape_are_refused(finished_run: Path, tmp_path: Path) -> None:
+    folder = copied(finished_run, tmp_path / "run")
+    settings = json.loads((folder / "recipe.json").read_text())
+    settings["recipe"]["back"]["width"] = 16
+    (folder / "recipe.json").write_text(json.dumps(settings))
+    with pytest.raises(RunError, match="run is damaged"):
+        read_run(folder)

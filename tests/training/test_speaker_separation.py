@@ -1,0 +1,144 @@
+"""Nobody who is tested, or chooses among epochs, has a say in what is learnt."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from emotrace.corpora import Fold, open_corpus
+from emotrace.errors import CorpusError
+from emotrace.experiments.cross_validation import Job, crossval, run_job
+from emotrace.models.emotion_model import build
+from emotrace.recipe import Features, Recipe
+from emotrace.training.data.examples import Clip
+from emotrace.training.progress import silent
+from emotrace.training.split import Experiment, Part, part_to_keep, train_part
+from emotrace.training.two_stage import fit_normalisation
+
+PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+
+
+@pytest.fixture
+def learn(make_corpus: Callable[..., Path], tiny_recipe: Recipe, tmp_path: Path) -> Callable[..., Path]:
+    """Train on the small corpus with some speakers far louder, which tells here; the folder."""
+    features = tiny_recipe.features.model_copy(update={"normalisation": "corpus"})
+    recipe = tiny_recipe.model_copy(update={"features": features})
+
+    def run(**loudness: float) -> Path:
+        name = "-".join(loudness) or "plain"
+        root = make_corpus(tmp_path / f"corpus-{name}", loudness)
+        experiment = Experiment(open_corpus("manifest", root), "pcnse-sadrn-ctc", recipe, "0")
+        train_part(experiment, PART, fold=0, seed=1, folder=tmp_path / name, tell=silent)
+        return tmp_path / name
+
+    return run
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return load_file(folder / "weights.safetensors")
+
+
+def test_what_the_test_speaker_says_changes_nothing_but_what_is_said_of_it(
+    learn: Callable[..., Path],
+) -> None:
+    plain, louder = learn(), learn(eve=4.0)
+    for name in ("weights.safetensors", "validation.csv", "front-pcnse/curve.csv", "back/curve.csv"):
+        assert (plain / name).read_bytes() == (louder / name).read_bytes(), name
+    assert (plain / "predictions.csv").read_bytes() != (louder / "predictions.csv").read_bytes()
+
+
+def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(
+    learn: Callable[..., Path],
+) -> None:
+    plain, louder, trained_louder = learn(), learn(dov=4.0), learn(ann=4.0)
+    for name in ("front.normalise.mean", "front.normalise.scale"):
+        assert torch.equal(weights(plain)[name], weights(louder)[name])
+        assert not torch.equal(weights(plain)[name], weights(trained_louder)[name])
+    columns = [
+        [line.split(",") for line in (folder / "front-pcnse" / "curve.csv").read_text().splitlines()]
+        for folder in (plain, louder)
+    ]
+    shared = min(map(len, columns))
+    assert [row[1] for row in columns[0]][:shared] == [row[1] for row in columns[1]][:shared]  # train_loss
+    assert [row[2] for row in columns[0]] != [row[2] for row in columns[1]]  # val_loss
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (("ann", "bea"), ("bea",), ("cem",)),
+        (("ann", "bea"), ("cem",), ("ann",)),
+        (("ann", "bea"), ("cem",), ("cem",)),
+        (("ann", "ann"), ("bea",), ("cem",)),
+    ],
+)
+def test_a_speaker_in_two_parts_is_refused_by_name(parts: tuple[tuple[str, ...], ...]) -> None:
+    (twice,) = {name for name in sum(parts, ()) if sum(parts, ()).count(name) > 1}
+    with pytest.raises(CorpusError, match=f"speaker {twice} is in two parts"):
+        Part(*parts)
+
+
+def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, tmp_path: Path) -> None:
+    fold = experiment.corpus.folds()[0]
+    mixed = object.__new__(Fold)  # past the check that a fold makes of itself
+    for name, value in vars(replace(fold)).items():
+        object.__setattr__(mixed, name, value)
+    object.__setattr__(mixed, "train", (*fold.train, *fold.test))
+    corpus = replace(experiment.corpus, corpus=replace(experiment.corpus.corpus, folds=lambda _: [mixed]))
+    with pytest.raises(CorpusError, match="in two parts"):
+        run_job(replace(experiment, corpus=corpus), Job(0, 1, tmp_path / "fold"), silent)
+    assert not (tmp_path / "fold").exists()
+
+
+def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    short = experiment.recipe.model_copy(
+        update={
+            "stage1": experiment.recipe.stage1.model_copy(update={"epochs": 1}),
+            "stage2": experiment.recipe.stage2.model_copy(update={"epochs": 1}),
+        }
+    )
+    crossval(replace(experiment, recipe=short), output=tmp_path, workers=1)
+    tested = []
+    for path in sorted(tmp_path.glob("seed-1/*/run.json")):
+        run = json.loads(path.read_text())
+        parts = [*run["train"], *run["validation"], *run["test"]]
+        assert sorted(parts) == sorted(experiment.corpus.speakers)  # all, and each once
+        rows = (path.parent / "predictions.csv").read_text().splitlines()[1:]
+        assert {row.split(",")[1] for row in rows} == set(run["test"])
+        rows = (path.parent / "validation.csv").read_text().splitlines()[1:]
+        assert {row.split(",")[1] for row in rows} == set(run["validation"])
+        tested += run["test"]
+    assert sorted(tested) == sorted(experiment.corpus.speakers)
+
+
+def test_a_model_to_keep_learns_from_all_but_two_speakers(experiment: Experiment) -> None:
+    part = part_to_keep(experiment.corpus)
+    assert len(part.validation) == 2
+    assert part.test == ()
+    assert sorted((*part.train, *part.validation)) == sorted(experiment.corpus.speakers)
+
+
+@pytest.mark.parametrize("longest", [60, 61])
+def test_normalisation_counts_each_real_frame_once(tiny_recipe: Recipe, longest: int) -> None:
+    """Windows overlap by half; cutting an utterance into them must not change what is counted."""
+    frames = (
+        torch.randn(150, 18, generator=torch.Generator().manual_seed(0)) * torch.linspace(1, 3, 150)[:, None]
+    )
+    hop = longest // 2
+    windows = tuple(frames[start : start + longest] for start in range(0, 150 - longest + hop, hop))
+    assert len(windows[-1]) > longest - hop
+    recipe = tiny_recipe.model_copy(update={"features": Features(bands=18, channels=1)})
+    whole, cut = (build(recipe, "pcn", 2) for _ in range(2))
+    fit_normalisation(whole, [Clip("a", "a", 0, ((frames,),), (1,))])
+    fit_normalisation(cut, [Clip("a", "a", 0, (windows,), (1,) * len(windows))])
+    mean, scale = frames.double().mean(0), 1 / frames.double().std(0, correction=0)
+    for network in (whole, cut):
+        assert torch.allclose(network.front.normalise.mean.squeeze().double(), mean, atol=1e-6)
+        assert torch.allclose(network.front.normalise.scale.squeeze().double(), scale, rtol=1e-6)

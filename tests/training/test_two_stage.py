@@ -1,0 +1,134 @@
+"""What the systems of a table have in common: a front for all, features for all; and that each trains."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from emotrace.export.onnx import export_run
+from emotrace.inference.recogniser import load
+from emotrace.models.architectures import SYSTEMS, find_system
+from emotrace.recipe import Recipe
+from emotrace.training.progress import Epoch, silent
+from emotrace.training.run_folder import read_run
+from emotrace.training.split import Experiment, Part, train_part
+
+PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+
+
+@pytest.fixture(scope="module")
+def short(experiment: Experiment) -> Experiment:
+    """Two epochs a stage."""
+    stages = {
+        name: getattr(experiment.recipe, name).model_copy(update={"epochs": 2})
+        for name in ("stage1", "stage2")
+    }
+    return replace(experiment, recipe=experiment.recipe.model_copy(update=stages))
+
+
+def test_hybrids_that_share_a_front_are_those_that_train_it_alone(short: Experiment, tmp_path: Path) -> None:
+    stages: dict[str, list[str]] = {}
+    for system in ("pcnse-sadrn", "pcnse", "pcnse-sablstm"):
+        of = replace(short, system=system)
+        told: list[Epoch] = []
+        for name, front in (("alone", None), ("shared", tmp_path / "fronts")):
+            folder = tmp_path / name / system
+            tell = told.append if front else silent
+            train_part(of, PART, fold=0, seed=1, folder=folder, tell=tell, front_folder=front)
+        stages[system] = [epoch.stage for epoch in told]
+        for name in ("weights.safetensors", "predictions.csv", "validation.csv"):
+            alone, shared = (tmp_path / kind / system / name for kind in ("alone", "shared"))
+            assert alone.read_bytes() == shared.read_bytes()
+    assert stages == {
+        "pcnse-sadrn": ["front-pcnse"] * 2 + ["back"] * 2,
+        "pcnse": [],  # it is the front, and trained already
+        "pcnse-sablstm": ["back"] * 2,
+    }
+    fronts = [
+        {key: value for key, value in load_file(path).items() if key.startswith("front.")}
+        for path in sorted(tmp_path.glob("*/*/weights.safetensors"))
+    ]
+    assert len(fronts) == 6
+    for front in fronts[1:]:
+        assert all(map(torch.equal, fronts[0].values(), front.values()))
+
+
+def test_a_front_learns_from_other_places_too(short: Experiment, tmp_path: Path) -> None:
+    """And from nothing else that functionals, which may be left away, need."""
+    curves = []
+    for name, functionals, surroundings in (
+        ("without", 0.0, False),
+        ("alone", 0.0, True),
+        ("both", 0.1, True),
+    ):
+        changes = {"functionals": functionals, "surroundings": surroundings}
+        of = replace(short, system="pcnse", recipe=short.recipe.model_copy(update=changes), read={})
+        train_part(of, PART, fold=0, seed=1, folder=tmp_path / name, tell=silent)
+        curves.append((tmp_path / name / "front-pcnse" / "curve.csv").read_text())
+    assert curves[0] != curves[1] == curves[2]
+
+
+def test_systems_with_the_same_input_read_the_corpus_once(short: Experiment) -> None:
+    fresh = replace(short, read={})
+    clips = {name: replace(fresh, system=name).clips for name in SYSTEMS}
+    inputs = {id(read): {name for name in SYSTEMS if clips[name] is read} for read in clips.values()}
+    assert sorted(map(len, inputs.values())) == [1, 1, len(SYSTEMS) - 2]
+    assert clips["cnn-gru"][0].windows[0].shape[1] == 200
+    other = replace(fresh, recipe=Recipe())
+    assert other.clips[0].windows[0].shape[1] == 40
+    fewer = replace(fresh.corpus, utterances=fresh.corpus.utterances[:2])
+    assert len(replace(fresh, corpus=fewer).clips) == 2
+
+
+@pytest.fixture
+def trained(short: Experiment, tmp_path: Path) -> Callable[..., Path]:
+    """A run folder of a system."""
+
+    def train(system: str, recipe: Recipe) -> Path:
+        of = replace(short, system=system, recipe=recipe)
+        train_part(of, PART, fold=0, seed=1, folder=tmp_path / system, tell=silent)
+        (tmp_path / system / "recipe.json").write_text(f'{{"recipe": {recipe.model_dump_json()}}}')
+        return tmp_path / system
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("system", "precision", "functionals"),
+    [
+        ("pcn-sablstm", "bfloat16", 0.0),
+        ("cnn-blstm", "bfloat16", 0.0),
+        ("cnn-gru", "float32", 0.1),
+        ("blstm-ctc", "bfloat16", 0.0),
+        ("sadrn-ctc", "float32", 0.1),
+    ],
+)
+def test_what_was_trained_scores_alike_in_the_runtime(
+    short: Experiment,
+    trained: Callable[..., Path],
+    system: str,
+    precision: str,
+    functionals: float,
+    tmp_path: Path,
+) -> None:
+    changes = {"precision": precision, "decoding": "vote", "functionals": functionals}
+    recipe = short.recipe.model_copy(update=changes)
+    folder = trained(system, recipe)
+    facts, _, _ = read_run(folder)
+    export_run(folder, tmp_path / "model")
+    recogniser = load(tmp_path / "model", threads=1)
+    assert recogniser.config.decoding == ("vote" if find_system(system).loss == "ctc" else "likelihood")
+    rows = (folder / "predictions.csv").read_text().splitlines()
+    ours = {row.split(",")[0]: [float(cell) for cell in row.split(",")[-2:]] for row in rows[1:]}
+    assert rows[0].split(",")[-2:] == list(facts.emotions)
+    for utterance in short.corpus.utterances:
+        if utterance.speaker in PART.test:
+            scores = recogniser(utterance.audio).scores
+            assert scores is not None
+            found = [scores[emotion] for emotion in facts.emotions]
+            assert np.abs(np.array(found) - ours[utterance.name]).max() < 1e-4
