@@ -31,9 +31,9 @@ from emotrace.experiments.workers import processors, work_on
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.data.local_features import forget_local_features
-from emotrace.training.progress import Epoch, Tell, shown, within
-from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, claim
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.progress import Epoch, ProgressCallback, shown, within
+from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 BASE = "base"
 LEVERS = Path(__file__).parent / "levers"
@@ -137,17 +137,17 @@ def unrefitted(files: Sequence[str | Path]) -> Recipe:
     return load_recipe(files).model_copy(update={"refit": False})
 
 
-def train(plan: Plan, workers: int, tell: Tell) -> None:
+def train(plan: Plan, workers: int, progress: ProgressCallback) -> None:
     """Train whatever is not trained yet, and report after each training."""
 
     def told(epoch: Epoch) -> None:
-        tell(epoch)
+        progress(epoch)
         if epoch.text:
             report(plan)
 
     for lever in plan.levers:
         build(lever.recipe, plan.experiment.system, len(plan.experiment.corpus.emotions))  # or it is refused
-        claim(plan.output / lever.name, plan.of(lever).identity())
+        create_or_resume(plan.output / lever.name, plan.of(lever).fingerprint())
     jobs = [Job(tuple(levers), *run) for levers in plan.sharing for run in plan.runs]
     left = [
         job
@@ -158,7 +158,7 @@ def train(plan: Plan, workers: int, tell: Tell) -> None:
     report(plan)
 
 
-def train_job(plan: Plan, job: Job, tell: Tell) -> None:
+def train_job(plan: Plan, job: Job, progress: ProgressCallback) -> None:
     """The levers one after the other; the first trains the front, and the others find it."""
     fold = plan.fold(job.fold)
     for lever in job.levers:
@@ -166,17 +166,17 @@ def train_job(plan: Plan, job: Job, tell: Tell) -> None:
         if (folder / RUN_FILE).exists():
             continue
         experiment = plan.of(lever)
-        assert experiment.clips  # read before the watch starts
-        predictions = train_part(
+        assert experiment.examples  # read before the watch starts
+        predictions = train_split(
             experiment,
-            Part(fold.train, fold.validation),
+            SpeakerSplit(fold.train, fold.validation),
             fold=job.fold,
             seed=job.seed,
             folder=folder,
-            tell=Stopwatch(folder, within(tell, name)),
+            progress=Stopwatch(folder, within(progress, name)),
             front_folder=plan.folder(job.levers[0], job.fold, job.seed),
         )
-        tell(Epoch(name, text=f"validation UA {score_predictions(predictions, resamples=1).ua:.3f}"))
+        progress(Epoch(name, text=f"validation UA {score_predictions(predictions, resamples=1).ua:.3f}"))
     forget_local_features(plan.folder(job.levers[0], job.fold, job.seed))
 
 
@@ -238,7 +238,7 @@ def main() -> None:
             given.corpus, given.root, given.system, tuple(given.recipe), given.device, init=given.init
         )
         if experiment.start is not None:
-            experiment.start.refuse_its_own_corpus(experiment.corpus.corpus.name)
+            experiment.start.refuse_same_corpus(experiment.corpus.corpus.name)
         everyone = range(len(experiment.corpus.folds()))
         folds = given.folds or FOLDS.get(given.corpus)
         chosen = numbers(folds, "--folds") if folds else list(everyone)
@@ -246,8 +246,8 @@ def main() -> None:
             raise CorpusError(f"no fold {missing[0]}; {experiment.corpus.protocol} has 0 to {everyone[-1]}")
         plan = Plan(experiment, levers, tuple(chosen), tuple(numbers(given.seeds, "--seeds")), given.output)
         workers = given.jobs or (processors() if experiment.device == "cpu" else 1)
-        with shown() as tell:
-            train(plan, workers, tell)
+        with shown() as progress:
+            train(plan, workers, progress)
     except EmotraceError as error:
         raise SystemExit(f"ablate: {error}") from None
     print((given.output / "levers.md").read_text(encoding="utf-8"), end="")

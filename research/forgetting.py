@@ -9,10 +9,10 @@ from emotrace.corpora import Utterance
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Network
 from emotrace.recipe import Recipe
-from emotrace.training.data.examples import read_clips
+from emotrace.training.data.examples import read_examples
 from emotrace.training.functionals import fit_functionals
 from emotrace.training.run_folder import Run
-from emotrace.training.speech_presence import fit_no_speech
+from emotrace.training.speech_presence import fit_speech_presence
 from emotrace.training.two_stage import REFIT_FOLDER
 
 
@@ -26,6 +26,6 @@ def forget_validation(
         return
     own = [utterance for utterance in utterances if utterance.speaker in run.train]
     longest = find_system(run.system).longest_frames(recipe)
-    clips = read_clips(own, run.emotions, network.spectrum, longest, spectra=True)
-    fit_functionals(network, clips, recipe, run.seed)
-    fit_no_speech(network, clips, recipe, run.seed)
+    examples = read_examples(own, run.emotions, network.spectrum, longest, spectra=True)
+    fit_functionals(network, examples, recipe, run.seed)
+    fit_speech_presence(network, examples, recipe, run.seed)

@@ -25,10 +25,10 @@ from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import ua_difference
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import spectrum_of
-from emotrace.training.data.examples import read_clips
+from emotrace.training.data.examples import read_examples
 from emotrace.training.functionals import classifier_log_scores, window_log_scores
 from emotrace.training.run_folder import PREDICTIONS_FILE, read_run
-from emotrace.training.scoring import clip_scores
+from emotrace.training.scoring import example_scores
 
 PARTS = ("network", "functionals", "both")
 
@@ -48,13 +48,13 @@ def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator
     if condition != "clean":
         asked = [as_heard(utterance, condition) for utterance in asked]
     longest = system.longest_frames(recipe)
-    clips = read_clips(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
+    examples = read_examples(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
     logs = {
-        "network": window_log_scores(network, clips, system, recipe, functionals=False),
-        "functionals": classifier_log_scores(network, clips),
-        "both": window_log_scores(network, clips, system, recipe),
+        "network": window_log_scores(network, examples, system, recipe, functionals=False),
+        "functionals": classifier_log_scores(network, examples),
+        "both": window_log_scores(network, examples, system, recipe),
     }
-    scores = {part: clip_scores(rows, clips, run.temperature) for part, rows in logs.items()}
+    scores = {part: example_scores(rows, examples, run.temperature) for part, rows in logs.items()}
     for place, written in enumerate(read_predictions(fold / PREDICTIONS_FILE)):
         said = {
             part: replace(
@@ -65,7 +65,7 @@ def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator
             for part, found in scores.items()
         }
         other = condition == "clean" and said["both"].predicted != written.predicted
-        if written.file != clips[place].name or other:
+        if written.file != examples[place].name or other:
             raise EmotraceError(
                 f"{fold} says something else of {written.file} now; check ROOT and the commit"
             )

@@ -90,15 +90,15 @@ def pack(folder: Path, data: Path) -> None:
     from emotrace.models.architectures import find_system
     from emotrace.models.emotion_model import spectrum_of
     from emotrace.recipe import load_recipe
-    from emotrace.training.data.examples import read_clips
+    from emotrace.training.data.examples import read_examples
 
     folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe()
     spectrum = spectrum_of(recipe, find_system("pcnse"))
     for name in sorted({job.corpus for job in JOBS.values()}):
         corpus = open_corpus(name, data / name)
-        clips = read_clips(corpus.utterances, corpus.emotions, spectrum, recipe.longest_frames)
-        frames = np.concatenate([window.numpy() for clip in clips for window in clip.windows])
+        examples = read_examples(corpus.utterances, corpus.emotions, spectrum, recipe.longest_frames)
+        frames = np.concatenate([window.numpy() for example in examples for window in example.windows])
         np.savez(folder / f"{name}.npz", frames=frames.astype(np.float16))
         rows = [
             {
@@ -108,10 +108,10 @@ def pack(folder: Path, data: Path) -> None:
                 "speaker": u.speaker,
                 "session": u.session,
                 "sex": u.sex,
-                "frames": [len(window) for window in clip.windows],
-                "durations": list(clip.durations),
+                "frames": [len(window) for window in example.windows],
+                "durations": list(example.durations),
             }
-            for u, clip in zip(corpus.utterances, clips, strict=True)
+            for u, example in zip(corpus.utterances, examples, strict=True)
         ]
         (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
     wheels = ["-c", str(HERE / "constraints.txt"), "-d", str(folder / "wheels"), *THERE, *WHEELS]
@@ -127,7 +127,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     from emotrace.models.architectures import find_system
     from emotrace.models.emotion_model import spectrum_of
     from emotrace.recipe import Recipe, laid_over, load_recipe
-    from emotrace.training.data.examples import Clip
+    from emotrace.training.data.examples import Example
     from emotrace.training.split import Experiment
 
     rows = json.loads((folder / f"{job.corpus}.json").read_text(encoding="utf-8"))
@@ -138,8 +138,8 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     recipe = Recipe.model_validate(settings)
     frames = torch.from_numpy(np.load(folder / f"{job.corpus}.npz", allow_pickle=False)["frames"]).float()
     windows = iter(frames.split([count for row in rows for count in row["frames"]]))
-    clips = [
-        Clip(
+    examples = [
+        Example(
             utterance.name,
             utterance.speaker,
             corpus.emotions.index(utterance.emotion),
@@ -150,7 +150,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     ]
     spectrum = spectrum_of(recipe, find_system(job.system))
     key = type(spectrum).__name__, spectrum.bands, recipe.longest_frames, False
-    return Experiment(corpus, job.system, recipe, "0.1.0", device, read={key: (utterances, clips)})
+    return Experiment(corpus, job.system, recipe, "0.1.0", device, read={key: (utterances, examples)})
 
 
 def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
@@ -170,7 +170,7 @@ def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
             seeds=job.seeds,
             chosen=job.folds,
             workers=workers,
-            tell=lambda epoch: print(epoch, flush=True) if epoch.text else None,
+            progress=lambda epoch: print(epoch, flush=True) if epoch.text else None,
         )
         seconds = time.monotonic() - started
         print(f"{name} on {device}: UA {scores.ua:.3f}, WA {scores.wa:.3f}, {seconds:.0f} s", flush=True)

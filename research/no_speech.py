@@ -24,11 +24,11 @@ from tables import write_table
 
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
-from emotrace.decoding.ctc import empty_probability
-from emotrace.export.onnx import NO_EMOTION_ABOVE
+from emotrace.decoding.ctc import no_emotion_probability
+from emotrace.export.onnx import REJECTION_THRESHOLD
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
 from emotrace.models.emotion_model import Network
-from emotrace.training.data import non_speech as emotionless
+from emotrace.training.data import non_speech as non_speech
 from emotrace.training.run_folder import read_run
 
 EACH = 20  # of each kind of sound, for each fold
@@ -146,12 +146,12 @@ def makers(part: str) -> dict[str, Callable[[Random, int], Samples]]:
     """What makes sounds that no training made; for validation, of the kinds that all trainings make."""
     if part == "test":
         return {make.__name__.replace("_", " "): make for make in SOUNDS}
-    return {kind.replace("_", " "): partial(trained_on, kind) for kind in emotionless.SOUNDS}
+    return {kind.replace("_", " "): partial(trained_on, kind) for kind in non_speech.SOUNDS}
 
 
 def trained_on(kind: str, random: Random, length: int) -> Samples:
     """A sound of a kind that trainings make, drawn anew."""
-    return emotionless.sound(random, kind, length)
+    return non_speech.sound(random, kind, length)
 
 
 def sounds(part: str, random: Random) -> Iterator[tuple[str, Samples]]:
@@ -180,9 +180,9 @@ def likely_none(network: Network, samples: Samples) -> float:
         if network.functionals is None:
             posteriors, log_odds = network(*given)[0], 0.0
         else:
-            posteriors, _, more, _ = network.with_functionals(*given)
+            posteriors, _, more, _ = network.forward_with_functionals(*given)
             log_odds = float(more[0, -1])
-    return empty_probability(posteriors[0].double().numpy(), log_odds)
+    return no_emotion_probability(posteriors[0].double().numpy(), log_odds)
 
 
 def main() -> None:
@@ -208,7 +208,7 @@ def main() -> None:
             sounds(given.part, random), *(speech(utterance, random) for utterance in asked)
         ):
             likelihoods.setdefault(name, []).append(likely_none(network, samples))
-    limits = sorted({NO_EMOTION_ABOVE, *(LIMITS if given.part == "validation" else ())}, reverse=True)
+    limits = sorted({REJECTION_THRESHOLD, *(LIMITS if given.part == "validation" else ())}, reverse=True)
     rows = [
         {
             "heard": name,

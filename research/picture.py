@@ -30,7 +30,7 @@ def main(run_folder: str, root: str, name: str) -> None:
         recogniser = load(folder)
     audio = replace(read_utterance(utterance), name=f"{run.corpus} {name}, said with {utterance.emotion}")
     evidence = recogniser.evidence(audio)
-    result = recogniser.from_evidence(evidence, audio)
+    result = recogniser.from_frame_scores(evidence, audio)
     picture = png.picture(audio, result, recogniser.labels, evidence.log_posteriors, evidence.times_s)
     write_bytes(Path(__file__).parents[1] / "docs" / "trace.png", picture)
 

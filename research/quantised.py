@@ -54,8 +54,8 @@ class Both:
 
 def both(fold: Path, run: Run, corpus: OpenCorpus, root: Path) -> Both:
     """Export a fold both ways and ask both of its test speakers' utterances."""
-    spoken = tuple(u for u in corpus.utterances if u.speaker in run.test)
-    asked = replace(corpus, utterances=spoken)
+    trim_silence = tuple(u for u in corpus.utterances if u.speaker in run.test)
+    asked = replace(corpus, utterances=trim_silence)
     with tempfile.TemporaryDirectory() as temporary:
         exact, int8 = Path(temporary, "exact"), Path(temporary, "int8")
         export_run(fold, exact)

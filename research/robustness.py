@@ -64,7 +64,7 @@ class Row:
     gain: Difference | None
 
 
-def hear(run: Path, root: Path, chosen: Sequence[int] | None, conditions: Sequence[str]) -> Said:
+def push(run: Path, root: Path, chosen: Sequence[int] | None, conditions: Sequence[str]) -> Said:
     """What the models of a cross-validation say in each condition.
 
     Raises:
@@ -179,7 +179,7 @@ def main() -> None:
     missing = left_out()
     conditions = [condition for condition in CONDITIONS if condition not in missing]
     try:
-        said, *others = (hear(run, given.root, chosen, conditions) for run in runs)
+        said, *others = (push(run, given.root, chosen, conditions) for run in runs)
         rows = rows_of(said, others[0] if others else None)
     except EmotraceError as error:
         raise SystemExit(f"robustness: {error}") from None

@@ -30,13 +30,13 @@ from tables import write_table
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
-from emotrace.decoding.ctc import Frames, best_path, empty_probability, log_scores
+from emotrace.decoding.ctc import Frames, best_path, no_emotion_probability, log_scores
 from emotrace.decoding.spans import averaged_around, trace
-from emotrace.decoding.viterbi import DELAY_S, Course
+from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi
 from emotrace.evaluation.diarization_error import TimelineError, boundary_errors_s, timeline_error
-from emotrace.export.onnx import NO_EMOTION_ABOVE
+from emotrace.export.onnx import REJECTION_THRESHOLD
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
-from emotrace.inference.scorers import FrameGatherer
+from emotrace.inference.scorers import FrameScorer
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Network, Sound, build
 from emotrace.recipe import Recipe
@@ -121,7 +121,7 @@ class TorchNetwork:
             decoding=system.decoding(recipe),
             functionals=network.functionals is not None,
             calibration=SimpleNamespace(
-                temperature=run.temperature, no_emotion_above=NO_EMOTION_ABOVE if recipe.emotionless else None
+                temperature=run.temperature, rejection_threshold=REJECTION_THRESHOLD if recipe.non_speech else None
             ),
         )
 
@@ -130,34 +130,34 @@ class TorchNetwork:
         if sound is None:
             return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions) + 1))
         with torch.inference_mode():
-            along = self.network.scores_of_steps(sound, found.shape[1])
+            along = self.network.step_scores_of(sound, found.shape[1])
         return found[0], more[0], along[0].double().numpy()
 
-    def emotions_of(self, clips: np.ndarray) -> np.ndarray:
+    def emotions_of(self, examples: np.ndarray) -> np.ndarray:
         """The emotions of clips of one length, as `predict` would name them: (clip, sample) → (clip,).
 
         K where it would say that there is none.
         """
-        found, steps, more, _ = self.asked(clips)
+        found, steps, more, _ = self.asked(examples)
         best = (log_scores(found, steps, self.config.decoding) + more[:, :-1]).argmax(1)
-        most = self.config.calibration.no_emotion_above
+        most = self.config.calibration.rejection_threshold
         if most is None:
             return best
-        empty = [empty_probability(*said) for said in zip(found, more[:, -1], strict=True)]
+        empty = [no_emotion_probability(*said) for said in zip(found, more[:, -1], strict=True)]
         return np.where(np.array(empty) > most, more.shape[1] - 1, best)
 
-    def asked(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sound | None]:
-        """Log-posteriors of clips of one length, their steps, and what functionals add: `of_the_whole`.
+    def asked(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sound | None]:
+        """Log-posteriors of clips of one length, their steps, and what functionals add: `utterance_scores`.
 
         Last, what functionals of stretches start from, if there are functionals.
         """
-        given = torch.from_numpy(clips), torch.full((len(clips),), clips.shape[1])
+        given = torch.from_numpy(examples), torch.full((len(examples),), examples.shape[1])
         with torch.inference_mode():
             if self.network.functionals is None:
                 (found, steps), more, sound = self.network(*given), torch.zeros(()), None
             else:
-                found, steps, more, sound = self.network.with_functionals(*given)
-        more = more.expand(len(clips), len(self.run.emotions) + 1)
+                found, steps, more, sound = self.network.forward_with_functionals(*given)
+        more = more.expand(len(examples), len(self.run.emotions) + 1)
         return found.double().numpy(), steps.numpy(), more.double().numpy(), sound
 
 
@@ -193,13 +193,13 @@ def as_loud(samples: np.ndarray, other: np.ndarray, softer_db: float) -> np.ndar
     return (samples * ratio).clip(-1, 1).astype(np.float32)
 
 
-def hear(model: TorchNetwork, recording: Recording) -> Heard:
+def push(model: TorchNetwork, recording: Recording) -> Heard:
     """Ask the network as the runtime does: windows, and posteriors averaged where they overlap."""
-    gatherer = FrameGatherer(model)  # type: ignore[arg-type]
-    frames = reduce(add, [*gatherer.hear(recording.samples), *gatherer.end()])
-    scores = gatherer.scores
+    make_scorer = FrameScorer(model)  # type: ignore[arg-type]
+    frames = reduce(add, [*make_scorer.push(recording.samples), *make_scorer.end()])
+    scores = make_scorer.scores
     assert scores is not None
-    return Heard(recording, model.run.emotions, frames, scores, gatherer.first_s, gatherer.step_s, model)
+    return Heard(recording, model.run.emotions, frames, scores, make_scorer.first_s, make_scorer.step_s, model)
 
 
 def as_shipped(heard: Heard) -> Timeline:
@@ -213,7 +213,7 @@ def as_shipped(heard: Heard) -> Timeline:
         first_s=heard.first_s,
         step_s=heard.step_s,
         duration_s=heard.recording.duration_s,
-        taught_none=heard.model.config.calibration.no_emotion_above is not None,
+        taught_none=heard.model.config.calibration.rejection_threshold is not None,
     )
 
 
@@ -292,10 +292,10 @@ def by_functionals(heard: Heard) -> Timeline:
     """The course as `trace` finds it, of functionals alone: as if the network knew nothing."""
     blank = np.zeros_like(heard.posteriors)
     blank[:, -1] = 1.0
-    none = heard.model.config.calibration.no_emotion_above is not None
-    course = Course(len(heard.emotions), round(DELAY_S / heard.step_s), none=none)
+    none = heard.model.config.calibration.rejection_threshold is not None
+    course = OnlineViterbi(len(heard.emotions), round(DELAY_S / heard.step_s), none=none)
     return heard.timeline(
-        np.concatenate([course.hear(blank, heard.frames.scores * heard.step_s), course.end()])
+        np.concatenate([course.push(blank, heard.frames.scores * heard.step_s), course.end()])
     )
 
 
@@ -305,8 +305,8 @@ def sliding(seconds: float, hop_s: float = 0.25) -> Callable[[Heard], Timeline]:
     def rule(heard: Heard) -> Timeline:
         samples, size = heard.recording.samples, round(seconds * SAMPLE_RATE_HZ)
         hop = round(hop_s * SAMPLE_RATE_HZ)
-        clips = np.lib.stride_tricks.sliding_window_view(samples, min(size, len(samples)))[::hop]
-        path = heard.model.emotions_of(np.ascontiguousarray(clips))
+        examples = np.lib.stride_tricks.sliding_window_view(samples, min(size, len(samples)))[::hop]
+        path = heard.model.emotions_of(np.ascontiguousarray(examples))
         return heard.timeline(path, first_s=seconds / 2, step_s=hop_s)
 
     return rule
@@ -389,7 +389,7 @@ def main() -> None:
             own = [u for u in corpus.utterances if u.speaker == speaker]
             generator = np.random.default_rng((SEED, int.from_bytes(speaker.encode(), "big")))
             for recording in recordings(own, generator, sounds, given.between):
-                heard = hear(model, recording)
+                heard = push(model, recording)
                 for name, rule in rules.items():
                     found = rule(heard)
                     error = timeline_error(recording.truth, found, recording.duration_s)

@@ -131,7 +131,7 @@ def finished_run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("finished") / "run"
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    train_run(experiment, seed=1, folder=folder, tell=silent)
+    train_run(experiment, seed=1, folder=folder, progress=silent)
     torch.set_num_threads(threads)
     return folder
 

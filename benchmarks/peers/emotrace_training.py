@@ -20,7 +20,7 @@ from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Network, build, spectrum_of
 from emotrace.models.layers.pcnse import FrameBatchNorm
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.data.examples import Clip, read_clips
+from emotrace.training.data.examples import Example, read_examples
 from emotrace.training.loop import Objective, StageData, run_stage
 from emotrace.training.two_stage import FromLocal, FromStatic, fit_normalisation
 
@@ -136,26 +136,26 @@ class Training:
         ready, times = self.ready[name], []
         hook = ready["model"].register_forward_pre_hook(lambda *_: times.append(time.perf_counter()))
         with tempfile.TemporaryDirectory() as folder:
-            run_stage(**ready, seed=1, folder=Path(folder), tell=lambda _: times.append(time.perf_counter()))
+            run_stage(**ready, seed=1, folder=Path(folder), progress=lambda _: times.append(time.perf_counter()))
         hook.remove()
         return {"seconds": (times[-1] - times[0]) / self.steps[name]}
 
 
-def noise(clips: int, frames: int, features: int) -> list[Clip]:
+def noise(clips: int, frames: int, features: int) -> list[Example]:
     """Clips of one window, all of that length."""
     generator = torch.Generator().manual_seed(1)
     windows = torch.randn(clips, frames, features, generator=generator)
     return [
-        Clip(str(i), "nobody", i % len(EMOTIONS), ((window,),), (80_240,)) for i, window in enumerate(windows)
+        Example(str(i), "nobody", i % len(EMOTIONS), ((window,),), (80_240,)) for i, window in enumerate(windows)
     ]
 
 
-def emodb(network: Network, recipe: Recipe, root: str) -> Sequence[Clip]:
+def emodb(network: Network, recipe: Recipe, root: str) -> Sequence[Example]:
     """The training part of the first fold, by whose statistics the network then normalises."""
     corpus = open_corpus("emodb", root)
     train = split(corpus.utterances, corpus.corpus.folds(corpus.utterances)[0]).train
     known = [utterance for utterance in train if utterance.emotion in EMOTIONS]
-    clips = read_clips(known, EMOTIONS, spectrum_of(recipe, find_system(FRONT)), recipe.longest_frames)
+    clips = read_examples(known, EMOTIONS, spectrum_of(recipe, find_system(FRONT)), recipe.longest_frames)
     fit_normalisation(network, clips)
     return clips
 

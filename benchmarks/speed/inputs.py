@@ -13,7 +13,7 @@ from speed.environment import ROOT
 
 from emotrace.corpora.loaders.synthetic import utterances
 from emotrace.errors import ModelError
-from emotrace.inference.pretrained import shipped_model
+from emotrace.inference.pretrained import pretrained_model
 
 RATE_HZ = 16_000
 NO_EMODB = "found no EmoDB; point EMOTRACE_DATA at the folder that has emodb/"
@@ -48,7 +48,7 @@ class Inputs:
         """Folder of a model: the one that ships for the default, if one does, else what was exported."""
         if network == DEFAULT:
             try:
-                return shipped_model()
+                return pretrained_model()
             except ModelError:
                 pass
         return self.folder / network / "model"

@@ -118,7 +118,7 @@ class Recipe(Section):
     baseline_width: float = Field(1.0, gt=0, le=1)  # times the layers of the literature's baselines
     end_to_end: bool = False  # train front and back together; else the back end on cached features
     changing: float = Field(0.0, ge=0)  # clips of several emotions made for each utterance, for CTC to align
-    emotionless: float = Field(
+    non_speech: float = Field(
         0.0, ge=0
     )  # sounds without speech made for each utterance, whose CTC target is empty
     functionals: float = Field(0.0, ge=0)  # L2 of a linear classifier of them beside the network; 0: none

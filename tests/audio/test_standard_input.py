@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from emotrace.audio.raw import Encoding, Raw
-from emotrace.audio.standard_input import sound_from_pipe
+from emotrace.audio.standard_input import audio_from_standard_input
 from emotrace.errors import AudioError
 
 SpeechLike = Callable[..., np.ndarray]
@@ -27,14 +27,14 @@ def wav(samples: np.ndarray, subtype: str = "PCM_16", rate_hz: int = 16_000) -> 
     return file.getvalue()
 
 
-def with_claim(content: bytes, claim: int) -> bytes:
+def with_claim(content: bytes, create_or_resume: int) -> bytes:
     """The same WAV whose header claims so many bytes of samples."""
     place = content.index(b"data") + 4
-    return content[:place] + struct.pack("<I", claim) + content[place + 4 :]
+    return content[:place] + struct.pack("<I", create_or_resume) + content[place + 4 :]
 
 
 def heard(file: BinaryIO, raw: Raw | None = None) -> tuple[np.ndarray, list[str]]:
-    sound = sound_from_pipe(file, raw)
+    sound = audio_from_standard_input(file, raw)
     blocks = list(sound.blocks)
     return np.concatenate(blocks), sound.faults
 
@@ -78,10 +78,10 @@ def test_raw_samples_are_what_they_are_said_to_be(
 
 @pytest.mark.parametrize("claim", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
 def test_a_header_that_does_not_know_the_length_is_read_to_the_end(
-    claim: int, speech_like: SpeechLike
+    create_or_resume: int, speech_like: SpeechLike
 ) -> None:
     content = wav(speech_like(0.5))
-    found, faults = heard(io.BytesIO(with_claim(content, claim)))
+    found, faults = heard(io.BytesIO(with_claim(content, create_or_resume)))
     np.testing.assert_array_equal(found, heard(io.BytesIO(content))[0])
     assert faults == []
 
@@ -112,7 +112,7 @@ BAD = {
 @pytest.mark.parametrize("found", BAD)
 def test_what_is_no_wav_stream_is_refused_in_one_line(found: str) -> None:
     with pytest.raises(AudioError) as error:
-        sound_from_pipe(io.BytesIO(BAD[found]))
+        audio_from_standard_input(io.BytesIO(BAD[found]))
     assert found in str(error.value)
     assert str(error.value).startswith("<stdin>: found ")
     assert "expected" in str(error.value)

@@ -10,7 +10,7 @@ from emotrace.decoding.ctc import (
     best_path,
     class_log_likelihoods,
     class_scores,
-    empty_probability,
+    no_emotion_probability,
     log_scores,
     majority_vote,
     sequence_log_likelihood,
@@ -168,14 +168,14 @@ def test_the_odds_of_the_empty_sequence_are_multiplied(frames: int, classes: int
     p = posteriors(frames * 10 + classes, frames, classes)
     empty = sum(probability for probability, _ in enumerated(p)[()])
     wanted = empty * odds / (empty * odds + 1 - empty)
-    assert empty_probability(logs(p), np.log(odds)) == pytest.approx(wanted, rel=1e-9)
+    assert no_emotion_probability(logs(p), np.log(odds)) == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize("log_odds", [-1e4, 0.0, 1e4, -np.inf])
 @pytest.mark.parametrize("blank", [0.0, 1.0, 1.0 + 1e-7])
 def test_certainty_is_a_probability_too(blank: float, log_odds: float) -> None:
     """What rounding makes of a blank that is certain is no more than certain."""
-    found = empty_probability(logs(np.array([[1 - min(blank, 1.0), blank]] * 50)), log_odds)
+    found = no_emotion_probability(logs(np.array([[1 - min(blank, 1.0), blank]] * 50)), log_odds)
     assert 0 <= found <= 1
     if log_odds == 0:
         assert found == pytest.approx(min(blank, 1.0))

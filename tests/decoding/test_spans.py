@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emotrace.decoding.ctc import Frames
-from emotrace.decoding.spans import Tracer, averaged_around, trace
+from emotrace.decoding.spans import SpanDecoder, averaged_around, trace
 from emotrace.timeline import Span, SpanEvent
 
 TIMES = {"first_s": 0.0875, "step_s": 0.02}
@@ -21,9 +21,9 @@ def of_labels(labels: list[tuple[int, int]], height: float = 0.6) -> np.ndarray:
 
 
 def told(p: np.ndarray, cuts: list[int], duration_s: float) -> list[SpanEvent]:
-    tracer = Tracer(["anger", "sadness"], **TIMES)
+    span_decoder = SpanDecoder(["anger", "sadness"], **TIMES)
     *pieces, last = (Frames.of(piece) for piece in np.split(p, cuts))
-    return [event for piece in pieces for event in tracer.hear(piece)] + tracer.end(duration_s, last)
+    return [event for piece in pieces for event in span_decoder.push(piece)] + span_decoder.end(duration_s, last)
 
 
 def closed(events: list[SpanEvent]) -> list[Span]:
@@ -133,7 +133,7 @@ def test_no_emotion_shows_where_there_are_practically_no_labels() -> None:
 
 
 def test_no_frames_are_no_spans() -> None:
-    assert Tracer(["anger"], **TIMES).end(1.0) == []
+    assert SpanDecoder(["anger"], **TIMES).end(1.0) == []
 
 
 def test_a_moving_average_of_a_constant_is_that_constant() -> None:

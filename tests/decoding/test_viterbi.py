@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from emotrace.decoding.viterbi import CHANGE, Course
+from emotrace.decoding.viterbi import SWITCH_PENALTY, OnlineViterbi
 
 
 def posteriors(seed: int, frames: int) -> np.ndarray:
@@ -24,34 +24,34 @@ def test_it_is_the_best_of_all(seed: int, weight: float, none: bool) -> None:
     def worth(course: tuple[int, ...]) -> float:
         frames = zip(likely, added, course, strict=True)
         likelihood = sum(np.log(row[state]) + more[state] for row, more, state in frames)
-        return float(likelihood - CHANGE * sum(one != other for one, other in itertools.pairwise(course)))
+        return float(likelihood - SWITCH_PENALTY * sum(one != other for one, other in itertools.pairwise(course)))
 
     best = max(itertools.product(range(3 + none), repeat=7), key=worth)
-    course = Course(emotions=3, delay=7, none=none)
-    assert course.hear(p, added).tolist() == []
+    course = OnlineViterbi(emotions=3, delay=7, none=none)
+    assert course.push(p, added).tolist() == []
     assert worth(tuple(course.end())) == pytest.approx(worth(best))
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_frame_is_decided_by_what_follows_it_up_to_the_delay_and_no_more(seed: int) -> None:
     p, delay = posteriors(seed, 60), 9
-    course = Course(emotions=3, delay=delay)
-    told = course.hear(p)
+    course = OnlineViterbi(emotions=3, delay=delay)
+    told = course.push(p)
     assert len(told) == 60 - delay
     assert len(course.end()) == delay
     for frame in (0, 17, 50):
-        until = Course(emotions=3, delay=60)
-        until.hear(p[: frame + delay])
+        until = OnlineViterbi(emotions=3, delay=60)
+        until.push(p[: frame + delay])
         assert told[frame] == until.end()[frame]
-    pieces = Course(emotions=3, delay=delay)
-    assert [e for piece in np.split(p, [3, 4, 30, 30, 55]) for e in pieces.hear(piece)] == told.tolist()
+    pieces = OnlineViterbi(emotions=3, delay=delay)
+    assert [e for piece in np.split(p, [3, 4, 30, 30, 55]) for e in pieces.push(piece)] == told.tolist()
     assert pieces.end().tolist() == course.end().tolist()
 
 
 def test_nothing_heard_is_nothing_told() -> None:
-    assert Course(emotions=2, delay=5).end().tolist() == []
+    assert OnlineViterbi(emotions=2, delay=5).end().tolist() == []
 
 
 def test_impossible_posteriors_are_survived() -> None:
-    course = Course(emotions=2, delay=2)
-    assert [*course.hear(np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]] * 3)), *course.end()][1::2] == [1] * 3
+    course = OnlineViterbi(emotions=2, delay=2)
+    assert [*course.push(np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]] * 3)), *course.end()][1::2] == [1] * 3

@@ -32,7 +32,7 @@ def two_folds(network_alone: Experiment, tmp_path_factory: pytest.TempPathFactor
 def trained(network_alone: Experiment, folder: Path, **more: object) -> set[str]:
     """Call it again; the runs that trained anything."""
     told: list[Epoch] = []
-    crossval(network_alone, output=folder, workers=1, tell=told.append, **more)  # type: ignore[arg-type]
+    crossval(network_alone, output=folder, workers=1, progress=told.append, **more)  # type: ignore[arg-type]
     return {epoch.run for epoch in told}
 
 

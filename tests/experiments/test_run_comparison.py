@@ -159,8 +159,8 @@ def test_the_settings_in_which_runs_differ_are_named(
     runs: list[Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     for folder, recipe in zip(runs, (Recipe(), Recipe(views=6), Recipe()), strict=True):
-        identity = {"system": "pcnse", "recipe": recipe.model_dump(mode="json")}
-        (folder / "recipe.json").write_text(json.dumps(identity))
+        fingerprint = {"system": "pcnse", "recipe": recipe.model_dump(mode="json")}
+        (folder / "recipe.json").write_text(json.dumps(fingerprint))
     old = json.loads((runs[2] / "recipe.json").read_text())
     del old["recipe"]["views"]  # as a version wrote it that did not know of views
     (runs[2] / "recipe.json").write_text(json.dumps(old))

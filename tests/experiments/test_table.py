@@ -55,7 +55,7 @@ def plan(short: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def told(plan: Plan) -> list[Epoch]:
     """What was told while they were trained."""
     told: list[Epoch] = []
-    train_table(plan, workers=1, tell=told.append)
+    train_table(plan, workers=1, progress=told.append)
     return told
 
 
@@ -163,14 +163,14 @@ def test_whenever_it_is_interrupted_it_comes_to_the_same(
     again = make_plan(short, CHOSEN[1:], tmp_path, chosen=[0])
     heard: list[Epoch] = []
 
-    def tell(epoch: Epoch) -> None:
+    def progress(epoch: Epoch) -> None:
         heard.append(epoch)
         if len(heard) == after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_table(again, workers=1, tell=tell)
-    train_table(again, workers=1, tell=heard.append)
+        train_table(again, workers=1, progress=progress)
+    train_table(again, workers=1, progress=heard.append)
     epochs = [(epoch.run, epoch.stage, epoch.number) for epoch in heard if epoch.number]
     assert len(set(epochs)) == len(epochs) == 6  # none was trained twice
     for name in again.systems:

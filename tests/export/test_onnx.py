@@ -117,9 +117,9 @@ def test_the_graph_says_what_torch_says_alone_and_in_company(
         output, steps = network(*asked)
         outputs = (output, steps) if ctc else (output,)
         if system in HEARING_MORE:
-            same, _, scores, sound = network.with_functionals(*asked)
+            same, _, scores, sound = network.forward_with_functionals(*asked)
             assert_same(same.numpy(), output.numpy())
-            along = network.scores_of_steps(sound, output.shape[1]) if ctc else along
+            along = network.step_scores_of(sound, output.shape[1]) if ctc else along
             outputs = (output, steps, scores, along) if ctc else (output + scores[:, :-1],)
             assert scores.std() > 0.05
     wanted = rows_of([output.numpy() for output in outputs])
@@ -240,7 +240,7 @@ def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exp
     network, folder = exported("pcnse-sadrn-ctc")
     waveform, lengths = sounds((30_000,))
     with torch.inference_mode():
-        output, _, more, _ = network.with_functionals(torch.from_numpy(waveform), torch.from_numpy(lengths))
+        output, _, more, _ = network.forward_with_functionals(torch.from_numpy(waveform), torch.from_numpy(lengths))
     alone = class_log_likelihoods(output[0].double().numpy())
     result = load(folder)((waveform[0], 16_000))
     assert result.scores is not None

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emotrace.export.optimise import with_fewer_products
+from emotrace.export.optimise import optimise_for_inference
 from emotrace.models.emotion_model import Network, build
 from emotrace.models.layers.pcnse import LAYOUTS
 from emotrace.recipe import Recipe
@@ -34,7 +34,7 @@ def test_the_network_says_the_same_of_padded_batches(layout: str, points: bool) 
     waveform, lengths = 0.1 * torch.randn(3, 20_001), torch.tensor([20_001, 9_000, 2_800])
     with torch.inference_mode():
         wanted, steps = network(waveform, lengths)
-        found, same = with_fewer_products(network, points=points)(waveform, lengths)
+        found, same = optimise_for_inference(network, points=points)(waveform, lengths)
     assert same.equal(steps)
     assert wanted.std() > 0.1
     for one, other, length in zip(found, wanted, steps, strict=True):
@@ -46,13 +46,13 @@ def test_a_network_without_batch_normalisation_has_fewer_products_too() -> None:
     waveform, lengths = 0.1 * torch.randn(1, 20_001), torch.tensor([20_001])
     with torch.inference_mode():
         assert (
-            with_fewer_products(network)(waveform, lengths)[0] - network(waveform, lengths)[0]
+            optimise_for_inference(network)(waveform, lengths)[0] - network(waveform, lengths)[0]
         ).abs().max() < 1e-4
 
 
 def test_the_network_itself_stays_as_it_was() -> None:
     network = lively("branch-pool")
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    with_fewer_products(network)
+    optimise_for_inference(network)
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
     assert all(parameter.requires_grad for parameter in network.parameters())

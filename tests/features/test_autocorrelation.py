@@ -23,7 +23,7 @@ def voice(pitch_hz: float, seconds: float = 0.5) -> Floats:
 def heard(spectrum: LogPower, samples: Floats) -> tuple[torch.Tensor, torch.Tensor]:
     """Periods (1 + lag, frame) and periodicity (lag, frame)."""
     waveform = torch.as_tensor(samples, dtype=torch.float32)[None]
-    _, periods, frames = spectrum.with_periods(waveform, torch.tensor([len(samples)]))
+    _, periods, frames = spectrum.with_autocorrelation(waveform, torch.tensor([len(samples)]))
     return periods[0], periodicity(periods, frames)[0]
 
 

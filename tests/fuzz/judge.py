@@ -10,8 +10,8 @@ from pathlib import Path
 
 import emotrace
 from emotrace.audio.quality import Samples
-from emotrace.audio.reading import Sound, open_sound
-from emotrace.audio.standard_input import sound_from_pipe
+from emotrace.audio.reading import Sound, open_audio
+from emotrace.audio.standard_input import audio_from_standard_input
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.recogniser import Recogniser
 from emotrace.inference.result import Result
@@ -40,47 +40,47 @@ def judge_file(recogniser: Recogniser, content: bytes, path: Path | None = None)
     if path is not None:
         path.write_bytes(content)
 
-    def hear() -> tuple[Result, str | None]:
-        with open_sound(path or content) as sound:
+    def push() -> tuple[Result, str | None]:
+        with open_audio(path or content) as sound:
             heard = Counted(sound)
             result = recogniser(heard.sound)
         return result, heard.complaint(content) or complaint(result, recogniser, heard.seconds)
 
-    return _judged(hear)
+    return _judged(push)
 
 
 def judge_pipe(recogniser: Recogniser, content: bytes) -> Verdict:
     """The bytes through the reader of `emotrace trace -`."""
 
-    def hear() -> tuple[Result, str | None]:
-        heard = Counted(sound_from_pipe(io.BytesIO(content)))
+    def push() -> tuple[Result, str | None]:
+        heard = Counted(audio_from_standard_input(io.BytesIO(content)))
         stream = recogniser.stream(heard.sound.rate_hz, heard.sound.name)
-        events = [event for block in heard.sound.blocks for event in stream.feed(block)]
+        events = [event for block in heard.sound.blocks for event in stream.push(block)]
         events += stream.end()
         result = stream.result(heard.sound.file, tuple(heard.sound.faults))
         closed = tuple(event.span for event in events if event.kind == "closed")
         told = None if closed == result.timeline.spans else "the events are not those of the timeline"
         return result, told or heard.complaint(content) or complaint(result, recogniser, heard.seconds)
 
-    return _judged(hear)
+    return _judged(push)
 
 
 def judge_folder(folder: Path, samples: Samples) -> Verdict:
     """A model folder, and what it says of some samples if it loads."""
 
-    def hear() -> tuple[Result, str | None]:
+    def push() -> tuple[Result, str | None]:
         recogniser = emotrace.load(folder, threads=1)
         result = recogniser((samples, 16_000))
         return result, complaint(result, recogniser, len(samples) / 16_000)
 
-    return _judged(hear, ModelError)
+    return _judged(push, ModelError)
 
 
 def _judged(
-    hear: Callable[[], tuple[Result, str | None]], expected: type[EmotraceError] = EmotraceError
+    push: Callable[[], tuple[Result, str | None]], expected: type[EmotraceError] = EmotraceError
 ) -> Verdict:
     try:
-        result, fault = hear()
+        result, fault = push()
     except expected as error:
         return Verdict("refused", unreadable(str(error)), str(error))
     except BaseException as error:  # noqa: BLE001 - whatever else it is, it is what we look for

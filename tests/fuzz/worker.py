@@ -76,7 +76,7 @@ def main(model: str, seed: int, start: int, stop: int) -> None:
     recogniser = Recogniser(model, threads=1)
     with tempfile.TemporaryDirectory() as scratch, Overheard(1) as stdout, Overheard(2) as stderr:
         for number in range(start, stop):
-            tell(stdout.real, number=number)
+            progress(stdout.real, number=number)
             before_s = time.process_time()
             verdicts = judged(recogniser, Path(model), Path(scratch), seed, number)
             faults = [f"{way}: {verdict.fault}" for way, verdict in verdicts.items() if verdict.fault]
@@ -87,7 +87,7 @@ def main(model: str, seed: int, start: int, stop: int) -> None:
             peak = peak_bytes()
             if peak > PEAK:
                 faults.append(f"memory rose to {peak >> 20} MiB")
-            tell(
+            progress(
                 stdout.real,
                 number=number,
                 outcomes={way: verdict.outcome for way, verdict in verdicts.items()},
@@ -147,7 +147,7 @@ class Overheard:
 _flush_c = functools.partial(ctypes.CDLL(None).fflush, None)
 
 
-def tell(descriptor: int, **what: Any) -> None:
+def progress(descriptor: int, **what: Any) -> None:
     """Write a line that the survey reads."""
     os.write(descriptor, (json.dumps(what) + "\n").encode())
 

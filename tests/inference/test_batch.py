@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emotrace.errors import AudioError
-from emotrace.inference.batch import FreeNames, find_audio, for_each
+from emotrace.inference.batch import UniqueFileNames, find_audio, for_each
 
 
 def test_folders_are_walked_in_the_order_of_names(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_errors_that_nobody_expects_are_not_swallowed() -> None:
 
 
 def test_no_two_inputs_are_written_to_one_file() -> None:
-    names = FreeNames(Path("out"), ".png")
+    names = UniqueFileNames(Path("out"), ".png")
     sources = ["x/a.wav", "y/a.wav", "y/A.flac", "a-2.wav", "a-2.mp3", "x/a.b.wav"]
     written = [names.of(source).name.casefold() for source in sources]
     assert len(set(written)) == len(written)

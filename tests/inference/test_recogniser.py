@@ -231,10 +231,10 @@ def test_one_recogniser_serves_many_threads(recogniser: Recogniser, speech_like:
 def test_a_stopped_recogniser_ends_at_its_next_window(tiny_model: Path, speech_like: SpeechLike) -> None:
     stopped = load(tiny_model, threads=1)
     stream = stopped.stream(RATE_HZ)
-    stream.feed(speech_like(6.0))
+    stream.push(speech_like(6.0))
     stopped.stop()
     with pytest.raises(EmotraceError, match="stopped before it was done"):
-        stream.feed(speech_like(6.0))
+        stream.push(speech_like(6.0))
 
 
 def test_audio_shorter_than_the_model_takes_is_an_error(recogniser: Recogniser) -> None:

@@ -45,7 +45,7 @@ def chunks_of(samples: np.ndarray, seed: int, most: int) -> list[np.ndarray]:
 
 
 def told(stream: Stream, chunks: list[np.ndarray]) -> list[SpanEvent]:
-    return [event for chunk in chunks for event in stream.feed(chunk)] + stream.end()
+    return [event for chunk in chunks for event in stream.push(chunk)] + stream.end()
 
 
 def closed(events: list[SpanEvent]) -> tuple[Span, ...]:
@@ -136,7 +136,7 @@ def test_no_moment_waits_longer_than_the_latency(
     for chunk in np.split(speech_like(40.0 * rate_hz / 16_000, 0.3), 4_000):
         heard_s += len(chunk) / rate_hz
         longest_s = max(longest_s, heard_s - known_s)
-        for event in stream.feed(chunk):
+        for event in stream.push(chunk):
             known_s = event.span.end
     assert 0.5 * stream.latency_s < longest_s <= stream.latency_s < 6.3
     (last,) = stream.end()[-1:]
@@ -152,7 +152,7 @@ def test_what_is_said_never_hangs_on_what_comes_later(
     for events, other in zip(said, others, strict=True):
         stream = recogniser.stream(16_000)
         for chunk in np.split(np.concatenate([start, other]), 60)[:30]:
-            events += stream.feed(chunk)
+            events += stream.push(chunk)
     assert said[0] == said[1] == said[2]
     assert said[0]
 
@@ -190,21 +190,21 @@ def test_a_sample_that_is_not_finite_ends_the_stream_and_says_when(
     sound = speech_like(20.0)
     sound[200_000] = np.nan
     stream = recogniser.stream(16_000)
-    events = stream.feed(sound[:190_000])
+    events = stream.push(sound[:190_000])
     assert events
     with pytest.raises(AudioError, match=r"<stream>: found a sample that is not finite at 12\.500 s"):
-        stream.feed(sound[190_000:])
+        stream.push(sound[190_000:])
 
 
 def test_chunks_of_no_use_are_refused(recogniser: Recogniser) -> None:
     stream = recogniser.stream(16_000)
     with pytest.raises(AudioError, match=r"shape \(1, 1000\)"):
-        stream.feed(np.zeros((1, 1000)))
+        stream.push(np.zeros((1, 1000)))
     with pytest.raises(AudioError, match="type int64"):
-        stream.feed(np.zeros(10, dtype=np.int64))
-    stream.feed(np.zeros((100, 2)))
+        stream.push(np.zeros(10, dtype=np.int64))
+    stream.push(np.zeros((100, 2)))
     with pytest.raises(AudioError, match="1 channels after chunks of 2"):
-        stream.feed(np.zeros(100))
+        stream.push(np.zeros(100))
     with pytest.raises(AudioError, match="sample rate of 0 Hz"):
         recogniser.stream(0)
 
@@ -213,18 +213,18 @@ def test_a_stream_of_nothing_and_one_of_too_little_are_errors(recogniser: Recogn
     with pytest.raises(AudioError, match="found no samples"):
         recogniser.stream(16_000).end()
     short = recogniser.stream(16_000)
-    assert short.feed(np.ones(800)) == []
+    assert short.push(np.ones(800)) == []
     with pytest.raises(AudioError, match="found 50 ms"):
         short.end()
 
 
 def test_after_the_end_there_is_no_more(recogniser: Recogniser, speech_like: SpeechLike) -> None:
     stream = recogniser.stream(16_000)
-    stream.feed(speech_like(1.0))
+    stream.push(speech_like(1.0))
     assert stream.end()
     assert stream.end() == []
     with pytest.raises(AudioError, match="after the end"):
-        stream.feed(speech_like(1.0))
+        stream.push(speech_like(1.0))
 
 
 PEAK = """
@@ -259,11 +259,11 @@ def test_twelve_minutes_take_no_more_memory_than_two(tiny_model: Path, tmp_path:
 
 
 @pytest.mark.parametrize("emotionless", [False, True])
-def test_what_holds_no_emotion_shows_none_anywhere(recogniser: Recogniser, emotionless: bool) -> None:
+def test_what_holds_no_emotion_shows_none_anywhere(recogniser: Recogniser, non_speech: bool) -> None:
     """Though parts of it looked like one."""
     timeline = Timeline((Span(0.0, 1.0, "anger", 0.9),))
     scores = np.array([0.8, 0.2])
-    result = result_of(recogniser.config, scores, emotionless, timeline, 3.0, "a.wav", ())
-    assert result.timeline == (Timeline() if emotionless else timeline)
-    assert result.label == (None if emotionless else "anger")
+    result = result_of(recogniser.config, scores, non_speech, timeline, 3.0, "a.wav", ())
+    assert result.timeline == (Timeline() if non_speech else timeline)
+    assert result.label == (None if non_speech else "anger")
     assert result.scores == {"anger": 0.8, "sadness": 0.2}

@@ -42,7 +42,7 @@ def crossval(experiment: Experiment, tmp_path: Path) -> Path:
     """What a cross-validation leaves; its networks took every fourth clip for sad."""
     folder = tmp_path / "crossval"
     folder.mkdir()
-    (folder / "recipe.json").write_text(json.dumps(experiment.identity()))
+    (folder / "recipe.json").write_text(json.dumps(experiment.fingerprint()))
     folds = [speaker for fold in experiment.corpus.folds() for speaker in fold.test]
     write_predictions(
         folder / "predictions.csv",

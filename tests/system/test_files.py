@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from emotrace.system.files import replacing, write_bytes, write_text
+from emotrace.system.files import atomic_path, write_bytes, write_text
 
 
 def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -10,7 +10,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path
     write_text(target, "old")
 
     def fail_halfway() -> None:
-        with replacing(target) as unfinished:
+        with atomic_path(target) as unfinished:
             unfinished.write_text("half")
             raise RuntimeError
 

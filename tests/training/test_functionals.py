@@ -14,16 +14,16 @@ from emotrace.decoding.ctc import class_scores
 from emotrace.features.spectrogram import LogMel
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Network, build
-from emotrace.models.functionals.classifier import OF_THE_WHOLE, spoken
+from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT, trim_silence
 from emotrace.recipe import Recipe
-from emotrace.training.augmentation.acoustic import all_takes
-from emotrace.training.data.examples import Clip
+from emotrace.training.augmentation.acoustic import augmented_copies
+from emotrace.training.data.examples import Example
 from emotrace.training.functionals import (
     classifier_log_scores,
     fit,
     fit_functionals,
     fit_mixture,
-    fit_share,
+    fit_fusion_weight,
     statistics_of,
     window_log_scores,
 )
@@ -31,7 +31,7 @@ from emotrace.training.progress import silent
 from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 from emotrace.training.two_stage import Trainer
 
 L2 = 0.1
@@ -41,7 +41,7 @@ BINS = 257
 
 
 @pytest.fixture
-def clips() -> list[Clip]:
+def examples() -> list[Example]:
     """Forty clips of three emotions, twice as many of the first; some have two windows."""
     random = torch.Generator().manual_seed(0)
     made = []
@@ -56,18 +56,18 @@ def clips() -> list[Clip]:
     return made
 
 
-def clip_of(name: str, label: int, spectra: tuple[torch.Tensor, ...]) -> Clip:
+def clip_of(name: str, label: int, spectra: tuple[torch.Tensor, ...]) -> Example:
     """A clip of power spectra (frame, bin), and of what 18 bands have of them."""
     windows = tuple(LogMel(18).bands_of(spectrum[None])[0].T.contiguous() for spectrum in spectra)
-    return Clip(name, "a", label, (windows,), tuple(map(len, spectra)), spectra=spectra)
+    return Example(name, "a", label, (windows,), tuple(map(len, spectra)), spectra=spectra)
 
 
 @pytest.fixture
-def fitted(tiny_recipe: Recipe, clips: list[Clip]) -> Network:
+def fitted(tiny_recipe: Recipe, examples: list[Example]) -> Network:
     torch.manual_seed(0)
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 3).eval()
-    fit_mixture(network, clips, 0)
-    fit(network, [clips], L2)
+    fit_mixture(network, examples, 0)
+    fit(network, [examples], L2)
     return network
 
 
@@ -75,28 +75,28 @@ def drawn_by(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(seed, "functionals"))
 
 
-def added(network: Network, clips: list[Clip]) -> np.ndarray:
+def added(network: Network, examples: list[Example]) -> np.ndarray:
     """What functionals say, a row a window."""
     system = find_system("pcnse-sadrn-ctc")
     both, alone = (
-        np.array([row for rows in window_log_scores(network, clips, system, Recipe(), functionals=with_them)
+        np.array([row for rows in window_log_scores(network, examples, system, Recipe(), functionals=with_them)
                   for row in rows])
         for with_them in (True, False)
     )  # fmt: skip
-    return (both - alone) / OF_THE_WHOLE
+    return (both - alone) / UTTERANCE_WEIGHT
 
 
-def test_it_is_scikit_learns(fitted: Network, clips: list[Clip]) -> None:
+def test_it_is_scikit_learns(fitted: Network, examples: list[Example]) -> None:
     """The mean of what a regression on each kind of statistics says."""
-    x = statistics_of(fitted, clips).double().numpy()
-    truth = np.array([clip.label for clip in clips for _ in clip.windows])
+    x = statistics_of(fitted, examples).double().numpy()
+    truth = np.array([example.label for example in examples for _ in example.windows])
     scaled = (x - x.mean(0)) / (x.std(0, ddof=1) + 1e-4)  # what never varies says nothing, rounding neither
     assert fitted.functionals is not None
     kinds = np.split(scaled, np.cumsum(fitted.functionals.kinds)[:-1], axis=1)
     regression = LogisticRegression(C=1 / (L2 * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
     said = [regression.fit(kind, truth).predict_log_proba(kind) for kind in kinds]
     wanted = log_softmax(np.average(said, axis=0, weights=(2, 2, 2, 1)), axis=1)
-    found = added(fitted, clips)
+    found = added(fitted, examples)
     np.testing.assert_allclose(found, wanted, rtol=5e-3, atol=2e-3)
     assert np.ptp(wanted) > 1
     assert (found.argmax(1) == truth).mean() > 0.9
@@ -109,14 +109,14 @@ def test_functionals_of_a_whole_count_several_times(
 ) -> None:
     """The share and the temperature are those of speakers they never heard, from whom they learn at last."""
     of = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": refit, **UNSURE}))
-    part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=test)
-    train_part(of, part, fold=0, seed=1, folder=tmp_path, tell=silent)
+    part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=test)
+    train_split(of, part, fold=0, seed=1, folder=tmp_path, progress=silent)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {of.recipe.model_dump_json()}}}')
     facts, recipe, trained = read_run(tmp_path)
     assert trained.functionals is not None
     train, judges = of.of(part.train), of.of(part.validation)
-    clips = of.of(part.train + part.validation)
-    takes = all_takes(trained.spectrum, clips, recipe, drawn_by(1))
+    examples = of.of(part.train + part.validation)
+    takes = augmented_copies(trained.spectrum, examples, recipe, drawn_by(1))
     statistics = torch.cat([statistics_of(trained, take) for take in takes])
     assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
@@ -128,32 +128,32 @@ def test_functionals_of_a_whole_count_several_times(
     ) == (not refit or bool(test))
     fit_functionals(before, train, recipe, 1)
     system = find_system(of.system)
-    fit_share(before, judges, system, recipe)
+    fit_fusion_weight(before, judges, system, recipe)
     assert before.functionals is not None
     share = before.functionals.share.item()
     assert trained.functionals.share.item() == share != 1
     alone = window_log_scores(before, judges, system, recipe, functionals=False)
     theirs = classifier_log_scores(before, judges)
     once = [[row / share for row in rows] for rows in theirs]
-    own = min(fit_temperature(alone, judges), 1000 / OF_THE_WHOLE)
+    own = min(fit_temperature(alone, judges), 1000 / UTTERANCE_WEIGHT)
     assert share == pytest.approx(own / fit_temperature(once, judges))
     both = window_log_scores(before, judges, system, recipe)
     for together, one, other in zip(both, alone, theirs, strict=True):
-        np.testing.assert_allclose(together, np.array(one) + OF_THE_WHOLE * np.array(other))
+        np.testing.assert_allclose(together, np.array(one) + UTTERANCE_WEIGHT * np.array(other))
     assert facts.temperature == fit_temperature(both, judges)
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[Clip], place: int) -> None:
+def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, examples: list[Example], place: int) -> None:
     """Its mean is the frames', and it finds them likelier than one Gaussian does."""
     classifier = fitted.functionals
     assert classifier is not None
     frames = []
-    for clip in clips:
-        for spectrum in clip.spectra:
+    for example in examples:
+        for spectrum in example.spectra:
             lengths = torch.tensor([len(spectrum)])
             heard = fitted.heard(*fitted.spectrum.heard(spectrum[None]), lengths)
-            counts = spoken(heard[0, :, 0], lengths)
+            counts = trim_silence(heard[0, :, 0], lengths)
             frames.append(classifier.coefficients(heard, counts)[0][place, 0, counts[0]])
     x = torch.cat(frames).double()
     weights, means, deviations = (
@@ -167,16 +167,16 @@ def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, clips: list[
     single = -(((x - x.mean(0)) / x.std(0)).square().sum(1) / 2 + x.std(0).log().sum()).mean()
     assert mixed > single + 0.1
     before = classifier.fisher.means.clone()
-    fit_mixture(fitted, clips, 0)
+    fit_mixture(fitted, examples, 0)
     assert classifier.fisher.means.equal(before)
 
 
 def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> None:
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 2).eval()
-    clips = [clip_of(str(label), label, (torch.full((20, BINS), -3.0 - label).exp(),)) for label in (0, 1)]
-    fit_mixture(network, clips, 0)
-    fit(network, [clips], L2)
-    assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, clips))
+    examples = [clip_of(str(label), label, (torch.full((20, BINS), -3.0 - label).exp(),)) for label in (0, 1)]
+    fit_mixture(network, examples, 0)
+    fit(network, [examples], L2)
+    assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, examples))
 
 
 def test_the_parts_of_a_fold_make_up_the_whole(
@@ -187,8 +187,8 @@ def test_the_parts_of_a_fold_make_up_the_whole(
     experiment = replace(experiment, recipe=experiment.recipe.model_copy(update=settings))
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "research")
     bench = importlib.import_module("functionals")
-    part = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
-    written = train_part(experiment, part, fold=0, seed=1, folder=tmp_path, tell=silent)
+    part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+    written = train_split(experiment, part, fold=0, seed=1, folder=tmp_path, progress=silent)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {experiment.recipe.model_dump_json()}}}')
     said = list(bench.answers(tmp_path, corpus_root))
     assert len(said) == len(written) == 4
@@ -196,6 +196,6 @@ def test_the_parts_of_a_fold_make_up_the_whole(
         network, functionals = (
             np.log(list(parts[name].scores.values())) for name in ("network", "functionals")
         )
-        together = class_scores(network + OF_THE_WHOLE * functionals)
+        together = class_scores(network + UTTERANCE_WEIGHT * functionals)
         assert list(whole.scores.values()) == pytest.approx(together, abs=1e-4)
         assert parts["both"].scores == pytest.approx(whole.scores, abs=1e-4)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from emotrace.errors import RunError
 from emotrace.recipe import Stage
 from emotrace.training.augmentation.spectrogram import mixup
-from emotrace.training.data.examples import Batch, Clip, batched
+from emotrace.training.data.examples import Batch, Example, batched
 from emotrace.training.loop import Objective, StageData, StageModule, class_weights, run_stage
 from emotrace.training.progress import Epoch, silent
 from emotrace.training.seeds import seed_of
@@ -34,27 +34,27 @@ class Linear(nn.Module):
         return logits.log_softmax(-1), lengths
 
 
-def clips_of(labels: Sequence[int], seed: int = 0) -> list[Clip]:
+def clips_of(labels: Sequence[int], seed: int = 0) -> list[Example]:
     """Clips that their first feature tells apart."""
     random = torch.Generator().manual_seed(seed)
-    clips = []
+    examples = []
     for number, label in enumerate(labels):
         window = torch.randn(20, 4, generator=random)
         window[:, 0] += 2.0 * label - 1
-        clips.append(Clip(f"{number}", "a", label, ((window,),), (2800,)))
-    return clips
+        examples.append(Example(f"{number}", "a", label, ((window,),), (2800,)))
+    return examples
 
 
 def batch_of(labels: Sequence[int], steps: int = 1) -> Batch:
     return batched(
-        [torch.zeros(steps, 1) for _ in labels], [Clip("", "a", label, (), ()) for label in labels]
+        [torch.zeros(steps, 1) for _ in labels], [Example("", "a", label, (), ()) for label in labels]
     )
 
 
 def train(model: nn.Module, data: StageData, stage: Stage, folder: Path, **more: object) -> list[Epoch]:
     told: list[Epoch] = []
     objective = more.pop("objective", CROSS_ENTROPY)
-    run_stage(model, data, objective, stage, seed=1, folder=folder, tell=told.append, **more)  # type: ignore[arg-type]
+    run_stage(model, data, objective, stage, seed=1, folder=folder, progress=told.append, **more)  # type: ignore[arg-type]
     return told
 
 
@@ -116,7 +116,7 @@ def test_a_clip_whose_emotion_changes_has_its_emotions_for_a_target_each_by_its_
     assert Objective("ctc").target(parts, 400) == [1, 0, 1]
     assert Objective("ctc", "repeated").target(parts, 400) == [1] * 6 + [0] + [1] * 4
     logs = torch.randn(1, 6, 3, generator=torch.Generator().manual_seed(0)).log_softmax(2)
-    batch = batched([torch.zeros(6, 1)], [Clip("a", "a", 1, (), (), parts)])
+    batch = batched([torch.zeros(6, 1)], [Example("a", "a", 1, (), (), parts)])
     found = Objective("ctc")(logs, batch.lengths, batch, torch.tensor([0.5, 2.0]), 0.0)
     assert found.item() == pytest.approx(-2.0 * np.log(ctc_by_enumeration(logs[0].exp().numpy(), [1, 0, 1])))
 
@@ -136,7 +136,7 @@ def test_a_stage_learns_what_is_there_to_learn(tmp_path: Path, objective: Object
 def test_a_stage_ends_with_its_best_epoch(tmp_path: Path) -> None:
     """Labels of the validation are swapped, so that every step of learning makes it worse."""
     torch.manual_seed(0)
-    swapped = [replace(clip, label=1 - clip.label) for clip in clips_of([0, 1] * 8, seed=1)]
+    swapped = [replace(example, label=1 - example.label) for example in clips_of([0, 1] * 8, seed=1)]
     data = StageData(clips_of([0, 1] * 16), swapped, labels=2)
     stage = Stage(epochs=30, batch=8, learning_rate=0.05, patience=3)
     short, long = Linear(), Linear()
@@ -153,11 +153,11 @@ def test_a_stage_ends_with_its_best_epoch(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_so(tmp_path: Path) -> None:
-    clips = clips_of([0, 1] * 4)
-    clips[0].windows[0][3, 0] = torch.nan
+    examples = clips_of([0, 1] * 4)
+    examples[0].windows[0][3, 0] = torch.nan
     stage = Stage(epochs=3, batch=8, learning_rate=0.1)
     with pytest.raises(RunError, match=r"not a number after epoch 1; .*learning_rate"):
-        train(Linear(), StageData(clips, clips, 2), stage, tmp_path / "whole")
+        train(Linear(), StageData(examples, examples, 2), stage, tmp_path / "whole")
 
 
 def test_a_stage_whose_weights_were_deleted_is_trained_again(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_nothing_is_said_or_warned_of_by_the_trainer(
     data = StageData(clips_of([0, 1] * 4), clips_of([0, 1] * 4, seed=1), labels=2)
     run_stage(
         Linear(), data, CROSS_ENTROPY, Stage(epochs=2, batch=8, learning_rate=0.1),
-        seed=1, folder=tmp_path / "whole", tell=silent,
+        seed=1, folder=tmp_path / "whole", progress=silent,
     )  # fmt: skip
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
@@ -196,9 +196,9 @@ def test_nothing_is_said_or_warned_of_by_the_trainer(
 def test_mixup_mixes_each_window_with_another_up_to_where_the_shorter_ends() -> None:
     sizes, labels = [7, 9, 8, 9], [0, 1, 0, 1]
     windows = [torch.full((size, 2), 10.0**place) for place, size in enumerate(sizes)]
-    clips = [Clip(f"{label}", "a", label, (), ()) for label in labels]
+    examples = [Example(f"{label}", "a", label, (), ()) for label in labels]
     torch.manual_seed(3)
-    heard, mixed_in, share = mixup(batched(windows, clips), 0.4)
+    heard, mixed_in, share = mixup(batched(windows, examples), 0.4)
     assert 0 < share < 1
     mixtures = [[share * 10**i + (1 - share) * 10**j for j in range(4)] for i in range(4)]
     others = [

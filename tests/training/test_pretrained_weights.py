@@ -16,7 +16,7 @@ from emotrace.experiments.cross_validation import crossval
 from emotrace.inference.model_folder import load_model_folder, write_config
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
-from emotrace.training.pretrained_weights import Start, read_start
+from emotrace.training.pretrained_weights import PretrainedWeights, read_pretrained_weights
 from emotrace.training.progress import silent
 from emotrace.training.split import Experiment, train_run
 
@@ -47,7 +47,7 @@ def test_what_fits_is_taken_over_and_the_rest_stays_fresh(finished_model: Path, 
         torch.manual_seed(0)
         network = build(tiny_recipe, SYSTEM, len(emotions))
         fresh = {name: value.clone() for name, value in network.state_dict().items()}
-        read_start(finished_model, SYSTEM, tiny_recipe, emotions).into(network)
+        read_pretrained_weights(finished_model, SYSTEM, tiny_recipe, emotions).into(network)
         own = ("functionals.",) if emotions == EMOTIONS else ("functionals.", "back.ctc.")
         for name, value in network.state_dict().items():
             assert torch.equal(value, fresh[name] if name.startswith(own) else learnt[name]), name
@@ -56,7 +56,7 @@ def test_what_fits_is_taken_over_and_the_rest_stays_fresh(finished_model: Path, 
 def test_a_classifier_takes_the_front_of_a_larger_system(finished_model: Path, tiny_recipe: Recipe) -> None:
     learnt = load_file(finished_model / "model.safetensors")
     network = build(tiny_recipe, "pcnse", 2)
-    read_start(finished_model, "pcnse", tiny_recipe, EMOTIONS).into(network)
+    read_pretrained_weights(finished_model, "pcnse", tiny_recipe, EMOTIONS).into(network)
     front = {name: value for name, value in network.state_dict().items() if name.startswith("front.")}
     assert len(front) > 20
     assert all(torch.equal(value, learnt[name]) for name, value in front.items())
@@ -66,8 +66,8 @@ def test_training_begins_there_and_fits_normalisation_anew(
     experiment: Experiment, foreign: Path, tmp_path: Path
 ) -> None:
     recipe = still(experiment.recipe)
-    start = read_start(foreign, SYSTEM, recipe, EMOTIONS)
-    train_run(replace(experiment, recipe=recipe, start=start), seed=7, folder=tmp_path / "run", tell=silent)
+    start = read_pretrained_weights(foreign, SYSTEM, recipe, EMOTIONS)
+    train_run(replace(experiment, recipe=recipe, start=start), seed=7, folder=tmp_path / "run", progress=silent)
     learnt, found = load_file(foreign / "model.safetensors"), load_file(tmp_path / "run/weights.safetensors")
     moved = {name for name, value in found.items() if not torch.allclose(value, learnt[name], atol=1e-6)}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
@@ -75,10 +75,10 @@ def test_training_begins_there_and_fits_normalisation_anew(
         name.endswith(statistics) or "normalise" in name or name.startswith("functionals.") for name in moved
     )
     told = json.loads((tmp_path / "run" / "recipe.json").read_text())["start"]
-    assert told == start.identity
+    assert told == start.fingerprint
     assert told["model"] == "emotrace-ravdess-1"
     with pytest.raises(RunError, match=r"a run with another start"):
-        train_run(replace(experiment, recipe=recipe), seed=7, folder=tmp_path / "run", tell=silent)
+        train_run(replace(experiment, recipe=recipe), seed=7, folder=tmp_path / "run", progress=silent)
 
 
 def test_the_model_says_what_it_learnt_from_before(
@@ -102,12 +102,12 @@ def test_the_model_says_what_it_learnt_from_before(
 def test_no_test_speaker_was_heard_before(
     experiment: Experiment, finished_model: Path, foreign: Path, tmp_path: Path
 ) -> None:
-    own = read_start(finished_model, SYSTEM, experiment.recipe, EMOTIONS)
+    own = read_pretrained_weights(finished_model, SYSTEM, experiment.recipe, EMOTIONS)
     with pytest.raises(ModelError, match="learnt from manifest, and so may know the speakers to be tested"):
         crossval(replace(experiment, start=own), output=tmp_path / "own")
     config = load_model_folder(foreign).config
     write_config(foreign, config.model_copy(update={"earlier_corpora": ("emodb", "manifest")}))
-    twice = read_start(foreign, SYSTEM, experiment.recipe, EMOTIONS)
+    twice = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
     with pytest.raises(ModelError, match="learnt from manifest"):
         crossval(replace(experiment, start=twice), output=tmp_path / "twice")
     assert not (tmp_path / "own").exists()
@@ -133,7 +133,7 @@ def test_another_front_is_refused(
 ) -> None:  # fmt: skip
     parts = {name: getattr(tiny_recipe, name).model_copy(update=value) for name, value in change.items()}
     with pytest.raises(error, match=words) as caught:
-        read_start(finished_model, system, tiny_recipe.model_copy(update=parts), EMOTIONS)
+        read_pretrained_weights(finished_model, system, tiny_recipe.model_copy(update=parts), EMOTIONS)
     assert "\n" not in str(caught.value)
 
 
@@ -142,7 +142,7 @@ def test_a_folder_without_weights_is_refused_and_so_are_weights_of_another_shape
 ) -> None:
     folder = tmp_path / "model"
     shutil.copytree(finished_model, folder)
-    start = Start(load_model_folder(folder), same_emotions=True)
+    start = PretrainedWeights(load_model_folder(folder), same_emotions=True)
     wider = tiny_recipe.model_copy(update={"front": tiny_recipe.front.model_copy(update={"width": 16})})
     with pytest.raises(ModelError, match=r"model\.safetensors has no front\.\S+ of shape"):
         start.into(build(wider, SYSTEM, 2))
@@ -150,10 +150,10 @@ def test_a_folder_without_weights_is_refused_and_so_are_weights_of_another_shape
     config = write_config(folder, start.model.config)
     assert config.sha256["model.safetensors"]
     with pytest.raises(ModelError, match="is damaged"):
-        Start(load_model_folder(folder), same_emotions=True).into(build(tiny_recipe, SYSTEM, 2))
+        PretrainedWeights(load_model_folder(folder), same_emotions=True).into(build(tiny_recipe, SYSTEM, 2))
     (folder / "model.safetensors").unlink()
     write_config(folder, start.model.config)
     with pytest.raises(ModelError, match=r"has no model\.safetensors to begin with"):
-        read_start(folder, SYSTEM, tiny_recipe, EMOTIONS)
+        read_pretrained_weights(folder, SYSTEM, tiny_recipe, EMOTIONS)
     with pytest.raises(ModelError, match="found no such folder"):
-        read_start(tmp_path / "none", SYSTEM, tiny_recipe, EMOTIONS)
+        read_pretrained_weights(tmp_path / "none", SYSTEM, tiny_recipe, EMOTIONS)

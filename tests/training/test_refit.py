@@ -13,9 +13,9 @@ from torch import Tensor
 from emotrace.features.spectrogram import spectrogram
 from emotrace.training.progress import Epoch, silent
 from emotrace.training.run_folder import WEIGHTS_FILE
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
-PART = Part(train=("ann", "bea", "cem"), validation=("dov",))
+PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",))
 STAGES = ("front-pcnse", "back")
 
 
@@ -25,9 +25,9 @@ class Killed(BaseException):
 
 @pytest.fixture
 def learn(experiment: Experiment, tmp_path: Path) -> Callable[..., Path]:
-    def run(name: str, refit: bool, tell: Callable[[Epoch], None] = silent) -> Path:
+    def run(name: str, refit: bool, progress: Callable[[Epoch], None] = silent) -> Path:
         again = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": refit}))
-        train_part(again, PART, fold=0, seed=1, folder=tmp_path / name, tell=tell)
+        train_split(again, PART, fold=0, seed=1, folder=tmp_path / name, progress=progress)
         return tmp_path / name
 
     return run
@@ -48,7 +48,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
     learn: Callable[..., Path], experiment: Experiment
 ) -> None:
     told: list[Epoch] = []
-    plain, refitted = learn("plain", refit=False), learn("refitted", refit=True, tell=told.append)
+    plain, refitted = learn("plain", refit=False), learn("refitted", refit=True, progress=told.append)
     for stage in STAGES:
         kept = int((plain / stage / "done").read_text().split()[1])
         assert (refitted / stage / "curve.csv").read_bytes() == (plain / stage / "curve.csv").read_bytes()
@@ -63,9 +63,9 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
     features = experiment.recipe.features
     windows = [
         at_one_level(window, features.range_db)
-        for clip in experiment.clips
-        if clip.speaker != "eve"
-        for window in clip.windows
+        for example in experiment.examples
+        if example.speaker != "eve"
+        for window in example.windows
     ]
     frames = torch.cat(
         [
@@ -87,7 +87,7 @@ def test_a_refit_that_was_killed_goes_on_and_ends_the_same(learn: Callable[..., 
                 raise Killed
 
         with pytest.raises(Killed):
-            learn("killed", refit=True, tell=stop)
+            learn("killed", refit=True, progress=stop)
     ended = learn("killed", refit=True)
     for name in (WEIGHTS_FILE, "predictions.csv"):
         assert (ended / name).read_bytes() == (undisturbed / name).read_bytes()

@@ -34,7 +34,7 @@ def outcome(folder: Path) -> dict[str, bytes]:
 
 
 def train_in_process(experiment: Experiment, folder: Path, seed: int = 1) -> None:
-    train_run(experiment, seed=seed, folder=folder, tell=silent)
+    train_run(experiment, seed=seed, folder=folder, progress=silent)
 
 
 def test_a_run_killed_once_before_each_of_its_writes_ends_the_same(
@@ -82,7 +82,7 @@ def test_a_run_whose_folder_was_moved_goes_on_there(
         with pytest.raises(Killed):
             train_run(
                 experiment, seed=1, folder=tmp_path / place,
-                tell=lambda epoch, stage=stage: stop_after(epoch, stage, 3),
+                progress=lambda epoch, stage=stage: stop_after(epoch, stage, 3),
             )  # fmt: skip
         (tmp_path / place).rename(tmp_path / {"first": "second", "second": "third"}[place])
     train_in_process(experiment, tmp_path / "third")
@@ -100,10 +100,10 @@ def test_a_run_killed_after_it_ran_out_of_patience_does_not_train_on(
     with pytest.raises(Killed):
         train_run(
             impatient, seed=1, folder=tmp_path / "killed",
-            tell=lambda epoch: stop_after(epoch, "front-pcn", last),
+            progress=lambda epoch: stop_after(epoch, "front-pcn", last),
         )  # fmt: skip
     told: list[Epoch] = []
-    train_run(impatient, seed=1, folder=tmp_path / "killed", tell=told.append)
+    train_run(impatient, seed=1, folder=tmp_path / "killed", progress=told.append)
     assert told == []
     for name in ("weights.safetensors", "front-pcn/curve.csv", "front-pcn/done"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()

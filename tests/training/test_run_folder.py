@@ -9,7 +9,7 @@ import torch
 
 from emotrace.errors import RunError
 from emotrace.recipe import Front, Recipe
-from emotrace.training.run_folder import claim, read_run
+from emotrace.training.run_folder import create_or_resume, read_run
 
 
 def recipe(width: int = 64, views: int = 1) -> dict[str, Any]:
@@ -21,22 +21,22 @@ IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": recipe()}
 
 def test_a_folder_is_claimed_once_and_found_again(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there" / "yet"
-    claim(folder, IDENTITY)
+    create_or_resume(folder, IDENTITY)
     before = (folder / "recipe.json").read_bytes()
     (folder / "anything.txt").touch()
-    claim(folder, IDENTITY)
+    create_or_resume(folder, IDENTITY)
     assert (folder / "recipe.json").read_bytes() == before
 
 
 def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_path: Path) -> None:
-    claim(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", IDENTITY)
     path = tmp_path / "run" / "recipe.json"
     old = json.loads(path.read_text())
     del old["recipe"]["views"]
     path.write_text(json.dumps(old))
-    claim(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", IDENTITY)
     with pytest.raises(RunError, match=r"with another recipe\.views;"):
-        claim(tmp_path / "run", {**IDENTITY, "recipe": recipe(views=2)})
+        create_or_resume(tmp_path / "run", {**IDENTITY, "recipe": recipe(views=2)})
 
 
 @pytest.mark.parametrize(
@@ -52,28 +52,28 @@ def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_p
 def test_another_run_is_refused_and_the_difference_is_named(
     tmp_path: Path, change: dict[str, object], named: str
 ) -> None:
-    claim(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", IDENTITY)
     with pytest.raises(RunError, match=rf"run holds a run with another {named};"):
-        claim(tmp_path / "run", {**IDENTITY, **change})
+        create_or_resume(tmp_path / "run", {**IDENTITY, **change})
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match="holds other files"):
-        claim(tmp_path, IDENTITY)
+        create_or_resume(tmp_path, IDENTITY)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_damaged_recipe_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("{")
     with pytest.raises(RunError, match=r"recipe\.json is damaged; .*delete"):
-        claim(tmp_path, IDENTITY)
+        create_or_resume(tmp_path, IDENTITY)
 
 
 def test_what_a_killed_process_left_is_no_other_file(tmp_path: Path) -> None:
     (tmp_path / ".unfinished-0123456789ab.json").write_text("{")
-    claim(tmp_path, IDENTITY)
-    claim(tmp_path, IDENTITY)
+    create_or_resume(tmp_path, IDENTITY)
+    create_or_resume(tmp_path, IDENTITY)
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
 
 

@@ -15,11 +15,11 @@ from emotrace.inference.recogniser import load
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Augmentation, Recipe
-from emotrace.training.data.examples import Clip, read_clips
-from emotrace.training.data.local_features import local_clips
+from emotrace.training.data.examples import Example, read_examples
+from emotrace.training.data.local_features import local_feature_examples
 from emotrace.training.functionals import window_log_scores
 from emotrace.training.run_folder import read_run
-from emotrace.training.scoring import clip_scores, fit_temperature, log_loss, model_log_scores, recall_mean
+from emotrace.training.scoring import example_scores, fit_temperature, log_loss, model_log_scores, recall_mean
 from emotrace.training.two_stage import FromStatic
 
 LABELS = ("anger", "sadness")
@@ -27,12 +27,12 @@ LABELS = ("anger", "sadness")
 
 def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utterance], windows: int) -> None:
     facts, recipe, network = read_run(run)
-    clips = read_clips(
+    examples = read_examples(
         utterances, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames, spectra=True
     )
-    assert max(len(clip.windows) for clip in clips) == windows
-    logs = window_log_scores(network, clips, find_system(facts.system), recipe)
-    ours = clip_scores(logs, clips, facts.temperature)
+    assert max(len(example.windows) for example in examples) == windows
+    logs = window_log_scores(network, examples, find_system(facts.system), recipe)
+    ours = example_scores(logs, examples, facts.temperature)
     recogniser = load(model, threads=1)
     for row, utterance in zip(ours, utterances, strict=True):
         result = recogniser(utterance.audio)
@@ -69,12 +69,12 @@ def test_real_speech_scores_alike_in_training_and_in_the_runtime(
 def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> None:
     facts, recipe, network = read_run(finished_run)
     made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS][::10]
-    clips = read_clips(
+    examples = read_examples(
         made, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames, spectra=True
     )
-    local = local_clips(network, clips)
-    assert {window.shape[1] for clip in local for window in clip.windows} == {network.front.features_out}
-    assert [clip.durations for clip in local] == [clip.durations for clip in clips]
+    local = local_feature_examples(network, examples)
+    assert {window.shape[1] for example in local for window in example.windows} == {network.front.features_out}
+    assert [example.durations for example in local] == [example.durations for example in examples]
 
     class Back(torch.nn.Module):
         def __init__(self) -> None:
@@ -84,7 +84,7 @@ def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> 
         def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return self.back(x, lengths), lengths
 
-    whole = model_log_scores(FromStatic(network, Augmentation()), clips, "ctc")
+    whole = model_log_scores(FromStatic(network, Augmentation()), examples, "ctc")
     halves = model_log_scores(Back(), local, "ctc")
     for ours, theirs in zip(whole, halves, strict=True):
         assert np.allclose(ours, theirs, atol=1e-4)
@@ -95,24 +95,24 @@ def test_scores_do_not_depend_on_which_clips_are_scored_together(tiny_recipe: Re
     torch.manual_seed(0)
     network = build(tiny_recipe, system, 2)
     random = torch.Generator().manual_seed(0)
-    clips = [
-        Clip(str(i), "a", 0, ((torch.randn(20 + 30 * i, 18, generator=random),),), (1,)) for i in range(6)
+    examples = [
+        Example(str(i), "a", 0, ((torch.randn(20 + 30 * i, 18, generator=random),),), (1,)) for i in range(6)
     ]
     model, loss = FromStatic(network, Augmentation()), "ctc" if "ctc" in system else "cross-entropy"
-    together = model_log_scores(model, clips, loss)
-    for clip, rows in zip(clips, together, strict=True):
-        ((alone,),) = model_log_scores(model, [clip], loss)
+    together = model_log_scores(model, examples, loss)
+    for example, rows in zip(examples, together, strict=True):
+        ((alone,),) = model_log_scores(model, [example], loss)
         assert np.allclose(alone, rows[0], atol=1e-4)
 
 
-def clips_with(labels: Sequence[int]) -> list[Clip]:
-    return [Clip(str(i), "a", label, ((torch.zeros(1, 1),),), (1,)) for i, label in enumerate(labels)]
+def clips_with(labels: Sequence[int]) -> list[Example]:
+    return [Example(str(i), "a", label, ((torch.zeros(1, 1),),), (1,)) for i, label in enumerate(labels)]
 
 
 def test_windows_count_by_their_duration() -> None:
-    clip = Clip("a", "a", 0, ((torch.zeros(9, 1), torch.zeros(9, 1)),), (300, 100))
+    example = Example("a", "a", 0, ((torch.zeros(9, 1), torch.zeros(9, 1)),), (300, 100))
     logs = [[np.log([0.8, 0.2]), np.log([0.4, 0.6])]]
-    assert clip_scores(logs, [clip]) == pytest.approx(np.array([[0.7, 0.3]]))
+    assert example_scores(logs, [example]) == pytest.approx(np.array([[0.7, 0.3]]))
 
 
 def test_the_fitted_temperature_makes_the_truth_likeliest() -> None:
@@ -120,11 +120,11 @@ def test_the_fitted_temperature_makes_the_truth_likeliest() -> None:
     labels = random.integers(0, 2, 400)
     evidence = random.normal(2 * labels - 1, 1.0)  # log-odds are twice that
     logs = [[3.0 * np.array([-e, e])] for e in evidence]  # three times too sure
-    clips = clips_with(labels.tolist())
-    fitted = fit_temperature(logs, clips)
+    examples = clips_with(labels.tolist())
+    fitted = fit_temperature(logs, examples)
     assert fitted == pytest.approx(3.0, rel=0.15)
     losses = [
-        log_loss(clip_scores(logs, clips, t), labels.tolist()) for t in (fitted / 1.1, fitted, fitted * 1.1)
+        log_loss(example_scores(logs, examples, t), labels.tolist()) for t in (fitted / 1.1, fitted, fitted * 1.1)
     ]
     assert losses[1] == min(losses)
 

@@ -15,12 +15,12 @@ from emotrace.errors import CorpusError
 from emotrace.experiments.cross_validation import Job, crossval, run_job
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Features, Recipe
-from emotrace.training.data.examples import Clip
+from emotrace.training.data.examples import Example
 from emotrace.training.progress import silent
-from emotrace.training.split import Experiment, Part, part_to_keep, train_part
+from emotrace.training.split import Experiment, SpeakerSplit, final_split, train_split
 from emotrace.training.two_stage import fit_normalisation
 
-PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def learn(make_corpus: Callable[..., Path], tiny_recipe: Recipe, tmp_path: Path)
         name = "-".join(loudness) or "plain"
         root = make_corpus(tmp_path / f"corpus-{name}", loudness)
         experiment = Experiment(open_corpus("manifest", root), "pcnse-sadrn-ctc", recipe, "0")
-        train_part(experiment, PART, fold=0, seed=1, folder=tmp_path / name, tell=silent)
+        train_split(experiment, PART, fold=0, seed=1, folder=tmp_path / name, progress=silent)
         return tmp_path / name
 
     return run
@@ -80,7 +80,7 @@ def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(
 def test_a_speaker_in_two_parts_is_refused_by_name(parts: tuple[tuple[str, ...], ...]) -> None:
     (twice,) = {name for name in sum(parts, ()) if sum(parts, ()).count(name) > 1}
     with pytest.raises(CorpusError, match=f"speaker {twice} is in two parts"):
-        Part(*parts)
+        SpeakerSplit(*parts)
 
 
 def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
 
 
 def test_a_model_to_keep_learns_from_all_but_two_speakers(experiment: Experiment) -> None:
-    part = part_to_keep(experiment.corpus)
+    part = final_split(experiment.corpus)
     assert len(part.validation) == 2
     assert part.test == ()
     assert sorted((*part.train, *part.validation)) == sorted(experiment.corpus.speakers)
@@ -136,8 +136,8 @@ def test_normalisation_counts_each_real_frame_once(tiny_recipe: Recipe, longest:
     assert len(windows[-1]) > longest - hop
     recipe = tiny_recipe.model_copy(update={"features": Features(bands=18, channels=1)})
     whole, cut = (build(recipe, "pcn", 2) for _ in range(2))
-    fit_normalisation(whole, [Clip("a", "a", 0, ((frames,),), (1,))])
-    fit_normalisation(cut, [Clip("a", "a", 0, (windows,), (1,) * len(windows))])
+    fit_normalisation(whole, [Example("a", "a", 0, ((frames,),), (1,))])
+    fit_normalisation(cut, [Example("a", "a", 0, (windows,), (1,) * len(windows))])
     mean, scale = frames.double().mean(0), 1 / frames.double().std(0, correction=0)
     for network in (whole, cut):
         assert torch.allclose(network.front.normalise.mean.squeeze().double(), mean, atol=1e-6)

@@ -10,16 +10,16 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from emotrace.models.emotion_model import Network, build
-from emotrace.models.functionals.classifier import OF_THE_WHOLE
+from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT
 from emotrace.recipe import Recipe
 from emotrace.training import speech_presence as no_speech
-from emotrace.training.data.examples import Clip
-from emotrace.training.data.non_speech import emotionless_clips
+from emotrace.training.data.examples import Example
+from emotrace.training.data.non_speech import non_speech_examples
 from emotrace.training.functionals import classifier_log_scores, fit_functionals, in_order, statistics_of
 from emotrace.training.progress import silent
 from emotrace.training.run_folder import read_run
-from emotrace.training.speech_presence import SHORTEST, fit_no_speech, part_of
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.speech_presence import SHORTEST, fit_speech_presence, part_of
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 SPEAKERS = ("ann", "bea", "cem")
 
@@ -40,29 +40,29 @@ def fitted(hearing: Experiment) -> Network:
     return network
 
 
-def log_odds(network: Network, clips: Sequence[Clip]) -> np.ndarray:
+def log_odds(network: Network, examples: Sequence[Example]) -> np.ndarray:
     """Of there being no speech, of each window."""
     assert network.functionals is not None
-    found = in_order(network, clips, network.functionals.of_the_whole)
-    return torch.stack(found)[:, -1].double().numpy() / OF_THE_WHOLE
+    found = in_order(network, examples, network.functionals.utterance_scores)
+    return torch.stack(found)[:, -1].double().numpy() / UTTERANCE_WEIGHT
 
 
 def test_it_is_scikit_learns(fitted: Network, hearing: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mean of what a regression on each kind of statistics says, speech and sounds weighing the same."""
-    clips, heard = hearing.of(SPEAKERS), []
+    examples, heard = hearing.of(SPEAKERS), []
 
-    def noted(network: Network, some: Sequence[Clip]) -> torch.Tensor:
+    def noted(network: Network, some: Sequence[Example]) -> torch.Tensor:
         heard.append(statistics_of(network, some))
         return heard[-1]
 
     monkeypatch.setattr(no_speech, "statistics_of", noted)
-    before = classifier_log_scores(fitted, clips)
-    assert not log_odds(fitted, clips).any()
-    fit_no_speech(fitted, clips, hearing.recipe, 1)
-    np.testing.assert_array_equal(classifier_log_scores(fitted, clips), before)
+    before = classifier_log_scores(fitted, examples)
+    assert not log_odds(fitted, examples).any()
+    fit_speech_presence(fitted, examples, hearing.recipe, 1)
+    np.testing.assert_array_equal(classifier_log_scores(fitted, examples), before)
 
     *speech, sounds = heard
-    windows = sum(len(clip.windows) for clip in clips)
+    windows = sum(len(example.windows) for example in examples)
     assert [len(some) for some in heard] == [windows] * 4 + [2 * windows]
     assert all((one - speech[0]).abs().max() > 0.1 for one in speech[1:])
     assert fitted.functionals is not None
@@ -73,13 +73,13 @@ def test_it_is_scikit_learns(fitted: Network, hearing: Experiment, monkeypatch: 
     regression = LogisticRegression(C=1 / (half * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
     said = [regression.fit(kind, truth).decision_function(kind)[:windows] for kind in kinds]
     wanted = np.average(said, axis=0, weights=(2, 2, 2, 1))
-    np.testing.assert_allclose(log_odds(fitted, clips), wanted, rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(log_odds(fitted, examples), wanted, rtol=1e-2, atol=1e-2)
     assert (wanted < 0).all()
 
 
 def test_it_knows_other_speakers_and_sounds_drawn_anew(fitted: Network, hearing: Experiment) -> None:
-    fit_no_speech(fitted, hearing.of(SPEAKERS), hearing.recipe, 1)
-    asked = emotionless_clips(48, fitted.spectrum, 300, torch.Generator().manual_seed(9), spectra=True)
+    fit_speech_presence(fitted, hearing.of(SPEAKERS), hearing.recipe, 1)
+    asked = non_speech_examples(48, fitted.spectrum, 300, torch.Generator().manual_seed(9), spectra=True)
     sounds, speech = log_odds(fitted, asked), log_odds(fitted, hearing.of(["dov", "eve"]))
     assert (sounds > 0).mean() > 0.8
     assert (speech < 0).mean() > 0.8
@@ -89,25 +89,25 @@ def test_it_knows_other_speakers_and_sounds_drawn_anew(fitted: Network, hearing:
 def test_of_a_large_corpus_it_hears_a_part(
     fitted: Network, hearing: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clips, heard = hearing.of(SPEAKERS), []
+    examples, heard = hearing.of(SPEAKERS), []
 
-    def noted(network: Network, some: Sequence[Clip]) -> torch.Tensor:
-        heard.append([clip.name for clip in some])
+    def noted(network: Network, some: Sequence[Example]) -> torch.Tensor:
+        heard.append([example.name for example in some])
         return statistics_of(network, some)
 
     monkeypatch.setattr(no_speech, "statistics_of", noted)
     monkeypatch.setattr(no_speech, "MOST_WINDOWS", 5)
-    fit_no_speech(fitted, clips, hearing.recipe, 1)
-    third = [clip.name for clip in clips[::3]]
+    fit_speech_presence(fitted, examples, hearing.recipe, 1)
+    third = [example.name for example in examples[::3]]
     assert heard[:4] == [third] * 4
     assert len(heard[4]) == 2 * len(third) == 8
 
 
 def test_parts_are_of_any_length_from_anywhere(hearing: Experiment) -> None:
-    (clip, *_) = hearing.of(SPEAKERS)
+    (example, *_) = hearing.of(SPEAKERS)
     drawn = iter(np.random.default_rng(0).random(400))
-    parts = [part_of(clip, lambda: float(next(drawn))).spectra[0] for _ in range(200)]
-    whole = clip.spectra[0]
+    parts = [part_of(example, lambda: float(next(drawn))).spectra[0] for _ in range(200)]
+    whole = example.spectra[0]
     starts = [int((whole == part[0]).all(1).nonzero()) for part in parts]
     assert all(
         whole[start : start + len(part)].equal(part) for start, part in zip(starts, parts, strict=True)
@@ -127,8 +127,8 @@ def test_where_ctc_learns_from_sounds_functionals_do(
 ) -> None:
     recipe: Recipe = hearing.recipe.model_copy(update={"emotionless": sounds})
     of = replace(hearing, recipe=recipe, system=system)
-    part = Part(train=SPEAKERS, validation=("dov",), test=("eve",))
-    train_part(of, part, fold=0, seed=1, folder=tmp_path, tell=silent)
+    part = SpeakerSplit(train=SPEAKERS, validation=("dov",), test=("eve",))
+    train_split(of, part, fold=0, seed=1, folder=tmp_path, progress=silent)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {recipe.model_dump_json()}}}')
     _, _, network = read_run(tmp_path)
     known = log_odds(network, of.of(["eve"]))

@@ -15,9 +15,9 @@ from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
 from emotrace.training.progress import Epoch, silent
 from emotrace.training.run_folder import read_run
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
-PART = Part(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
+PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def test_hybrids_that_share_a_front_are_those_that_train_it_alone(short: Experim
         told: list[Epoch] = []
         for name, front in (("alone", None), ("shared", tmp_path / "fronts")):
             folder = tmp_path / name / system
-            tell = told.append if front else silent
-            train_part(of, PART, fold=0, seed=1, folder=folder, tell=tell, front_folder=front)
+            progress = told.append if front else silent
+            train_split(of, PART, fold=0, seed=1, folder=folder, progress=progress, front_folder=front)
         stages[system] = [epoch.stage for epoch in told]
         for name in ("weights.safetensors", "predictions.csv", "validation.csv"):
             alone, shared = (tmp_path / kind / system / name for kind in ("alone", "shared"))
@@ -67,21 +67,21 @@ def test_a_front_learns_from_other_places_too(short: Experiment, tmp_path: Path)
     ):
         changes = {"functionals": functionals, "surroundings": surroundings}
         of = replace(short, system="pcnse", recipe=short.recipe.model_copy(update=changes), read={})
-        train_part(of, PART, fold=0, seed=1, folder=tmp_path / name, tell=silent)
+        train_split(of, PART, fold=0, seed=1, folder=tmp_path / name, progress=silent)
         curves.append((tmp_path / name / "front-pcnse" / "curve.csv").read_text())
     assert curves[0] != curves[1] == curves[2]
 
 
 def test_systems_with_the_same_input_read_the_corpus_once(short: Experiment) -> None:
     fresh = replace(short, read={})
-    clips = {name: replace(fresh, system=name).clips for name in SYSTEMS}
-    inputs = {id(read): {name for name in SYSTEMS if clips[name] is read} for read in clips.values()}
+    examples = {name: replace(fresh, system=name).examples for name in SYSTEMS}
+    inputs = {id(read): {name for name in SYSTEMS if examples[name] is read} for read in examples.values()}
     assert sorted(map(len, inputs.values())) == [1, 1, len(SYSTEMS) - 2]
-    assert clips["cnn-gru"][0].windows[0].shape[1] == 200
+    assert examples["cnn-gru"][0].windows[0].shape[1] == 200
     other = replace(fresh, recipe=Recipe())
-    assert other.clips[0].windows[0].shape[1] == 40
+    assert other.examples[0].windows[0].shape[1] == 40
     fewer = replace(fresh.corpus, utterances=fresh.corpus.utterances[:2])
-    assert len(replace(fresh, corpus=fewer).clips) == 2
+    assert len(replace(fresh, corpus=fewer).examples) == 2
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def trained(short: Experiment, tmp_path: Path) -> Callable[..., Path]:
 
     def train(system: str, recipe: Recipe) -> Path:
         of = replace(short, system=system, recipe=recipe)
-        train_part(of, PART, fold=0, seed=1, folder=tmp_path / system, tell=silent)
+        train_split(of, PART, fold=0, seed=1, folder=tmp_path / system, progress=silent)
         (tmp_path / system / "recipe.json").write_text(f'{{"recipe": {recipe.model_dump_json()}}}')
         return tmp_path / system
 

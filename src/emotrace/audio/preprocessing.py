@@ -20,7 +20,7 @@ _LOUDEST = 1e12  # squares of more overflow the model's single precision
 _NOTHING = np.zeros(0, dtype=np.float32)
 
 
-class Intake:
+class StreamPreprocessor:
     """Mixes, checks and resamples a recording as it comes; what comes out knows no chunks.
 
     Args:
@@ -31,10 +31,10 @@ class Intake:
     Raises:
         AudioError: if the rate is none
 
-    >>> intake = Intake(48_000, 16_000)
+    >>> preprocessor = StreamPreprocessor(48_000, 16_000)
     >>> second = np.stack([np.sin(np.arange(48_000) / 10)] * 2, axis=1).astype(np.float32)
-    >>> samples = np.concatenate([intake.hear(second), intake.end()])
-    >>> samples.shape, intake.warnings()[:2]
+    >>> samples = np.concatenate([preprocessor.push(second), preprocessor.end()])
+    >>> samples.shape, preprocessor.warnings()[:2]
     ((16000,), ['resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'])
     """
 
@@ -68,7 +68,7 @@ class Intake:
         """Whether all that was heard so far is digital silence."""
         return self._meter.silent
 
-    def hear(self, chunk: Samples) -> Samples:
+    def push(self, chunk: Samples) -> Samples:
         """Take in a chunk of shape (sample, channel); give back what is ready, of shape (sample,).
 
         Raises:
@@ -134,7 +134,7 @@ class Intake:
                 f"{self.name}: found a sample that is not finite at {first / self.source_rate_hz:.3f} s, "
                 "expected numbers only; write the file anew from its source"
             )
-        self._meter.hear(blocks)
+        self._meter.push(blocks)
         if self._meter.peak > _LOUDEST:
             raise AudioError(
                 f"{self.name}: found samples as large as {self._meter.peak:.1e}, expected -1 to 1; "
@@ -149,7 +149,7 @@ class Intake:
 
     def _gave(self, samples: Samples) -> Samples:
         self._given += len(samples)
-        self._bands.hear(samples)
+        self._bands.push(samples)
         return samples
 
 

@@ -26,7 +26,7 @@ class Meter:
     """Hears the blocks of a recording before they are mixed, and tells of levels.
 
     >>> meter = Meter()
-    >>> meter.hear(np.array([[0.5], [1.0], [1.0], [1.0], [1.0], [0.2]], dtype=np.float32))
+    >>> meter.push(np.array([[0.5], [1.0], [1.0], [1.0], [1.0], [0.2]], dtype=np.float32))
     >>> meter.clipped, meter.peak
     (4, 1.0)
     """
@@ -39,7 +39,7 @@ class Meter:
     highest: float = -np.inf
     _tail: Samples = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
-    def hear(self, block: Samples) -> None:
+    def push(self, block: Samples) -> None:
         """Take in a block of shape (sample, channel), every sample finite. What it tells knows no blocks."""
         self.frames += len(block)
         self.channels = block.shape[1]
@@ -93,8 +93,8 @@ class BandMeter:
     anywhere is enough. Levels are counted in steps of half a decibel, so an hour takes no more than a second.
 
     >>> noise, tone = BandMeter(16_000), BandMeter(16_000)
-    >>> noise.hear(np.random.default_rng(1).normal(size=16_000).astype(np.float32))
-    >>> tone.hear(np.sin(0.2 * np.arange(16_000)).astype(np.float32))
+    >>> noise.push(np.random.default_rng(1).normal(size=16_000).astype(np.float32))
+    >>> tone.push(np.sin(0.2 * np.arange(16_000)).astype(np.float32))
     >>> noise.narrow, tone.narrow
     (False, True)
     """
@@ -108,7 +108,7 @@ class BandMeter:
         self._levels_above = np.zeros(2 * _LEVELS, dtype=np.int64)
         self._waiting: list[Samples] = []
 
-    def hear(self, samples: Samples) -> None:
+    def push(self, samples: Samples) -> None:
         """Take in samples of shape (sample,)."""
         self._waiting.append(samples)
         if sum(map(len, self._waiting)) >= _FRAMES_AT_ONCE * _FRAME:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import soundfile
 
 from emotrace.audio.preprocessing import MINIMUM_S as MINIMUM_S
-from emotrace.audio.preprocessing import Intake, as_floats
+from emotrace.audio.preprocessing import StreamPreprocessor, as_floats
 from emotrace.audio.quality import Samples
 from emotrace.errors import AudioError
 
@@ -99,16 +99,16 @@ def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float =
     >>> audio.samples.shape, audio.duration_s, audio.warnings[:2]
     ((16000,), 1.0, ('resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'))
     """
-    with open_sound(source) as sound:
-        intake = Intake(sound.rate_hz, rate_hz, sound.name)
-        pieces = [intake.hear(block) for block in sound.blocks]
-        samples = np.concatenate([*pieces, intake.end(minimum_s)])
-        warnings = intake.warnings(tuple(sound.faults))
-        return Audio(samples, rate_hz, tuple(warnings), intake.silent, sound.file)
+    with open_audio(source) as sound:
+        preprocessor = StreamPreprocessor(sound.rate_hz, rate_hz, sound.name)
+        pieces = [preprocessor.push(block) for block in sound.blocks]
+        samples = np.concatenate([*pieces, preprocessor.end(minimum_s)])
+        warnings = preprocessor.warnings(tuple(sound.faults))
+        return Audio(samples, rate_hz, tuple(warnings), preprocessor.silent, sound.file)
 
 
 @contextmanager
-def open_sound(source: Source) -> Iterator[Sound]:
+def open_audio(source: Source) -> Iterator[Sound]:
     """Open any audio to be read block by block: what `read_audio` takes, or a `Sound` as it is.
 
     Raises:
@@ -203,9 +203,9 @@ class _SeekedAnywhere:
         except (OSError, OverflowError, ValueError):
             self._lost = True
 
-    def tell(self) -> int:
+    def progress(self) -> int:
         lost, self._lost = self._lost, False
-        return -1 if lost else self._file.tell()
+        return -1 if lost else self._file.progress()
 
     def read(self, count: int) -> bytes:
         return self._file.read(max(0, count))

@@ -36,7 +36,7 @@ _FORMAT_BYTES = 40  # of the longest description of samples
 _EXPECTED = "expected a WAV stream, or raw samples and their rate (--raw-rate HZ)"
 
 
-def sound_from_pipe(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> Sound:
+def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> Sound:
     """A pipe as a `Sound` whose blocks come as they arrive.
 
     Args:
@@ -48,7 +48,7 @@ def sound_from_pipe(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>
         AudioError: if it holds nothing, or neither WAV nor `raw` is given
 
     >>> import io
-    >>> sound = sound_from_pipe(io.BytesIO(bytes(8_000)), Raw(16_000))
+    >>> sound = audio_from_standard_input(io.BytesIO(bytes(8_000)), Raw(16_000))
     >>> sound.rate_hz, sum(len(block) for block in sound.blocks)
     (16000, 4000)
     """

@@ -92,7 +92,7 @@ class WindowCutter:
     No more is kept than the windows to come need. Lengths are in frames, as for `window_samples`.
 
     >>> cutter = WindowCutter(longest=500, hop=250)
-    >>> whole = [*cutter.feed(np.zeros(80_400, dtype=np.float32))]
+    >>> whole = [*cutter.push(np.zeros(80_400, dtype=np.float32))]
     >>> [(window.start, len(window.samples)) for window in [*whole, *cutter.end()]]
     [(0, 80240), (40000, 40400)]
     """
@@ -109,7 +109,7 @@ class WindowCutter:
         self._start = 0
         self._buffer = SampleBuffer()
 
-    def feed(self, samples: Samples) -> Iterator[Window]:
+    def push(self, samples: Samples) -> Iterator[Window]:
         """Take in samples; give the windows that they make whole."""
         self._buffer.add(samples)
         while self._buffer.stop >= self._start + self._length:

@@ -13,7 +13,7 @@ from cyclopts.types import PositiveInt
 
 from emotrace.annotations.text import one_line
 from emotrace.errors import EmotraceError
-from emotrace.system.interrupts import UntilInterrupted
+from emotrace.system.interrupts import GracefulInterrupt
 
 if TYPE_CHECKING:
     from emotrace.inference.recogniser import Recogniser
@@ -63,7 +63,7 @@ def answer(
     """
     from emotrace.inference.batch import for_each
 
-    code, until = DONE, UntilInterrupted()
+    code, until = DONE, GracefulInterrupt()
 
     def succeeded() -> Iterator[T]:
         nonlocal code
@@ -91,12 +91,12 @@ def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
     file, said = None, set[str]()
     for result in results:
         file, said = result.file, said if result.file == file and result.segment else set()
-        warn_of(result, said)
+        print_warnings(result, said)
         said |= set(result.warnings)
         yield result
 
 
-def warn_of(result: Result, said: Collection[str] = ()) -> None:
+def print_warnings(result: Result, said: Collection[str] = ()) -> None:
     """Say a result's warnings on stderr, but those said already."""
     for warning in result.warnings:
         if warning not in said:

@@ -10,7 +10,7 @@ from cyclopts import Parameter, validators
 from cyclopts.types import PositiveInt
 
 from emotrace.cli.output import DONE, SOME_FAILED, Inputs, Jobs, Model, answer, load, say, with_warnings
-from emotrace.cli.standard_input import PIPE, RawFormat, RawRate, answer_pipe, refuse_a_pipe_beside_files
+from emotrace.cli.standard_input import PIPE, RawFormat, RawRate, recognise_standard_input, refuse_a_pipe_beside_files
 from emotrace.errors import AudioError, EmotraceError, SegmentError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def predict(
             yield from (text.prediction(result, top_k) + "\n" for result in with_warnings(results))
 
     if PIPE in audio:
-        return answer_pipe(
+        return recognise_standard_input(
             recogniser,
             raw_rate,
             raw_format,

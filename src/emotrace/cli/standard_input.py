@@ -12,7 +12,7 @@ from cyclopts import Parameter, validators
 from emotrace.audio.raw import Encoding, Raw
 from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, say
 from emotrace.errors import AudioError, EmotraceError
-from emotrace.system.interrupts import UntilInterrupted
+from emotrace.system.interrupts import GracefulInterrupt
 
 if TYPE_CHECKING:
     from emotrace.inference.recogniser import Recogniser
@@ -42,7 +42,7 @@ def refuse_a_pipe_beside_files(audio: Sequence[Path], raw_rate: int | None, othe
         raise EmotraceError(f"- is standard input and does not go with {other}")
 
 
-def answer_pipe(
+def recognise_standard_input(
     recogniser: Recogniser,
     raw_rate: int | None,
     raw_format: Encoding,
@@ -58,7 +58,7 @@ def answer_pipe(
         written: the result as text, once all came
         told: an event as text, as soon as it is known
     """
-    from emotrace.audio.standard_input import sound_from_pipe
+    from emotrace.audio.standard_input import audio_from_standard_input
 
     code = DONE
 
@@ -67,19 +67,19 @@ def answer_pipe(
             sys.stdout.write(piece)
         sys.stdout.flush()
 
-    def tell(events: Sequence[SpanEvent]) -> None:
+    def progress(events: Sequence[SpanEvent]) -> None:
         if told is not None and events:
             write(told(event) for event in events)
 
-    blocks = UntilInterrupted()
+    blocks = GracefulInterrupt()
     try:
         with blocks:
             raw = None if raw_rate is None else Raw(raw_rate, raw_format)
-            sound = sound_from_pipe(sys.stdin.buffer, raw)
+            sound = audio_from_standard_input(sys.stdin.buffer, raw)
             stream = recogniser.stream(sound.rate_hz, sound.name)
             for block in blocks.of(sound.blocks):
-                tell(stream.feed(block))
-        tell(stream.end())
+                progress(stream.push(block))
+        progress(stream.end())
         write(written(iter([stream.result(sound.file, tuple(sound.faults))])))
     except AudioError as error:
         if not blocks.interrupted:

@@ -43,7 +43,7 @@ def table(
     from emotrace.experiments.table.rows import measure_table
     from emotrace.models.architectures import SYSTEMS
     from emotrace.models.emotion_model import build
-    from emotrace.training.progress import shown
+    from emotrace.training.progress import show_progress
 
     wanted = list(SYSTEMS) if systems == "all" else [part.strip() for part in systems.split(",")]
     experiment = prepare(name, root, wanted[0], recipe, device, reading)
@@ -56,8 +56,8 @@ def table(
     )
     for system in plan.systems:  # a recipe that does not fit must not claim a folder
         build(experiment.recipe, system, len(experiment.corpus.emotions))
-    with shown() as tell:
-        train_table(plan, tell=tell)
+    with show_progress() as progress:
+        train_table(plan, progress=progress)
     recipes = ["default", *(Path(file).stem for file in recipe if file != "default")]
     sys.stdout.write(write_table(output, measure_table(plan, recipes)))
     return 0

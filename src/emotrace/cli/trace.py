@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from emotrace.audio.raw import Encoding
-from emotrace.cli.output import Inputs, Jobs, Model, answer, load, warn_of, with_warnings
-from emotrace.cli.standard_input import PIPE, RawFormat, RawRate, answer_pipe, refuse_a_pipe_beside_files
+from emotrace.cli.output import Inputs, Jobs, Model, answer, load, print_warnings, with_warnings
+from emotrace.cli.standard_input import PIPE, RawFormat, RawRate, recognise_standard_input, refuse_a_pipe_beside_files
 from emotrace.errors import AudioError, EmotraceError
 
 if TYPE_CHECKING:
     from emotrace.audio.reading import Audio
-    from emotrace.inference.recogniser import Evidence, Recogniser
+    from emotrace.inference.recogniser import FrameScores, Recogniser
     from emotrace.inference.result import Result
 
 Kind = Literal["text", "json", "csv", "textgrid", "rttm", "eaf", "vtt", "audacity", "png"]
@@ -73,7 +73,7 @@ def trace(
     if PIPE in audio and kind == "text":
         return _tell_of_pipe(recogniser, raw_rate, raw_format)
     if PIPE in audio:
-        return answer_pipe(recogniser, raw_rate, raw_format, written)
+        return recognise_standard_input(recogniser, raw_rate, raw_format, written)
     return answer(audio, lambda path: [recogniser(path)], jobs, written, recogniser.stop)
 
 
@@ -82,7 +82,7 @@ def _tell_of_pipe(recogniser: Recogniser, raw_rate: int | None, raw_format: Enco
     from emotrace.annotations import text
 
     width = max(map(len, recogniser.labels))
-    return answer_pipe(
+    return recognise_standard_input(
         recogniser,
         raw_rate,
         raw_format,
@@ -123,7 +123,7 @@ def _are_several(audio: Sequence[Path]) -> bool:
 def _trace_to_files(audio: Sequence[Path], model: Path | None, kind: Kind, output: Path, jobs: int) -> int:
     """One file for each recording, and its name on standard output."""
     from emotrace.annotations import plot as png
-    from emotrace.inference.batch import FreeNames
+    from emotrace.inference.batch import UniqueFileNames
     from emotrace.system.files import write_bytes
 
     if kind == "png":
@@ -133,27 +133,27 @@ def _trace_to_files(audio: Sequence[Path], model: Path | None, kind: Kind, outpu
     except OSError as error:
         raise EmotraceError(f"--output {output} cannot be a folder: {error.strerror}") from None
     recogniser = load(model, jobs)
-    names = FreeNames(output, _ENDINGS.get(kind, f".{kind}"))
+    names = UniqueFileNames(output, _ENDINGS.get(kind, f".{kind}"))
 
-    def work(path: Path) -> list[tuple[Result, Audio | None, Evidence | None]]:
+    def work(path: Path) -> list[tuple[Result, Audio | None, FrameScores | None]]:
         if kind != "png":  # no other format needs the audio, which may be long
             return [(recogniser(path), None, None)]
         heard = recogniser.read(path)
         evidence = None if heard.silent else recogniser.evidence(heard)
         result = (
-            recogniser.from_audio(heard) if evidence is None else recogniser.from_evidence(evidence, heard)
+            recogniser.from_audio(heard) if evidence is None else recogniser.from_frame_scores(evidence, heard)
         )
         return [(result, heard, evidence)]
 
-    def content(result: Result, heard: Audio | None, evidence: Evidence | None) -> bytes:
+    def content(result: Result, heard: Audio | None, evidence: FrameScores | None) -> bytes:
         if heard is not None:
             posteriors = (None, None) if evidence is None else (evidence.log_posteriors, evidence.times_s)
             return png.picture(heard, result, recogniser.labels, *posteriors)
         return _document(kind)(result).encode(errors="backslashreplace")  # names may hold what is no text
 
-    def written(traced: Iterator[tuple[Result, Audio | None, Evidence | None]]) -> Iterator[str]:
+    def written(traced: Iterator[tuple[Result, Audio | None, FrameScores | None]]) -> Iterator[str]:
         for result, heard, evidence in traced:
-            warn_of(result)
+            print_warnings(result)
             path = names.of(result.file or "audio")
             try:
                 write_bytes(path, content(result, heard, evidence))

@@ -61,12 +61,12 @@ def train(
     """
     need_training()
     from emotrace.export.onnx import export_run
-    from emotrace.training.progress import shown
+    from emotrace.training.progress import show_progress
     from emotrace.training.split import train_run
 
     experiment = prepare(name, root, system, recipe, device, reading, init)
-    with shown() as tell:
-        scores = train_run(experiment, seed=seed, folder=output, tell=tell)
+    with show_progress() as progress:
+        scores = train_run(experiment, seed=seed, folder=output, progress=progress)
     export_run(output, output / "model")
     sys.stdout.write(
         f"measured on the validation speakers, who also {experiment.recipe.judged}\n{scores.as_text()}\n"
@@ -103,16 +103,16 @@ def crossval(
     del engine  # one so far
     need_training()
     from emotrace.experiments import cross_validation as protocol
-    from emotrace.training.progress import shown
+    from emotrace.training.progress import show_progress
 
     experiment = prepare(name, root, system, recipe, device, reading, init)
-    with shown() as tell:
+    with show_progress() as progress:
         scores = protocol.crossval(
             experiment,
             output=output,
             seeds=numbers(seeds, "--seeds"),
             chosen=None if folds is None else numbers(folds, "--folds"),
-            tell=tell,
+            progress=progress,
         )
     sys.stdout.write(f"{experiment.corpus.protocol}, {system}\n{scores.as_text()}\n")
     return 0
@@ -189,10 +189,10 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
     """
     need_training()
     from emotrace.experiments.demo import run_demo
-    from emotrace.training.progress import shown
+    from emotrace.training.progress import show_progress
 
-    with shown() as tell:
-        told = run_demo(output, tell)
+    with show_progress() as progress:
+        told = run_demo(output, progress)
     sys.stdout.write(told)
     return 0
 
@@ -214,7 +214,7 @@ def prepare(
     from emotrace.models.architectures import find_system
     from emotrace.models.emotion_model import build
     from emotrace.recipe import load_recipe
-    from emotrace.training.pretrained_weights import read_start
+    from emotrace.training.pretrained_weights import read_pretrained_weights
     from emotrace.training.split import Experiment
 
     find_system(system)
@@ -224,7 +224,7 @@ def prepare(
     where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     opened = open_corpus(name, root, **reading.options())
     build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
-    start = None if init is None else read_start(init, system, settings, opened.emotions)
+    start = None if init is None else read_pretrained_weights(init, system, settings, opened.emotions)
     return Experiment(opened, system, settings, str(emotrace.__version__), where, start)
 
 

@@ -141,13 +141,13 @@ def sequence_log_likelihood(log_posteriors: npt.ArrayLike, labels: Sequence[int]
     return float(np.logaddexp.reduce(forward[-2:]))
 
 
-def empty_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0) -> float:
+def no_emotion_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0) -> float:
     """How likely no emotion is there: the likelihood of the empty sequence, its odds times those given.
 
     Shape: (frame, K + 1), blank last.
 
     >>> half = np.log(np.full((3, 2), 0.5))
-    >>> round(empty_probability(half), 3), round(empty_probability(half, np.log(7)), 3)
+    >>> round(no_emotion_probability(half), 3), round(no_emotion_probability(half, np.log(7)), 3)
     (0.125, 0.5)
     """
     empty = min(float(np.asarray(log_posteriors, dtype=np.float64)[:, -1].sum()), -1e-12)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotrace.decoding.ctc import Floats, Frames, Run, best_path, class_scores
-from emotrace.decoding.viterbi import DELAY_S, Course, Indices
+from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi, Indices
 from emotrace.timeline import Span, SpanEvent, Timeline
 
 DENSITY_S = 0.5  # over which the density of labels is averaged
@@ -37,7 +37,7 @@ class _Part:
     sure: float = 0.0
 
 
-class Tracer:
+class SpanDecoder:
     """Takes posteriors as they become final and tells of spans; a frame waits for `DELAY_S`.
 
     Args:
@@ -47,8 +47,8 @@ class Tracer:
         taught_none: whether the network was taught what holds no emotion, so that a course may have none and
             nearly all blank means none
 
-    >>> tracer = Tracer(["anger"], first_s=0.1, step_s=0.25)
-    >>> events = tracer.hear(Frames.of([[0.9, 0.1]] * 4)) + tracer.end(1.0)
+    >>> span_decoder = SpanDecoder(["anger"], first_s=0.1, step_s=0.25)
+    >>> events = span_decoder.push(Frames.of([[0.9, 0.1]] * 4)) + span_decoder.end(1.0)
     >>> [(event.kind, event.span.start, event.span.end) for event in events]
     [('opened', 0.0, 1.0), ('closed', 0.0, 1.0)]
     """
@@ -61,20 +61,20 @@ class Tracer:
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
-        self._course = Course(len(emotions), self._delay, none=taught_none)
+        self._course = OnlineViterbi(len(emotions), self._delay, none=taught_none)
         self._recent = Frames.of(np.zeros((0, len(emotions) + 1)))  # to decide on, and those that these need
         self._before = 0  # how many of these are decided
         self._decided = 0
         self._open: _Part | None = None
         self._duration_s: float | None = None
 
-    def hear(self, frames: Frames) -> list[SpanEvent]:
+    def push(self, frames: Frames) -> list[SpanEvent]:
         """Take in frames."""
-        return self._decide(self._heard(frames), least=LEAST_LABELS_PER_S)
+        return self._decide(self._push(frames), least=LEAST_LABELS_PER_S)
 
     def end(self, duration_s: float, frames: Frames | None = None) -> list[SpanEvent]:
         """Take in the last frames; `duration_s` is the length of the recording."""
-        course = [] if frames is None else [self._heard(frames)]
+        course = [] if frames is None else [self._push(frames)]
         course.append(self._course.end())
         self._duration_s = duration_s
         least = LEAST_LABELS_PER_S
@@ -83,10 +83,10 @@ class Tracer:
             least = 0.0  # a short recording that is nearly all blank: its label must be somewhere
         return self._decide(np.concatenate(course), least) + self._close()
 
-    def _heard(self, frames: Frames) -> Indices:
+    def _push(self, frames: Frames) -> Indices:
         """Take in frames; the emotions that are decided by them."""
         self._recent += frames
-        return self._course.hear(frames.posteriors, frames.scores * self._step_s)
+        return self._course.push(frames.posteriors, frames.scores * self._step_s)
 
     def _decide(self, course: Indices, least: float) -> list[SpanEvent]:
         """Decide on the next frames, whose emotions are known."""
@@ -144,7 +144,7 @@ def trace(
     duration_s: float,
     taught_none: bool = False,
 ) -> Timeline:
-    """The timeline of a recording of one window from its posteriors: all that `Tracer` tells, at once.
+    """The timeline of a recording of one window from its posteriors: all that `SpanDecoder` tells, at once.
 
     Args:
         log_posteriors: natural logarithms, shape (frame, K + 1), blank last
@@ -153,18 +153,18 @@ def trace(
         first_s: centre of the first frame
         step_s: time from one frame's centre to the next's
         duration_s: length of the audio
-        taught_none: as for `Tracer`
+        taught_none: as for `SpanDecoder`
 
     >>> p = np.log([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
     >>> timeline = trace(p, ["anger", "sadness"], first_s=0.5, step_s=1.0, duration_s=2.0)
     >>> [(span.start, span.end, span.emotion) for span in timeline]
     [(0.0, 1.0, 'anger'), (1.0, 2.0, 'sadness')]
     """
-    tracer = Tracer(emotions, first_s=first_s, step_s=step_s, taught_none=taught_none)
+    span_decoder = SpanDecoder(emotions, first_s=first_s, step_s=step_s, taught_none=taught_none)
     frames = Frames.of(np.exp(np.asarray(log_posteriors, dtype=np.float64)))
     if step_scores is not None:
         frames = Frames(frames.posteriors, np.asarray(step_scores, dtype=np.float64))
-    events = tracer.end(duration_s, frames)
+    events = span_decoder.end(duration_s, frames)
     return Timeline(tuple(event.span for event in events if event.kind == "closed"))
 
 

@@ -2,7 +2,7 @@
 
 In an emotion a frame is this emotion or blank, so that its likelihood is the sum of both; where there is
 none, which only some networks know, it is blank. What functionals say of either is added. To change costs as
-much as `CHANGE` says. This is the Viterbi algorithm, with a decision after a fixed delay.
+much as `SWITCH_PENALTY` says. This is the Viterbi algorithm, with a decision after a fixed delay.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from emotrace.decoding.ctc import Floats
 
-CHANGE = 1.0  # log-likelihood that a change must gain; chosen on validation speakers: results/README.md
+SWITCH_PENALTY = 1.0  # log-likelihood that a change must gain; chosen on validation speakers: results/README.md
 DELAY_S = 1.0  # after which a frame is decided
 _LEAST = 1e-300
 
 Indices = npt.NDArray[np.int64]
 
 
-class Course:
+class OnlineViterbi:
     """Posteriors → the index of each frame's emotion, `delay` frames later; K where there is none.
 
     Args:
@@ -25,9 +25,9 @@ class Course:
         delay: frames to hear before one is decided, at least 1
         none: whether there may be none
 
-    >>> course = Course(emotions=2, delay=2)
+    >>> course = OnlineViterbi(emotions=2, delay=2)
     >>> p = np.array([[0.9, 0.0, 0.1], [0.1, 0.2, 0.7], [0.0, 0.1, 0.9], [0.0, 0.9, 0.1]])
-    >>> course.hear(p).tolist(), course.end().tolist()
+    >>> course.push(p).tolist(), course.end().tolist()
     ([0, 0], [1, 1])
     """
 
@@ -39,7 +39,7 @@ class Course:
         self._delay = delay
         self._frames = 0
 
-    def hear(self, posteriors: Floats, added: Floats | float = 0.0) -> Indices:
+    def push(self, posteriors: Floats, added: Floats | float = 0.0) -> Indices:
         """Take in posteriors, blank last, and what is added to each log-likelihood, both (frame, K + 1).
 
         Returns:
@@ -56,7 +56,7 @@ class Course:
             place = self._frames % self._delay
             if self._frames >= self._delay:
                 decided.append(courses[likeliest][place])
-            changed = most - CHANGE
+            changed = most - SWITCH_PENALTY
             for emotion, gain in enumerate(gains):
                 if likelihood[emotion] < changed:
                     likelihood[emotion] = changed

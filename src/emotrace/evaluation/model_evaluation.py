@@ -44,7 +44,7 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
             f"{len(corpus.utterances) - len(known)} utterances are left out: the model does not know "
             f"{', '.join(strange)}"
         )
-    failed = silent = emotionless = elsewhere = 0
+    failed = silent = non_speech = elsewhere = 0
     for utterance in known:
         try:
             audio = read_utterance(utterance)
@@ -56,7 +56,7 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
         if result.scores is None:
             silent += 1
             continue
-        emotionless += result.label is None
+        non_speech += result.label is None
         scores = among(shared, result.scores)
         label = max(scores, key=scores.__getitem__)
         elsewhere += label != max(result.scores, key=result.scores.__getitem__)
@@ -66,8 +66,8 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
         remarks.append(f"{silent} utterances are left out: they are silent")
     if not predictions:
         raise CorpusError(f"none of the {len(known)} utterances could be recognised; {remarks[0]}")
-    if emotionless:
-        remarks.append(f"{emotionless} utterances count by their best score: no emotion was found in them")
+    if non_speech:
+        remarks.append(f"{non_speech} utterances count by their best score: no emotion was found in them")
     if unasked := [label for label in recogniser.labels if label not in shared]:
         remarks.append(
             f"the model chose among {', '.join(shared)}: {corpus.corpus.name} has no {', '.join(unasked)}, "

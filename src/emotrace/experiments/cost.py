@@ -18,7 +18,7 @@ from emotrace.errors import RunError
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
 from emotrace.models.emotion_model import Network
 from emotrace.system.files import write_text
-from emotrace.training.progress import Epoch, Tell
+from emotrace.training.progress import Epoch, ProgressCallback
 
 SECONDS_FILE = "seconds.json"
 REPEATS = 3
@@ -33,7 +33,7 @@ class Stopwatch:
     """
 
     folder: Path
-    tell: Tell
+    progress: ProgressCallback
     last_s: float = field(default_factory=time.monotonic)
 
     def __call__(self, epoch: Epoch) -> None:
@@ -43,7 +43,7 @@ class Stopwatch:
             seconds[epoch.stage] = round(seconds.get(epoch.stage, 0.0) + now_s - self.last_s, 3)
             write_text(self.folder / SECONDS_FILE, json.dumps(seconds) + "\n")
             self.last_s = now_s
-        self.tell(epoch)
+        self.progress(epoch)
 
 
 def stage_seconds(folder: Path) -> dict[str, float]:
@@ -65,7 +65,7 @@ def stage_seconds(folder: Path) -> dict[str, float]:
         raise RunError(f"{folder / SECONDS_FILE} is damaged; delete it: its times are lost") from None
 
 
-def seconds_per_second(
+def real_time_factor(
     network: Network, sounds: Sequence[npt.NDArray[np.float32]], longest_frames: int
 ) -> float:
     """Seconds that one thread needs for a second of sound, from the waveform to the network's output.

@@ -15,10 +15,10 @@ from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.learning_curves import read_curve
 from emotrace.experiments.report import fold_row, write_report
 from emotrace.experiments.workers import processors, work_on
-from emotrace.training.progress import Epoch, Tell, silent, within
+from emotrace.training.progress import Epoch, ProgressCallback, silent, within
 from emotrace.training.recorder import DONE_FILE
-from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, claim
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 
 def crossval(
@@ -28,7 +28,7 @@ def crossval(
     seeds: Sequence[int] = (1,),
     chosen: Sequence[int] | None = None,
     workers: int | None = None,
-    tell: Tell = silent,
+    progress: ProgressCallback = silent,
 ) -> Scores:
     """Run the corpus's protocol, or the `chosen` folds of it, and pool what is said of each test speaker.
 
@@ -43,19 +43,19 @@ def crossval(
         RunError: `output` holds something else.
     """
     if experiment.start is not None:
-        experiment.start.refuse_its_own_corpus(experiment.corpus.corpus.name)
+        experiment.start.refuse_same_corpus(experiment.corpus.corpus.name)
     folds = experiment.corpus.folds()
     numbers = list(range(len(folds))) if chosen is None else list(chosen)
     for number in numbers:
         if not 0 <= number < len(folds):
             raise CorpusError(f"no fold {number}; {experiment.corpus.protocol} has 0 to {len(folds) - 1}")
-    claim(output, experiment.identity())
+    create_or_resume(output, experiment.fingerprint())
     jobs = [
         Job(number, seed, fold_folder(output, seed, folds[number])) for seed in seeds for number in numbers
     ]
     if workers is None:
         workers = processors() if experiment.device == "cpu" else 1
-    run_jobs(experiment, jobs, workers, tell)
+    run_jobs(experiment, jobs, workers, progress)
     found = {job: read_predictions(job.folder / PREDICTIONS_FILE) for job in finished_jobs(output, folds)}
     rows = [
         fold_row(job.folder, job.fold, job.seed, folds[job.fold], predictions)
@@ -85,22 +85,22 @@ class Job:
     folder: Path
 
 
-def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, tell: Tell) -> None:
+def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, progress: ProgressCallback) -> None:
     """Train what is not trained yet, here or in as many processes as `workers`."""
     left = [job for job in jobs if not (job.folder / RUN_FILE).exists()]
-    work_on(partial(run_job, experiment), left, workers, experiment.device, tell)
+    work_on(partial(run_job, experiment), left, workers, experiment.device, progress)
 
 
-def run_job(experiment: Experiment, job: Job, tell: Tell) -> None:
+def run_job(experiment: Experiment, job: Job, progress: ProgressCallback) -> None:
     """One fold with one seed."""
     fold = experiment.corpus.folds()[job.fold]
     name = f"seed {job.seed}, fold {fold.name}"
-    part = Part(fold.train, fold.validation, fold.test)
-    predictions = train_part(
-        experiment, part, fold=job.fold, seed=job.seed, folder=job.folder, tell=within(tell, name)
+    part = SpeakerSplit(fold.train, fold.validation, fold.test)
+    predictions = train_split(
+        experiment, part, fold=job.fold, seed=job.seed, folder=job.folder, progress=within(progress, name)
     )
     test = score_predictions(predictions, resamples=1)
-    tell(Epoch(name, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
+    progress(Epoch(name, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
 
 
 def finished_jobs(output: Path, folds: Sequence[Fold]) -> list[Job]:

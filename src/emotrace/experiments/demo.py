@@ -9,20 +9,20 @@ from emotrace.annotations import plot as png
 from emotrace.annotations import text
 from emotrace.audio.reading import read_audio
 from emotrace.corpora import open_corpus
-from emotrace.corpora.loaders.synthetic import changing_clip
+from emotrace.corpora.loaders.synthetic import multi_emotion_clip
 from emotrace.evaluation.metrics import score_predictions
 from emotrace.export.onnx import export_run
 from emotrace.inference.recogniser import load
 from emotrace.recipe import load_recipe
 from emotrace.system.files import write_bytes
-from emotrace.training.progress import Epoch, Tell
-from emotrace.training.run_folder import claim
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.progress import Epoch, ProgressCallback
+from emotrace.training.run_folder import create_or_resume
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 SYSTEM = "pcnse-sadrn-ctc"
 
 
-def run_demo(output: Path, tell: Tell) -> str:
+def run_demo(output: Path, progress: ProgressCallback) -> str:
     """Both stages on made speech, then what came of it; writes a model and `trace.png` under `output`.
 
     Raises:
@@ -32,25 +32,25 @@ def run_demo(output: Path, tell: Tell) -> str:
     experiment = Experiment(corpus, SYSTEM, load_recipe(["demo"]), str(emotrace.__version__))
     fold = corpus.folds()[0]
     folder = output / "run"
-    claim(folder, experiment.identity(seed=1))
-    predictions = train_part(
-        experiment, Part(fold.train, fold.validation, fold.test), fold=0, seed=1, folder=folder, tell=tell
+    create_or_resume(folder, experiment.fingerprint(seed=1))
+    predictions = train_split(
+        experiment, SpeakerSplit(fold.train, fold.validation, fold.test), fold=0, seed=1, folder=folder, progress=progress
     )
-    tell(Epoch(text="exporting the model"))
+    progress(Epoch(text="exporting the model"))
     export_run(folder, output / "model")
     recogniser = load(output / "model")
-    clip = changing_clip()
-    audio = read_audio((clip.samples, clip.sample_rate_hz))
+    example = multi_emotion_clip()
+    audio = read_audio((example.samples, example.sample_rate_hz))
     evidence = recogniser.evidence(audio)
-    result = recogniser.from_evidence(evidence, audio)
+    result = recogniser.from_frame_scores(evidence, audio)
     picture = output / "trace.png"
     write_bytes(
         picture,
         png.picture(
-            audio, result, recogniser.labels, evidence.log_posteriors, evidence.times_s, truth=clip.truth
+            audio, result, recogniser.labels, evidence.log_posteriors, evidence.times_s, truth=example.truth
         ),
     )
-    truth = ", ".join(f"{span.emotion} {span.start:.2f}-{span.end:.2f} s" for span in clip.truth)
+    truth = ", ".join(f"{span.emotion} {span.start:.2f}-{span.end:.2f} s" for span in example.truth)
     return (
         "On made speech of speakers it never heard (this says nothing about real speech):\n"
         f"{score_predictions(predictions).as_text()}\n\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from emotrace.training.recorder import CURVE_FILE, kept_epochs
+from emotrace.training.recorder import CURVE_FILE, best_epoch_count
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
@@ -30,7 +30,7 @@ def read_curve(folder: Path, fold: str = "", seed: int = 0) -> Curve:
     """The learning curve of a finished stage, by its folder."""
     lines = (folder / CURVE_FILE).read_text(encoding="utf-8").splitlines()[1:]
     rows = tuple(tuple(float(cell) for cell in line.split(",")) for line in lines)
-    return Curve(fold, seed, folder.name, rows, kept_epochs(folder) - 1)
+    return Curve(fold, seed, folder.name, rows, best_epoch_count(folder) - 1)
 
 
 def curves_csv(curves: Sequence[Curve]) -> str:

@@ -18,7 +18,7 @@ from emotrace.evaluation.confusion import aligned, recalls
 from emotrace.evaluation.metrics import Scores, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import Difference, paired
-from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, differences, identity_of
+from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, differences, read_fingerprint
 
 UNKNOWN = "not stated"
 BOUNDS_S = (2.0, 5.0)  # what is longer than 5 s, the paper cuts
@@ -226,7 +226,7 @@ def _system(folder: Path) -> str:
 
 def _differs_in(first: Path, folder: Path) -> tuple[str, ...] | None:
     try:
-        return tuple(differences(identity_of(first), identity_of(folder)))
+        return tuple(differences(read_fingerprint(first), read_fingerprint(folder)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -16,28 +16,28 @@ import torch
 
 from emotrace.errors import RunError
 from emotrace.experiments.cost import one_thread
-from emotrace.training.progress import Tell
+from emotrace.training.progress import ProgressCallback
 
 J = TypeVar("J")
 WORKER: dict[str, Any] = {}  # what a worker process keeps from one job to the next
 
 
 def work_on(
-    work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, device: str, tell: Tell
+    work: Callable[[J, ProgressCallback], None], jobs: Sequence[J], workers: int, device: str, progress: ProgressCallback
 ) -> None:
     """Call `work` on each job, here one after the other or in as many processes as `workers`.
 
     On a CPU each has one thread, so what comes out does not depend on their number.
     """
     if workers > 1 and len(jobs) > 1:
-        in_processes(work, jobs, workers, tell)
+        in_processes(work, jobs, workers, progress)
         return
     with one_thread() if device == "cpu" else nullcontext():
         for job in jobs:
-            work(job, tell)
+            work(job, progress)
 
 
-def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: int, tell: Tell) -> None:
+def in_processes(work: Callable[[J, ProgressCallback], None], jobs: Sequence[J], workers: int, progress: ProgressCallback) -> None:
     """Call `work` on each job in as many processes as `workers`, each with one thread.
 
     Both must be such as can be sent to another process. However this ends, so do the processes, whatever they
@@ -49,12 +49,12 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
     """
     context = multiprocessing.get_context("spawn")
     told: Any = context.Queue()
-    listener = threading.Thread(target=pass_on, args=(told, tell), daemon=True)
+    listener = threading.Thread(target=pass_on, args=(told, progress), daemon=True)
     listener.start()
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, told))
     try:
-        with born_deaf():
+        with sigint_blocked():
             running = [pool.submit(call_in_worker, job) for job in jobs]
             # The pool looks for processes to watch before it starts the one that a job asks for: without one
             # more thing to do it would overlook the death of the last.
@@ -80,7 +80,7 @@ def in_processes(work: Callable[[J, Tell], None], jobs: Sequence[J], workers: in
 
 
 @contextmanager
-def born_deaf() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
     """Keep interrupts from the processes that start in this block: their parent hears them, and ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -92,17 +92,17 @@ def born_deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def pass_on(told: Any, tell: Tell) -> None:
+def pass_on(told: Any, progress: ProgressCallback) -> None:
     """Hand on what the workers tell, until None comes."""
     while (epoch := told.get()) is not None:
-        tell(epoch)
+        progress(epoch)
 
 
-def start_worker(work: Callable[[Any, Tell], None], told: Any) -> None:
+def start_worker(work: Callable[[Any, ProgressCallback], None], told: Any) -> None:
     """Make a fresh process a worker."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    WORKER.update(work=work, tell=told.put)
+    WORKER.update(work=work, progress=told.put)
 
 
 def end_with_parent() -> None:

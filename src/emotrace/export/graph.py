@@ -17,7 +17,7 @@ from emotrace.models.emotion_model import Network
 from emotrace.models.functionals.segments import HOP
 
 
-class Hearing(nn.Module):
+class FeatureGraph(nn.Module):
     """The first half of the graph: what the network starts from, and what functionals hear beside it."""
 
     def __init__(self, network: Network):
@@ -28,11 +28,11 @@ class Hearing(nn.Module):
         """(batch, sample), (batch,) → static bands, their number of frames, and for functionals periods."""
         if not self.periods:
             return self.spectrum(waveform, lengths)
-        static, periods, frames = self.spectrum.with_periods(waveform, lengths)
+        static, periods, frames = self.spectrum.with_autocorrelation(waveform, lengths)
         return static, frames, periods
 
 
-class Saying(nn.Module):
+class ScoreGraph(nn.Module):
     """The second half: a CTC system's frames and their number, or a classifier's log-scores.
 
     Functionals' log-scores are added to a classifier's; a CTC system gives them apart.
@@ -43,15 +43,15 @@ class Saying(nn.Module):
         self.network, self.ctc = network, ctc
 
     def forward(self, static: Tensor, frames: Tensor, periods: Tensor | None = None) -> tuple[Tensor, ...]:
-        """What `Hearing` gives → the outputs by which the model folder names them."""
+        """What `FeatureGraph` gives → the outputs by which the model folder names them."""
         if periods is None:
             output, steps = self.network.from_static(static, frames)
             return (output, steps) if self.ctc else (output,)
         sound = static, periods, frames
-        output, steps, scores = self.network.from_sound(sound)
+        output, steps, scores = self.network.from_spectra(sound)
         if not self.ctc:
             return (output + scores[:, :-1],)
-        return output, steps, scores, self.network.scores_of_steps(sound, output.shape[1])
+        return output, steps, scores, self.network.step_scores_of(sound, output.shape[1])
 
 
 def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
@@ -60,7 +60,7 @@ def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
     It is exported in two halves that are joined then: to the exporter a number of frames is one unknown, but
     as an expression of the number of samples it takes minutes.
     """
-    hearing, saying = Hearing(network).eval(), Saying(network, config.output == "log_posteriors").eval()
+    hearing, saying = FeatureGraph(network).eval(), ScoreGraph(network, config.output == "log_posteriors").eval()
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
     # Of clips with one stretch alone the exporter would make an exception; what it writes holds for them too.
     frame = torch.export.Dim("frame", min=HOP + 1)

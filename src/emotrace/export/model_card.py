@@ -102,7 +102,7 @@ def card(provenance: Provenance, config: ModelConfig) -> str:
 
 
 def _no_emotion(provenance: Provenance, config: ModelConfig) -> list[str]:
-    if config.calibration.no_emotion_above is None:
+    if config.calibration.rejection_threshold is None:
         return [KNOWS_ONLY_EMOTIONS]
     return [TAUGHT_NONE, *([BY_LEVEL] if provenance.recipe.features.normalisation == "corpus" else [])]
 

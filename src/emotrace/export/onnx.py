@@ -20,7 +20,7 @@ from emotrace.evaluation.model_evaluation import measure
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.export.graph import onnx_bytes
 from emotrace.export.model_card import Provenance, card
-from emotrace.export.optimise import with_fewer_products
+from emotrace.export.optimise import optimise_for_inference
 from emotrace.export.quantise import quantised
 from emotrace.inference.model_config import Calibration, Figure, ModelConfig, labels_both_ways
 from emotrace.inference.model_folder import CONFIG_FILE, MODEL_FILE, write_config
@@ -34,7 +34,7 @@ from emotrace.training.run_folder import PREDICTIONS_FILE, Run, read_run, same_e
 
 CARD_FILE = "README.md"
 CALIBRATED_BY = 48  # utterances, spread over the corpus
-NO_EMOTION_ABOVE = 0.3  # of the empty sequence's likelihood; by validation speakers: results/README.md
+REJECTION_THRESHOLD = 0.3  # of the empty sequence's likelihood; by validation speakers: results/README.md
 MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
 
 
@@ -56,7 +56,7 @@ def export_model(
     network = network.eval().to("cpu")
     folder.mkdir(parents=True, exist_ok=True)
     config = config_of(network, provenance)
-    graph = onnx_bytes(with_fewer_products(network, points=not calibration), config)
+    graph = onnx_bytes(optimise_for_inference(network, points=not calibration), config)
     if calibration:
         graph, config = quantised(graph, calibration), config.model_copy(update={"precision": "int8"})
     write_bytes(folder / MODEL_FILE, graph)
@@ -88,7 +88,7 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         functionals=ctc and network.functionals is not None,
         calibration=Calibration(
             temperature=provenance.temperature,
-            no_emotion_above=NO_EMOTION_ABOVE if ctc and recipe.emotionless else None,
+            rejection_threshold=REJECTION_THRESHOLD if ctc and recipe.non_speech else None,
         ),
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,

@@ -17,10 +17,10 @@ from emotrace.models.layers.fft_convolution import correlate, correlation_points
 from emotrace.models.layers.pcnse import ConvBlock, ParallelConv
 
 
-def with_fewer_products(network: Network, *, points: bool = True) -> Network:
+def optimise_for_inference(network: Network, *, points: bool = True) -> Network:
     """A copy of a network that gives the same in less time; nothing of it can be trained.
 
-    `points`: whether Conv_4 becomes a `PointwiseBandConv`, which does not pay in int8.
+    `points`: whether Conv_4 becomes a `FftBandConv`, which does not pay in int8.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if isinstance(network.spectrum, LogMel):
@@ -34,7 +34,7 @@ def with_fewer_products(network: Network, *, points: bool = True) -> Network:
         if block.norm is not None:
             conv, block.norm = fuse_conv_bn_eval(conv, block.norm.norm), None
         bands = branch.positions_out(network.spectrum.bands)
-        block.conv = PointwiseBandConv(conv, bands)  # type: ignore[assignment]
+        block.conv = FftBandConv(conv, bands)  # type: ignore[assignment]
     return network
 
 
@@ -83,13 +83,13 @@ class CentredLogMel(LogMel):
         return even * even + odd * odd
 
 
-class PointwiseBandConv(nn.Module):
+class FftBandConv(nn.Module):
     """A trained valid 2-D convolution of maps of so many bands, as 1-D ones over frames, one for each point.
 
     Shape: (batch, channel, frame, band) in and out.
 
     >>> conv, maps = nn.Conv2d(6, 4, 8), torch.randn(2, 6, 30, 20)
-    >>> (PointwiseBandConv(conv, bands=20)(maps) - conv(maps)).abs().max().item() < 1e-5
+    >>> (FftBandConv(conv, bands=20)(maps) - conv(maps)).abs().max().item() < 1e-5
     True
     """
 

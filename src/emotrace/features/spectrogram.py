@@ -146,7 +146,7 @@ class LogPower(nn.Module):
         """Log-power of each band and frame, and the true lengths in frames."""
         return self.bands_of(self.power(waveform)), whole_frames(lengths, self.frame_samples)
 
-    def with_periods(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def with_autocorrelation(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same, and between the two the periods of each frame, as `periods_of` gives them.
 
         There are as many lags as bands, so that functionals hear two pictures of one size.

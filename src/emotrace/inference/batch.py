@@ -99,10 +99,10 @@ def _attempt(work: Callable[[Path], T], file: Path | EmotraceError) -> Outcome[T
         return Outcome(error=error)
 
 
-class FreeNames:
+class UniqueFileNames:
     """Names of output files, one for each input, of which no two are the same.
 
-    >>> names = FreeNames(Path("out"), ".json")
+    >>> names = UniqueFileNames(Path("out"), ".json")
     >>> [names.of(name).name for name in ("x/a.wav", "y/a.wav", "a.flac", "b.wav")]
     ['a.json', 'a-2.json', 'a-3.json', 'b.json']
     """

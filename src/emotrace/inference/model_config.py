@@ -30,12 +30,12 @@ class _Strict(BaseModel):
 class Calibration(_Strict):
     """Scores are softmax(log-likelihood / temperature), with label scores added to the former, if any.
 
-    A window holds no emotion where the empty label sequence is likelier than `no_emotion_above`, its odds
+    A window holds no emotion where the empty label sequence is likelier than `rejection_threshold`, its odds
     times those of functionals, if any; None where the model was not taught what holds none.
     """
 
     temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # beyond, scores overflow
-    no_emotion_above: float | None = Field(default=None, gt=0, lt=1)
+    rejection_threshold: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Figure(_Strict):

@@ -80,9 +80,9 @@ class Network:
         if self._stopped:
             raise EmotraceError("stopped before it was done")
         lengths = np.full(len(waveform), waveform.shape[1], dtype=np.int64)
-        feed = {"waveform": np.ascontiguousarray(waveform, dtype=np.float32), "lengths": lengths}
+        push = {"waveform": np.ascontiguousarray(waveform, dtype=np.float32), "lengths": lengths}
         try:
-            found: list[npt.NDArray[np.generic]] = self._session.run(outputs, feed)
+            found: list[npt.NDArray[np.generic]] = self._session.run(outputs, push)
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds, without a common base
             raise ModelError(
                 f"{self.path}: the network failed ({one_line(error)}); export the model again"

@@ -8,7 +8,7 @@ NAME = "emotrace-emodb-1"
 FOLDER = Path(__file__).parents[1] / "pretrained" / NAME
 
 
-def shipped_model() -> Path:
+def pretrained_model() -> Path:
     """The folder of the model that ships.
 
     Raises:

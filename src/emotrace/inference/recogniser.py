@@ -2,15 +2,15 @@
 
 import os
 
-from emotrace.audio.reading import Audio, Source, open_sound, read_audio
+from emotrace.audio.reading import Audio, Source, open_audio, read_audio
 from emotrace.inference.hub import folder_of
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.model_folder import load_model_folder
 from emotrace.inference.onnx_session import Network
-from emotrace.inference.pretrained import shipped_model
+from emotrace.inference.pretrained import pretrained_model
 from emotrace.inference.result import Result
-from emotrace.inference.scorers import Evidence
-from emotrace.inference.streaming import Listener, Stream, result_of
+from emotrace.inference.scorers import FrameScores
+from emotrace.inference.streaming import StreamDecoder, Stream, result_of
 from emotrace.timeline import Timeline
 
 __all__ = ["Evidence", "Recogniser", "load"]
@@ -51,10 +51,10 @@ class Recogniser:
         Raises:
             AudioError: if there is no audio to be had from it, or too little
         """
-        with open_sound(source) as sound:
+        with open_audio(source) as sound:
             stream = Stream(self._network, sound.rate_hz, sound.name)
             for block in sound.blocks:
-                stream.feed(block)
+                stream.push(block)
             stream.end()
             return stream.result(sound.file, tuple(sound.faults))
 
@@ -84,9 +84,9 @@ class Recogniser:
             return result_of(
                 self.config, None, False, Timeline(), audio.duration_s, audio.name, audio.warnings
             )
-        return self.from_evidence(self._listen(audio, keep=False).evidence(), audio)
+        return self.from_frame_scores(self._listen(audio, keep=False).evidence(), audio)
 
-    def evidence(self, audio: Audio) -> Evidence:
+    def evidence(self, audio: Audio) -> FrameScores:
         """Scores of the recording and posteriors over time, all of which are kept.
 
         Raises:
@@ -94,12 +94,12 @@ class Recogniser:
         """
         return self._listen(audio, keep=True).evidence()
 
-    def from_evidence(self, evidence: Evidence, audio: Audio) -> Result:
+    def from_frame_scores(self, evidence: FrameScores, audio: Audio) -> Result:
         """The result that the evidence of a recording makes."""
         return result_of(
             self.config,
             evidence.scores,
-            evidence.emotionless,
+            evidence.non_speech,
             evidence.timeline,
             audio.duration_s,
             audio.name,
@@ -110,9 +110,9 @@ class Recogniser:
         """End the calls that other threads have under way, and all later ones, by an error."""
         self._network.stop()
 
-    def _listen(self, audio: Audio, keep: bool) -> Listener:
-        listener = Listener(self._network, keep)
-        listener.hear(audio.samples)
+    def _listen(self, audio: Audio, keep: bool) -> StreamDecoder:
+        listener = StreamDecoder(self._network, keep)
+        listener.push(audio.samples)
         listener.end(audio.duration_s)
         return listener
 
@@ -127,4 +127,4 @@ def load(folder: str | os.PathLike[str] | None = None, threads: int | None = Non
         ModelError: if the folder is incomplete, damaged or altered, none is given and none ships, or the hub
             does not give it
     """
-    return Recogniser(shipped_model() if folder is None else folder_of(folder), threads)
+    return Recogniser(pretrained_model() if folder is None else folder_of(folder), threads)

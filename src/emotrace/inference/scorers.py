@@ -11,7 +11,7 @@ import numpy as np
 
 from emotrace.audio.quality import SILENCE, Samples
 from emotrace.audio.windowing import SampleBuffer, Window, WindowCutter
-from emotrace.decoding.ctc import Floats, Frames, class_scores, empty_probability, log_scores
+from emotrace.decoding.ctc import Floats, Frames, class_scores, no_emotion_probability, log_scores
 from emotrace.errors import ModelError
 from emotrace.inference.onnx_session import Network
 from emotrace.timeline import Timeline
@@ -23,7 +23,7 @@ CLIPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class FrameScores:
     """What the network says of one recording.
 
     Attributes:
@@ -36,7 +36,7 @@ class Evidence:
     """
 
     scores: Floats | None
-    emotionless: bool
+    non_speech: bool
     log_posteriors: Floats
     first_s: float
     step_s: float
@@ -48,7 +48,7 @@ class Evidence:
         return self.first_s + self.step_s * np.arange(len(self.log_posteriors), dtype=np.float64)
 
 
-class Gatherer(Protocol):
+class Scorer(Protocol):
     """Samples at the model's rate → frames, each given once it is final."""
 
     first_s: float
@@ -59,22 +59,22 @@ class Gatherer(Protocol):
         """Probabilities of the K emotions in the windows so far, None if all were silent."""
 
     @property
-    def emotionless(self) -> bool:
+    def non_speech(self) -> bool:
         """Whether there were windows, none of which holds an emotion."""
 
-    def hear(self, samples: Samples) -> Iterator[Frames]:
+    def push(self, samples: Samples) -> Iterator[Frames]:
         """Frames that become final by these samples."""
 
     def end(self) -> Iterator[Frames]:
         """Those that become final since nothing follows."""
 
 
-def gatherer(network: Network) -> Gatherer:
+def make_scorer(network: Network) -> Scorer:
     """The way to the evidence that fits the network's output."""
-    return FrameGatherer(network) if network.config.output == "log_posteriors" else ClipGatherer(network)
+    return FrameScorer(network) if network.config.output == "log_posteriors" else ClipScorer(network)
 
 
-class FrameGatherer:
+class FrameScorer:
     """CTC systems: windows heard one by one, what they say of a frame averaged where they overlap.
 
     A frame is final when no later window holds it. Where the model was taught what holds no emotion, a window
@@ -98,12 +98,12 @@ class FrameGatherer:
         return self._average.scores
 
     @property
-    def emotionless(self) -> bool:
-        most = self._network.config.calibration.no_emotion_above
+    def non_speech(self) -> bool:
+        most = self._network.config.calibration.rejection_threshold
         return most is not None and self.scores is not None and self._least_nothing > most
 
-    def hear(self, samples: Samples) -> Iterator[Frames]:
-        for window in self._windows.feed(samples):
+    def push(self, samples: Samples) -> Iterator[Frames]:
+        for window in self._windows.push(samples):
             first = self._add(window)
             yield self._settled(first + self._hop_frames)
 
@@ -128,9 +128,9 @@ class FrameGatherer:
         log_posteriors, label_scores, step_scores = self._network.posteriors_of(window.samples)
         logs = log_scores(log_posteriors, None, config.decoding) + label_scores[:-1]
         rows = np.concatenate([np.exp(log_posteriors), step_scores], axis=1)
-        weight, most = float(len(window.samples)), config.calibration.no_emotion_above
+        weight, most = float(len(window.samples)), config.calibration.rejection_threshold
         if most is not None:
-            nothing = empty_probability(log_posteriors, float(label_scores[-1]))
+            nothing = no_emotion_probability(log_posteriors, float(label_scores[-1]))
             self._least_nothing = min(self._least_nothing, nothing)
             weight *= max(1 - nothing, 1e-9)
             if nothing > most and not config.functionals:
@@ -147,11 +147,11 @@ class FrameGatherer:
         return rows
 
 
-class ClipGatherer:
+class ClipScorer:
     """Classifiers: windows scored as they are, and short clips all along for the timeline."""
 
     step_s = CLIP_HOP_S
-    emotionless = False  # a classifier always names one
+    non_speech = False  # a classifier always names one
 
     def __init__(self, network: Network) -> None:
         config = network.config
@@ -168,8 +168,8 @@ class ClipGatherer:
     def scores(self) -> Floats | None:
         return self._average.scores
 
-    def hear(self, samples: Samples) -> Iterator[Frames]:
-        self._add(self._windows.feed(samples))
+    def push(self, samples: Samples) -> Iterator[Frames]:
+        self._add(self._windows.push(samples))
         self._buffer.add(samples)
         whole_batch = self._length + (CLIPS_AT_ONCE - 1) * self._hop
         while self._buffer.stop >= self._next + whole_batch:

@@ -6,22 +6,22 @@ Whole files go the same way, so they give the same spans.
 import numpy as np
 import numpy.typing as npt
 
-from emotrace.audio.preprocessing import LATENCY_S, Intake, as_floats
+from emotrace.audio.preprocessing import LATENCY_S, StreamPreprocessor, as_floats
 from emotrace.audio.quality import Samples
 from emotrace.decoding.ctc import Floats, Frames
-from emotrace.decoding.spans import Tracer
+from emotrace.decoding.spans import SpanDecoder
 from emotrace.decoding.viterbi import DELAY_S
 from emotrace.errors import AudioError
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.onnx_session import Network
 from emotrace.inference.result import Result
-from emotrace.inference.scorers import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, Evidence, gatherer
+from emotrace.inference.scorers import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, FrameScores, make_scorer
 from emotrace.timeline import Span, SpanEvent, Timeline
 
 _MOST_CHANNELS_OF_SHORT_CHUNKS = 32  # a chunk may be one sample of each channel; (1, 1000) is a mistake
 
 
-class Listener:
+class StreamDecoder:
     """Samples at the model's rate → events, and in the end scores and timeline.
 
     Args:
@@ -31,61 +31,61 @@ class Listener:
 
     def __init__(self, network: Network, keep: bool = False) -> None:
         self._labels = network.config.labels
-        self._taught_none = network.config.calibration.no_emotion_above is not None
-        self._gatherer = gatherer(network)
-        self._tracer: Tracer | None = None
+        self._taught_none = network.config.calibration.rejection_threshold is not None
+        self._scorer = make_scorer(network)
+        self._span_decoder: SpanDecoder | None = None
         self._kept: list[Floats] | None = [] if keep else None
         self._closed: list[Span] = []
 
     @property
     def scores(self) -> Floats | None:
         """Probabilities of the emotions in what was heard so far, None for silence."""
-        return self._gatherer.scores
+        return self._scorer.scores
 
     @property
-    def emotionless(self) -> bool:
+    def non_speech(self) -> bool:
         """Whether no emotion was found in what was heard so far."""
-        return self._gatherer.emotionless
+        return self._scorer.non_speech
 
     @property
     def timeline(self) -> Timeline:
         """The spans that are final so far."""
         return Timeline(tuple(self._closed))
 
-    def hear(self, samples: Samples) -> list[SpanEvent]:
+    def push(self, samples: Samples) -> list[SpanEvent]:
         """Take in samples, of shape (sample,)."""
         events = []
-        for frames in self._gatherer.hear(samples):
+        for frames in self._scorer.push(samples):
             self._keep(frames)
-            events += self._traced().hear(frames)
+            events += self._started_span_decoder().push(frames)
         return self._noted(events)
 
     def end(self, duration_s: float) -> list[SpanEvent]:
         """Nothing follows; `duration_s` is the length of the recording."""
         rest: Frames | None = None
-        for frames in self._gatherer.end():
+        for frames in self._scorer.end():
             self._keep(frames)
             rest = frames if rest is None else rest + frames
-        return self._noted(self._traced().end(duration_s, rest))
+        return self._noted(self._started_span_decoder().end(duration_s, rest))
 
-    def evidence(self) -> Evidence:
+    def evidence(self) -> FrameScores:
         """All of it, if it was kept."""
         posteriors = np.concatenate(self._kept or [np.zeros((0, len(self._labels) + 1))])
         with np.errstate(divide="ignore"):
             log_posteriors = np.log(posteriors)
-        source = self._gatherer
-        return Evidence(
-            self.scores, self.emotionless, log_posteriors, source.first_s, source.step_s, self.timeline
+        source = self._scorer
+        return FrameScores(
+            self.scores, self.non_speech, log_posteriors, source.first_s, source.step_s, self.timeline
         )
 
-    def _traced(self) -> Tracer:
+    def _started_span_decoder(self) -> SpanDecoder:
         """The tracer, made once there are posteriors: where those of a short recording lie is known then."""
-        if self._tracer is None:
-            source = self._gatherer
-            self._tracer = Tracer(
+        if self._span_decoder is None:
+            source = self._scorer
+            self._span_decoder = SpanDecoder(
                 self._labels, first_s=source.first_s, step_s=source.step_s, taught_none=self._taught_none
             )
-        return self._tracer
+        return self._span_decoder
 
     def _keep(self, frames: Frames) -> None:
         if self._kept is not None:
@@ -111,8 +111,8 @@ class Stream:
 
     def __init__(self, network: Network, sample_rate_hz: float, name: str = "<stream>") -> None:
         self._config = network.config
-        self._intake = Intake(sample_rate_hz, self._config.sampling_rate, name)
-        self._listener = Listener(network)
+        self._preprocessor = StreamPreprocessor(sample_rate_hz, self._config.sampling_rate, name)
+        self._decoder = StreamDecoder(network)
         self._held: list[SpanEvent] = []
         self._ended = False
         self.latency_s = latency_s(self._config)
@@ -120,10 +120,10 @@ class Stream:
     @property
     def scores(self) -> dict[str, float] | None:
         """Probabilities of the emotions so far; None before the first window, and for silence."""
-        scores = self._listener.scores
-        return None if scores is None or self._intake.silent else _by_name(self._config, scores)
+        scores = self._decoder.scores
+        return None if scores is None or self._preprocessor.silent else _by_name(self._config, scores)
 
-    def feed(self, chunk: npt.ArrayLike) -> list[SpanEvent]:
+    def push(self, chunk: npt.ArrayLike) -> list[SpanEvent]:
         """Take in a chunk of any size: shape (n,) or (n, channels), floats of full scale ±1 or integers.
 
         Returns:
@@ -133,15 +133,15 @@ class Stream:
             AudioError: if it is not what a chunk may be, or a sample is not finite
         """
         if self._ended:
-            raise AudioError(f"{self._intake.name}: found a chunk after the end; open another stream")
-        samples = as_floats(chunk, self._intake.name)
+            raise AudioError(f"{self._preprocessor.name}: found a chunk after the end; open another stream")
+        samples = as_floats(chunk, self._preprocessor.name)
         wide = samples.shape[1] > max(len(samples), _MOST_CHANNELS_OF_SHORT_CHUNKS)
-        if wide and not self._intake.channels:
+        if wide and not self._preprocessor.channels:
             raise AudioError(
-                f"{self._intake.name}: found a chunk of shape {samples.shape}, expected (n,) or "
+                f"{self._preprocessor.name}: found a chunk of shape {samples.shape}, expected (n,) or "
                 "(n, channels); transpose it?"
             )
-        return self._unless_silent(self._listener.hear(self._intake.hear(samples)))
+        return self._unless_silent(self._decoder.push(self._preprocessor.push(samples)))
 
     def end(self) -> list[SpanEvent]:
         """Nothing follows: the rest of the spans. A second call has nothing to add.
@@ -152,26 +152,26 @@ class Stream:
         if self._ended:
             return []
         self._ended = True
-        rest = self._intake.end(self._config.minimum_samples / self._config.sampling_rate)
-        events = self._listener.hear(rest)
-        return self._unless_silent(events + self._listener.end(self._intake.duration_s))
+        rest = self._preprocessor.end(self._config.minimum_samples / self._config.sampling_rate)
+        events = self._decoder.push(rest)
+        return self._unless_silent(events + self._decoder.end(self._preprocessor.duration_s))
 
     def result(self, file: str | None = None, faults: tuple[str, ...] = ()) -> Result:
         """What recognition gives of the whole, once `end` was called; `faults` are those of the file."""
         return result_of(
             self._config,
-            None if self._intake.silent else self._listener.scores,
-            self._listener.emotionless,
-            Timeline() if self._intake.silent else self._listener.timeline,
-            self._intake.duration_s,
+            None if self._preprocessor.silent else self._decoder.scores,
+            self._decoder.non_speech,
+            Timeline() if self._preprocessor.silent else self._decoder.timeline,
+            self._preprocessor.duration_s,
             file,
-            tuple(self._intake.warnings(faults)),
+            tuple(self._preprocessor.warnings(faults)),
         )
 
     def _unless_silent(self, events: list[SpanEvent]) -> list[SpanEvent]:
         """The events, held back while all is silent: a resampled constant is not, at its edges."""
         self._held += events
-        if self._intake.silent:
+        if self._preprocessor.silent:
             return []
         ready, self._held = self._held, []
         return ready
@@ -188,7 +188,7 @@ def latency_s(config: ModelConfig) -> float:
 def result_of(
     config: ModelConfig,
     scores: Floats | None,
-    emotionless: bool,
+    non_speech: bool,
     timeline: Timeline,
     duration_s: float,
     file: str | None,
@@ -206,11 +206,11 @@ def result_of(
             f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one "
             "emotion a clip",
         )
-    if emotionless:
+    if non_speech:
         timeline = Timeline()
         warnings += ("no emotional speech found: the scores mean nothing",)
     return Result(
-        label=None if emotionless else config.labels[best],
+        label=None if non_speech else config.labels[best],
         score=float(scores[best]),
         scores=_by_name(config, scores),
         timeline=timeline,

@@ -20,7 +20,7 @@ from emotrace.features.spectrogram import (
     spectrogram,
 )
 from emotrace.models.architectures import System, find_system
-from emotrace.models.functionals.classifier import Functionals
+from emotrace.models.functionals.classifier import FunctionalsClassifier
 from emotrace.models.functionals.segments import at_steps, cut
 from emotrace.models.heads.ctc import CTCHead, StepDense
 from emotrace.models.heads.pooling import PooledHead
@@ -33,7 +33,7 @@ from emotrace.models.layers.recurrent import Bidirectional
 from emotrace.models.layers.spectrogram_cnn import WIDTHS, SpectrogramConv
 from emotrace.recipe import Recipe
 
-# Static bands, periods, and true lengths in frames: what `LogPower.with_periods` gives.
+# Static bands, periods, and true lengths in frames: what `LogPower.with_autocorrelation` gives.
 Sound = tuple[Tensor, Tensor, Tensor]
 
 
@@ -172,7 +172,7 @@ class Network(nn.Module):
     (torch.Size([1, 243, 5]), [243])
     """
 
-    def __init__(self, spectrum: LogPower, front: Front, back: Back, functionals: Functionals | None = None):
+    def __init__(self, spectrum: LogPower, front: Front, back: Back, functionals: FunctionalsClassifier | None = None):
         super().__init__()
         self.spectrum, self.front, self.back, self.functionals = spectrum, front, back, functionals
 
@@ -197,20 +197,20 @@ class Network(nn.Module):
         both = spectrogram(pictures, frames.repeat(2), self.front.reach, self.front.channels)
         return both.unflatten(0, (2, -1))
 
-    def with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Sound]:
-        """`from_sound` of a waveform (batch, sample), and last what `scores_of_steps` starts from."""
-        sound = self.spectrum.with_periods(waveform, lengths)
-        return *self.from_sound(sound), sound
+    def forward_with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Sound]:
+        """`from_spectra` of a waveform (batch, sample), and last what `step_scores_of` starts from."""
+        sound = self.spectrum.with_autocorrelation(waveform, lengths)
+        return *self.from_spectra(sound), sound
 
-    def from_sound(self, sound: Sound) -> tuple[Tensor, Tensor, Tensor]:
-        """What the back end gives, true lengths in steps, what functionals add: `of_the_whole`."""
+    def from_spectra(self, sound: Sound) -> tuple[Tensor, Tensor, Tensor]:
+        """What the back end gives, true lengths in steps, what functionals add: `utterance_scores`."""
         assert self.functionals is not None
         frames = sound[2]
         heard = self.heard(*sound)
         local, steps = self.front.extract(self.front.normalise(heard[0], frames), frames)
-        return self.back(local, steps), steps, self.functionals.of_the_whole(heard, frames)
+        return self.back(local, steps), steps, self.functionals.utterance_scores(heard, frames)
 
-    def scores_of_steps(self, sound: Sound, steps: int) -> Tensor:
+    def step_scores_of(self, sound: Sound, steps: int) -> Tensor:
         """What functionals say of the second and a half around each of so many steps, (batch, step, K + 1).
 
         Each stretch has a level and means of its own: what is soft is heard beside what is loud.
@@ -219,7 +219,7 @@ class Network(nn.Module):
         static, periods, frames = sound
         stretches, real = cut(torch.cat([static, periods], 1), frames)
         bands, lags = stretches.split([static.shape[1], periods.shape[1]], 1)
-        said = self.functionals.of_a_part(self.heard(bands, lags, real), real)
+        said = self.functionals.segment_scores(self.heard(bands, lags, real), real)
         said = said.unflatten(0, (static.shape[0], -1))
         return at_steps(said, steps, self.front.first_frame, self.front.frames_per_step)
 
@@ -258,7 +258,7 @@ def build(recipe: Recipe, name: str, labels: int) -> Network:
     back = Back(recipe, system, front.features_out, labels)
     if recipe.weights == "glorot":
         glorot(back)
-    functionals = Functionals(front.channels, spectrum.bands, labels) if recipe.functionals else None
+    functionals = FunctionalsClassifier(front.channels, spectrum.bands, labels) if recipe.functionals else None
     return Network(spectrum, front, back, functionals)
 
 

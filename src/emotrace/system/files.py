@@ -39,7 +39,7 @@ def clear_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Lend a free name beside `path`, and rename what was written there to `path` when the block ends well.
 
     For writers that need a name to write to. Folders that lack are made. If the block raises, `path` stays
@@ -47,7 +47,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> with replacing(folder / "new" / "a.txt") as unfinished:
+    >>> with atomic_path(folder / "new" / "a.txt") as unfinished:
     ...     _ = unfinished.write_text("whole")
     >>> (folder / "new" / "a.txt").read_text(), len(list((folder / "new").iterdir()))
     ('whole', 1)
@@ -75,7 +75,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     >>> path.read_bytes()
     b'123'
     """
-    with replacing(path) as unfinished:
+    with atomic_path(path) as unfinished:
         unfinished.write_bytes(data)
 
 

@@ -8,10 +8,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class UntilInterrupted:
+class GracefulInterrupt:
     """Takes things from an iterator up to the first interrupt; a second one is as ever. For the main thread.
 
-    >>> until = UntilInterrupted()
+    >>> until = GracefulInterrupt()
     >>> with until:
     ...     list(until.of(iter([1, 2])))
     [1, 2]

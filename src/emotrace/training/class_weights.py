@@ -9,20 +9,20 @@ from torch import Tensor
 
 from emotrace.errors import RecipeError
 from emotrace.recipe import Recipe
-from emotrace.training.data.examples import Clip
+from emotrace.training.data.examples import Example
 
 # Table 3 of Zhao et al. (2021), in the order of the corpus's labels.
 FAU_AEC = {"anger": 1.1, "emphatic": 0.5, "neutral": 0.2, "positive": 1.5, "rest": 1.4}
 
 
-def class_weights(clips: Sequence[Clip], labels: int, kind: str) -> Tensor:
+def class_weights(examples: Sequence[Example], labels: int, kind: str) -> Tensor:
     """(K,): all 1; N / (K n_c) where `kind` is "balanced"; Table 3 where it is "fau-aec"."""
     if kind == "none":
         return torch.ones(labels)
     if kind == "fau-aec":
         return torch.tensor(list(FAU_AEC.values()))
-    counts = torch.bincount(torch.tensor([clip.label for clip in clips]), minlength=labels)
-    return len(clips) / (labels * counts.clamp(min=1)).float()
+    counts = torch.bincount(torch.tensor([example.label for example in examples]), minlength=labels)
+    return len(examples) / (labels * counts.clamp(min=1)).float()
 
 
 def refuse_weights_of_other_labels(recipe: Recipe, emotions: Sequence[str]) -> None:

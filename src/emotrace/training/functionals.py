@@ -16,11 +16,11 @@ from torch import Tensor
 
 from emotrace.models.architectures import System
 from emotrace.models.emotion_model import Network
-from emotrace.models.functionals.classifier import COUNTS, OF_THE_WHOLE, spoken
+from emotrace.models.functionals.classifier import FEATURE_SET_WEIGHTS, UTTERANCE_WEIGHT, trim_silence
 from emotrace.models.functionals.random_kernels import FLAT
 from emotrace.recipe import Recipe
-from emotrace.training.augmentation.acoustic import all_takes
-from emotrace.training.data.examples import Clip, window_batches
+from emotrace.training.augmentation.acoustic import augmented_copies
+from emotrace.training.data.examples import Example, window_batches
 from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
 from emotrace.training.two_stage import FromStatic
@@ -32,17 +32,17 @@ MIXTURE_STEPS = 30
 LEAST_VARIANCE = 1e-3  # of a component, where the variance of all is 1
 
 
-def fit_functionals(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> None:
+def fit_functionals(network: Network, examples: Sequence[Example], recipe: Recipe, seed: int) -> None:
     """Set the classifier of `network.functionals` by clips of training speakers.
 
     It hears each of them as it is, and other takes of it.
     """
-    fit_mixture(network, clips, seed_of(seed, "mixture"))
+    fit_mixture(network, examples, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
-    fit(network, all_takes(network.spectrum, clips, recipe, generator), recipe.functionals)
+    fit(network, augmented_copies(network.spectrum, examples, recipe, generator), recipe.functionals)
 
 
-def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
+def fit_mixture(network: Network, examples: Sequence[Example], seed: int) -> None:
     """Set the mixture of each picture of `network.functionals` by frames of training speakers.
 
     Of `MIXED` frames drawn by chance, every value in its own deviations, so that all count the same.
@@ -51,12 +51,12 @@ def fit_mixture(network: Network, clips: Sequence[Clip], seed: int) -> None:
     assert classifier is not None
 
     def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        counts = spoken(heard[0, :, 0], frames)
+        counts = trim_silence(heard[0, :, 0], frames)
         mixed, _ = classifier.coefficients(heard, counts)
         for place, own in enumerate(counts):
             yield tuple(mixed[:, place, own])
 
-    found = zip(*in_order(network, clips, described), strict=True)
+    found = zip(*in_order(network, examples, described), strict=True)
     for picture, frames in enumerate(found):
         weights, means, deviations = mixture_of(
             torch.cat(frames).double().cpu().numpy(), classifier.fisher.weights.shape[1], seed
@@ -84,7 +84,7 @@ def mixture_of(frames: Floats, components: int, seed: int) -> tuple[Floats, Floa
     return mixture.weights_, mixture.means_ * unit, mixture.covariances_**0.5 * unit
 
 
-def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
+def fit(network: Network, takes: Iterable[Sequence[Example]], l2: float) -> None:
     """Set the classifier of `network.functionals`: each window is an example, emotions weigh the same.
 
     Each kind of statistics is fitted apart, so that none leans on the errors of another.
@@ -96,13 +96,13 @@ def fit(network: Network, takes: Iterable[Sequence[Clip]], l2: float) -> None:
     means, scales, weights, biases = zip(*fits, strict=True)
     classifier.mean.copy_(torch.cat(means))
     classifier.scale.copy_(torch.cat(scales))
-    classifier.weight[:-1] = torch.cat(counted(weights), 1)
-    classifier.bias[:-1] = sum(counted(biases))
+    classifier.weight[:-1] = torch.cat(weight_feature_sets(weights), 1)
+    classifier.bias[:-1] = sum(weight_feature_sets(biases))
 
 
-def counted(kinds: Iterable[Tensor]) -> list[Tensor]:
+def weight_feature_sets(kinds: Iterable[Tensor]) -> list[Tensor]:
     """What each kind of statistics says, as much as it counts."""
-    return [count / sum(COUNTS) * own for count, own in zip(COUNTS, kinds, strict=True)]
+    return [count / sum(FEATURE_SET_WEIGHTS) * own for count, own in zip(FEATURE_SET_WEIGHTS, kinds, strict=True)]
 
 
 def regressions(
@@ -115,12 +115,12 @@ def regressions(
         yield mean, scale, *regression((x - mean) * scale, truth, emotions, l2)
 
 
-def examples(network: Network, takes: Iterable[Sequence[Clip]]) -> tuple[Tensor, Tensor]:
+def examples(network: Network, takes: Iterable[Sequence[Example]]) -> tuple[Tensor, Tensor]:
     """The functionals of every window of every take, (window, statistic), and its emotion."""
     found, labels = [], []
-    for clips in takes:
-        found.append(statistics_of(network, clips))
-        labels += [clip.label for clip in clips for _ in clip.windows]
+    for examples in takes:
+        found.append(statistics_of(network, examples))
+        labels += [example.label for example in examples for _ in example.windows]
     return torch.cat(found), torch.tensor(labels)
 
 
@@ -147,7 +147,7 @@ def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tens
     return weight.detach(), bias.detach()
 
 
-def fit_share(network: Network, clips: Sequence[Clip], system: System, recipe: Recipe) -> None:
+def fit_fusion_weight(network: Network, examples: Sequence[Example], system: System, recipe: Recipe) -> None:
     """Set `network.functionals.share` by clips of validation speakers: what calibrates either, as a ratio.
 
     A network that knows nothing wants no end of temperature; it gets what leaves some for both together.
@@ -155,47 +155,47 @@ def fit_share(network: Network, clips: Sequence[Clip], system: System, recipe: R
     classifier = network.functionals
     assert classifier is not None
     classifier.share.fill_(1.0)
-    own = fit_temperature(window_log_scores(network, clips, system, recipe, functionals=False), clips)
-    theirs = fit_temperature(classifier_log_scores(network, clips), clips)
-    classifier.share.fill_(min(own, HOTTEST / OF_THE_WHOLE) / theirs)
+    own = fit_temperature(window_log_scores(network, examples, system, recipe, functionals=False), examples)
+    theirs = fit_temperature(classifier_log_scores(network, examples), examples)
+    classifier.share.fill_(min(own, HOTTEST / UTTERANCE_WEIGHT) / theirs)
 
 
-def statistics_of(network: Network, clips: Sequence[Clip]) -> Tensor:
+def statistics_of(network: Network, examples: Sequence[Example]) -> Tensor:
     """The functionals of every window in the order of the clips, (window, statistic)."""
     classifier = network.functionals
     assert classifier is not None
-    return torch.stack(in_order(network, clips, classifier.statistics)).cpu()
+    return torch.stack(in_order(network, examples, classifier.statistics)).cpu()
 
 
 def window_log_scores(
-    network: Network, clips: Sequence[Clip], system: System, recipe: Recipe, *, functionals: bool = True
+    network: Network, examples: Sequence[Example], system: System, recipe: Recipe, *, functionals: bool = True
 ) -> list[list[Floats]]:
     """Log-scores (K,) of each window of each clip: the network's, and what functionals add."""
     model = FromStatic(network, recipe.augmentation)
-    logs = model_log_scores(model, clips, system.loss, system.decoding(recipe))
+    logs = model_log_scores(model, examples, system.loss, system.decoding(recipe))
     if network.functionals is None or not functionals:
         return logs
-    both = zip(logs, classifier_log_scores(network, clips), strict=True)
-    return [[row + OF_THE_WHOLE * more for row, more in zip(*rows, strict=True)] for rows in both]
+    both = zip(logs, classifier_log_scores(network, examples), strict=True)
+    return [[row + UTTERANCE_WEIGHT * more for row, more in zip(*rows, strict=True)] for rows in both]
 
 
-def classifier_log_scores(network: Network, clips: Sequence[Clip]) -> list[list[Floats]]:
+def classifier_log_scores(network: Network, examples: Sequence[Example]) -> list[list[Floats]]:
     """What functionals say of each window of each clip, times their share."""
     assert network.functionals is not None
-    rows = iter(in_order(network, clips, network.functionals))
-    return [[next(rows).double().cpu().numpy() for _ in clip.windows] for clip in clips]
+    rows = iter(in_order(network, examples, network.functionals))
+    return [[next(rows).double().cpu().numpy() for _ in example.windows] for example in examples]
 
 
 def in_order(
-    network: Network, clips: Sequence[Clip], asked: Callable[[Tensor, Tensor], Iterable[Said]]
+    network: Network, examples: Sequence[Example], asked: Callable[[Tensor, Tensor], Iterable[Said]]
 ) -> list[Said]:
     """What is said of every window as functionals hear it, one by one, in the order of the clips."""
     assert network.functionals is not None
     device = network.functionals.mean.device
     found: dict[tuple[int, int], Said] = {}
     with torch.inference_mode():
-        for places, batch in window_batches([replace(clip, views=(clip.spectra,)) for clip in clips]):
+        for places, batch in window_batches([replace(example, views=(example.spectra,)) for example in examples]):
             frames = batch.lengths.to(device)
             sound = network.spectrum.heard(batch.x.to(device))
             found.update(zip(places, asked(network.heard(*sound, frames), frames), strict=True))
-    return [found[c, w] for c, clip in enumerate(clips) for w in range(len(clip.spectra))]
+    return [found[c, w] for c, example in enumerate(examples) for w in range(len(example.spectra))]

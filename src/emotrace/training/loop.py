@@ -23,13 +23,13 @@ from emotrace.system.files import write_text
 from emotrace.training.augmentation.spectrogram import mixup
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.class_weights import class_weights
-from emotrace.training.data.examples import Batch, Clip, epoch_batches
+from emotrace.training.data.examples import Batch, Example, epoch_batches
 from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.precision import trains_in_bfloat16
-from emotrace.training.progress import Tell
-from emotrace.training.recorder import BEST_FILE, DONE_FILE, LAST_FILE, Keeper
-from emotrace.training.scoring import clip_scores, log_loss, model_log_scores, recall_mean
+from emotrace.training.progress import ProgressCallback
+from emotrace.training.recorder import BEST_FILE, DONE_FILE, LAST_FILE, TrainingRecorder
+from emotrace.training.scoring import example_scores, log_loss, model_log_scores, recall_mean
 from emotrace.training.seeds import seed_of
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
@@ -39,8 +39,8 @@ Change = Callable[[Tensor, torch.Generator], Tensor]
 class StageData:
     """What a stage learns from and what it is judged on; `change` augments a window of a training clip."""
 
-    train: Sequence[Clip]
-    validation: Sequence[Clip]
+    train: Sequence[Example]
+    validation: Sequence[Example]
     labels: int
     change: Change | None = None
 
@@ -74,10 +74,10 @@ class Objective:
         >>> Objective("ctc", "repeated").target([(2, 0.5), (0, 0.5)], 150)
         [2, 2, 0, 0]
         """
-        shown = [(label, share) for label, share in parts if label is not None]
+        show_progress = [(label, share) for label, share in parts if label is not None]
         if self.ctc_target == "single":
-            return [label for label, _ in shown]
-        return [same for label, share in shown for same in repeated_target(label, round(share * frames))]
+            return [label for label, _ in show_progress]
+        return [same for label, share in show_progress for same in repeated_target(label, round(share * frames))]
 
 
 class Streamed(IterableDataset[Any]):
@@ -96,7 +96,7 @@ class StageModule(L.LightningModule):
     def __init__(self, model: nn.Module, data: StageData, objective: Objective, stage: Stage, seed: int):
         super().__init__()
         self.model, self.data, self.objective, self.stage, self.seed = model, data, objective, stage, seed
-        whole = [clip for clip in data.train if not clip.parts]
+        whole = [example for example in data.train if not example.parts]
         self.weights = class_weights(whole, data.labels, stage.class_weights)
         # Two speakers' UA jumps from epoch to epoch; that of averaged weights far less.
         self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.average else None
@@ -154,11 +154,11 @@ class StageModule(L.LightningModule):
 
     def validation_step(self, *_: Any) -> None:
         """UA and mean log-loss over the validation speakers, in full precision."""
-        clips = self.data.validation
-        truth = [clip.label for clip in clips]
+        examples = self.data.validation
+        truth = [example.label for example in examples]
         with torch.autocast(self.device.type, enabled=False):
-            logs = model_log_scores(self.judged, clips, self.objective.loss, self.objective.decoding)
-            scores = clip_scores(logs, clips)
+            logs = model_log_scores(self.judged, examples, self.objective.loss, self.objective.decoding)
+            scores = example_scores(logs, examples)
         self.model.train()
         self.log_dict(
             {"val_ua": recall_mean(scores, truth), "val_loss": log_loss(scores, truth)}, batch_size=1
@@ -173,7 +173,7 @@ def run_stage(
     *,
     seed: int,
     folder: Path,
-    tell: Tell,
+    progress: ProgressCallback,
     precision: str = "float32",
     device: str = "cpu",
     epochs: int | None = None,
@@ -191,7 +191,7 @@ def run_stage(
         quiet()
         keep_freed_memory()
         judges = bool(data.validation)
-        keeper = Keeper(folder, stage, tell, judges)
+        recorder = TrainingRecorder(folder, stage, progress, judges)
         trainer = L.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu",
             devices=1,
@@ -199,7 +199,7 @@ def run_stage(
             limit_val_batches=None if judges else 0,
             precision="bf16-mixed" if trains_in_bfloat16(precision, device) else "32-true",
             plugins=[io],
-            callbacks=[keeper],
+            callbacks=[recorder],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -212,7 +212,7 @@ def run_stage(
             trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
         except SystemExit:  # what Lightning makes of an interruption
             raise KeyboardInterrupt from None
-        write_text(done, f"{len(keeper.rows)} {keeper.best + 1}\n")  # epochs there were, and the one kept
+        write_text(done, f"{len(recorder.rows)} {recorder.best + 1}\n")  # epochs there were, and the one kept
         last.unlink(missing_ok=True)
         del module, trainer
         give_back_freed_memory()

@@ -22,6 +22,6 @@ def trains_in_bfloat16(precision: str, device: str) -> bool:
         return False
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    tell: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)  # older: not told
-    found = tell()
+    progress: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)  # older: not told
+    found = progress()
     return any(found.get(name) for name in INSTRUCTIONS)

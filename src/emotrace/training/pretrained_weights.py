@@ -22,7 +22,7 @@ MUST_AGREE = ("features", "front")  # of the recipes: a front's weights mean not
 
 
 @dataclass(frozen=True)
-class Start:
+class PretrainedWeights:
     """A finished model, and whether its emotions are those to be learnt.
 
     Its front is taken over, and of its back end what has the same name and shape; the output layer only where
@@ -33,8 +33,8 @@ class Start:
     same_emotions: bool
 
     @property
-    def identity(self) -> dict[str, str]:
-        """What makes two trainings begin alike, for `claim`."""
+    def fingerprint(self) -> dict[str, str]:
+        """What makes two trainings begin alike, for `create_or_resume`."""
         config = self.model.config
         return {"model": config.name, "corpus": config.corpus, "sha256": config.sha256[WEIGHTS_FILE]}
 
@@ -44,7 +44,7 @@ class Start:
         config = self.model.config
         return (*config.earlier_corpora, config.corpus)
 
-    def refuse_its_own_corpus(self, name: str) -> None:
+    def refuse_same_corpus(self, name: str) -> None:
         """Refuse to be cross-validated on a corpus it learnt from: it may know the speakers to be tested.
 
         Raises:
@@ -83,7 +83,7 @@ class Start:
         network.load_state_dict(own)
 
 
-def read_start(folder: Path, system: str, recipe: Recipe, emotions: Sequence[str]) -> Start:
+def read_pretrained_weights(folder: Path, system: str, recipe: Recipe, emotions: Sequence[str]) -> PretrainedWeights:
     """A model folder to begin with.
 
     Raises:
@@ -107,4 +107,4 @@ def read_start(folder: Path, system: str, recipe: Recipe, emotions: Sequence[str
             f"{folder} was trained with another {', '.join(differences(found, wanted))}; "
             "give a --recipe that agrees with it"
         )
-    return Start(model, config.labels == tuple(emotions))
+    return PretrainedWeights(model, config.labels == tuple(emotions))

@@ -45,12 +45,12 @@ class Epoch:
         return loss if self.ua is None else f"{loss}, validation UA {self.ua:.3f} (best {self.best:.3f})"
 
 
-Tell = Callable[[Epoch], None]
+ProgressCallback = Callable[[Epoch], None]
 
 
-def within(tell: Tell, run: str) -> Tell:
+def within(progress: ProgressCallback, run: str) -> ProgressCallback:
     """The same, with the name of the run to which the epochs belong."""
-    return lambda epoch: tell(replace(epoch, run=run))
+    return lambda epoch: progress(replace(epoch, run=run))
 
 
 def silent(_: Epoch) -> None:
@@ -58,7 +58,7 @@ def silent(_: Epoch) -> None:
 
 
 @contextmanager
-def shown() -> Iterator[Tell]:
+def show_progress() -> Iterator[ProgressCallback]:
     """Show each run's stage as a bar where standard error is a terminal, else a line an epoch."""
     if not sys.stderr.isatty():
         yield lambda epoch: print_line(str(epoch))
@@ -73,7 +73,7 @@ def shown() -> Iterator[Tell]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[tuple[str, str], TaskID] = {}
 
-        def tell(epoch: Epoch) -> None:
+        def progress(epoch: Epoch) -> None:
             if epoch.text:
                 bars.console.print(str(epoch), highlight=False, markup=False)
                 return
@@ -86,7 +86,7 @@ def shown() -> Iterator[Tell]:
                 tasks[key] = bars.add_task(name, total=epoch.of, how="")
             bars.update(tasks[key], completed=epoch.number, how=epoch.how)
 
-        yield tell
+        yield progress
 
 
 def print_line(line: str) -> None:

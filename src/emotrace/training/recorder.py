@@ -12,7 +12,7 @@ import lightning as L
 from emotrace.errors import RunError
 from emotrace.recipe import Stage
 from emotrace.system.files import write_text
-from emotrace.training.progress import Epoch, Tell
+from emotrace.training.progress import Epoch, ProgressCallback
 
 CURVE_FILE = "curve.csv"
 BEST_FILE = "best.safetensors"
@@ -20,7 +20,7 @@ LAST_FILE = "last.safetensors"
 DONE_FILE = "done"
 
 
-class Keeper(L.Callback):
+class TrainingRecorder(L.Callback):
     """Keeps what a stage has come to: its learning curve as CSV, the best weights, and all to go on from.
 
     What is best is for `best_row` to say. Lightning's own callbacks for this forget the best where a folder
@@ -29,8 +29,8 @@ class Keeper(L.Callback):
 
     COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
 
-    def __init__(self, folder: Path, stage: Stage, tell: Tell, judges: bool = True):
-        self.folder, self.stage, self.tell, self.judges = folder, stage, tell, judges
+    def __init__(self, folder: Path, stage: Stage, progress: ProgressCallback, judges: bool = True):
+        self.folder, self.stage, self.progress, self.judges = folder, stage, progress, judges
         self.rows: list[list[float]] = []
 
     @property
@@ -63,7 +63,7 @@ class Keeper(L.Callback):
         trainer.should_stop = self.spent
         trainer.save_checkpoint(self.folder / LAST_FILE)
         epoch, train_loss, _, ua = self.rows[-1]
-        self.tell(
+        self.progress(
             Epoch(
                 stage=self.folder.name,
                 number=int(epoch) + 1,
@@ -101,6 +101,6 @@ def best_row(curve: Sequence[Sequence[float]], select: str) -> int:
     return max(range(len(curve)), key=lambda place: (curve[place][3], -curve[place][2]))
 
 
-def kept_epochs(folder: Path) -> int:
+def best_epoch_count(folder: Path) -> int:
     """After how many epochs a finished stage had the weights it kept."""
     return int((folder / DONE_FILE).read_text(encoding="utf-8").split()[1])

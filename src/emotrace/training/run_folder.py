@@ -48,17 +48,17 @@ class Run(BaseModel):
     seconds: float
 
 
-def claim(folder: Path, identity: Mapping[str, Any]) -> None:
+def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
     """Take a folder for a run, or go on with the same run there.
 
     Raises:
         RunError: the folder holds a run with other settings, or something else.
     """
     path = folder / RECIPE_FILE
-    wanted = json.loads(json.dumps(identity))
+    wanted = json.loads(json.dumps(fingerprint))
     if path.exists():
         try:
-            found = identity_of(folder)
+            found = read_fingerprint(folder)
         except (OSError, ValueError, KeyError, TypeError):
             raise RunError(f"{path} is damaged; choose another --output or delete {folder}") from None
         if found != wanted:
@@ -114,7 +114,7 @@ def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
     identities = []
     for folder in (run, crossval):
         try:
-            found = identity_of(folder)
+            found = read_fingerprint(folder)
         except FileNotFoundError:
             raise RunError(
                 f"{folder} has no {RECIPE_FILE}; give what `emotrace train` and `emotrace crossval` left"
@@ -142,8 +142,8 @@ def recipe_of(folder: Path) -> Recipe:
     raise FileNotFoundError(2, "no such file", str(folder / RECIPE_FILE))
 
 
-def identity_of(folder: Path) -> dict[str, Any]:
-    """What `claim` wrote; a setting that was unknown then counts as its default.
+def read_fingerprint(folder: Path) -> dict[str, Any]:
+    """What `create_or_resume` wrote; a setting that was unknown then counts as its default.
 
     Raises:
         FileNotFoundError, OSError, ValueError, KeyError, TypeError: it is missing or damaged.

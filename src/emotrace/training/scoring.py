@@ -12,14 +12,14 @@ from torch import nn
 
 from emotrace.decoding.ctc import Decoding, average_scores, class_scores, log_scores
 from emotrace.evaluation.predictions import Prediction
-from emotrace.training.data.examples import Clip, window_batches
+from emotrace.training.data.examples import Example, window_batches
 
 Floats = npt.NDArray[np.float64]
 HOTTEST = 1000.0
 
 
 def model_log_scores(
-    model: nn.Module, clips: Sequence[Clip], loss: str, decoding: Decoding = "likelihood"
+    model: nn.Module, examples: Sequence[Example], loss: str, decoding: Decoding = "likelihood"
 ) -> list[list[Floats]]:
     """Log-scores (K,), not normalised, of each window of each clip.
 
@@ -28,51 +28,51 @@ def model_log_scores(
     """
     model.eval()
     device = next(model.parameters()).device
-    found: list[list[Any]] = [[None] * len(clip.windows) for clip in clips]
+    found: list[list[Any]] = [[None] * len(example.windows) for example in examples]
     with torch.inference_mode():
-        for places, batch in window_batches(clips):
+        for places, batch in window_batches(examples):
             output, steps = model(batch.x.to(device), batch.lengths.to(device))
             logs = output.float().cpu().numpy()
             if loss == "ctc":
                 logs = log_scores(logs, steps.cpu().numpy(), decoding)
-            for (clip, window), row in zip(places, logs, strict=True):
-                found[clip][window] = row.astype(np.float64)
+            for (example, window), row in zip(places, logs, strict=True):
+                found[example][window] = row.astype(np.float64)
     return found
 
 
-def clip_scores(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip], temperature: float = 1.0) -> Floats:
+def example_scores(logs: Sequence[Sequence[Floats]], examples: Sequence[Example], temperature: float = 1.0) -> Floats:
     """Probabilities of each clip, shape (clip, K): per window normalised, averaged by duration."""
     return np.stack(
         [
-            average_scores(class_scores(np.stack(rows), temperature), clip.durations)
-            for rows, clip in zip(logs, clips, strict=True)
+            average_scores(class_scores(np.stack(rows), temperature), example.durations)
+            for rows, example in zip(logs, examples, strict=True)
         ]
     )
 
 
 def predictions_of(
-    clips: Sequence[Clip], scores: Floats, emotions: Sequence[str], *, fold: int, seed: int
+    examples: Sequence[Example], scores: Floats, emotions: Sequence[str], *, fold: int, seed: int
 ) -> list[Prediction]:
     """What scores, a row a clip, say of each clip."""
     return [
         Prediction(
-            clip.name,
-            clip.speaker,
+            example.name,
+            example.speaker,
             fold,
             seed,
-            emotions[clip.label],
+            emotions[example.label],
             emotions[int(row.argmax())],
             dict(zip(emotions, map(float, row), strict=True)),
         )
-        for clip, row in zip(clips, scores, strict=True)
+        for example, row in zip(examples, scores, strict=True)
     ]
 
 
-def fit_temperature(logs: Sequence[Sequence[Floats]], clips: Sequence[Clip]) -> float:
+def fit_temperature(logs: Sequence[Sequence[Floats]], examples: Sequence[Example]) -> float:
     """The temperature under which validation clips are likeliest (Guo et al. 2017), from 0.25 to 1000."""
-    truth = [clip.label for clip in clips]
+    truth = [example.label for example in examples]
     temperatures = np.geomspace(0.25, HOTTEST, 200)
-    losses = [log_loss(clip_scores(logs, clips, float(t)), truth) for t in temperatures]
+    losses = [log_loss(example_scores(logs, examples, float(t)), truth) for t in temperatures]
     return float(temperatures[int(np.argmin(losses))])
 
 

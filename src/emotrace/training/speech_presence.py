@@ -12,41 +12,41 @@ import torch
 
 from emotrace.models.emotion_model import Network
 from emotrace.recipe import Recipe
-from emotrace.training.augmentation.acoustic import Takes, taken
-from emotrace.training.data.examples import Clip
-from emotrace.training.data.non_speech import emotionless_clips
-from emotrace.training.functionals import counted, regression, statistics_of
+from emotrace.training.augmentation.acoustic import AcousticAugmenter, taken
+from emotrace.training.data.examples import Example
+from emotrace.training.data.non_speech import non_speech_examples
+from emotrace.training.functionals import weight_feature_sets, regression, statistics_of
 from emotrace.training.seeds import seed_of
 
-EACH = 2  # sounds for each window of speech, times `recipe.emotionless`
+EACH = 2  # sounds for each window of speech, times `recipe.non_speech`
 SNR_DB = (-5.0, 10.0)  # of speech in noise, which must be told from noise alone
 SHORTEST = 20  # frames of a part
 MOST_WINDOWS = 2_000  # of speech, some 500 MB of statistics and 1 GB of sounds
 
 
-def fit_no_speech(network: Network, clips: Sequence[Clip], recipe: Recipe, seed: int) -> None:
+def fit_speech_presence(network: Network, examples: Sequence[Example], recipe: Recipe, seed: int) -> None:
     """Set the last row of the classifier of `network.functionals` by clips of training speakers.
 
     It is a logistic regression between them and sounds without speech. It hears each clip as it is, and parts
     of other takes of it in a room, through a channel, and in noise that may be the louder of the two; and
     sounds of the kinds that CTC learns from too. What statistics are at large, `fit` must have found before.
     Of a corpus with more than `MOST_WINDOWS` windows it hears every second clip, or every third … A recipe
-    without `emotionless` leaves the row as it is, which says nothing.
+    without `non_speech` leaves the row as it is, which says nothing.
     """
-    if not recipe.emotionless:
+    if not recipe.non_speech:
         return
     classifier = network.functionals
     assert classifier is not None
     generator = torch.Generator().manual_seed(seed_of(seed, "no speech"))
-    takes = Takes(copy.deepcopy(network.spectrum).cpu(), recipe, generator)
-    clips = clips[:: math.ceil(sum(len(clip.windows) for clip in clips) / MOST_WINDOWS)]
-    count = round(EACH * recipe.emotionless * sum(len(clip.windows) for clip in clips))
+    takes = AcousticAugmenter(copy.deepcopy(network.spectrum).cpu(), recipe, generator)
+    examples = examples[:: math.ceil(sum(len(example.windows) for example in examples) / MOST_WINDOWS)]
+    count = round(EACH * recipe.non_speech * sum(len(example.windows) for example in examples))
 
-    def heard() -> Iterator[Sequence[Clip]]:  # one after the other: spectra are large
-        yield clips
-        for place in (takes.in_a_room, takes.through_a_channel, partial(takes.in_noise, snr_db=SNR_DB)):
-            yield [part_of(taken(clip, takes, place), takes.share) for clip in clips]
-        yield emotionless_clips(count, takes.spectrum, recipe.longest_frames, generator, spectra=True)
+    def heard() -> Iterator[Sequence[Example]]:  # one after the other: spectra are large
+        yield examples
+        for place in (takes.in_room, takes.through_channel, partial(takes.in_noise, snr_db=SNR_DB)):
+            yield [part_of(taken(example, takes, place), takes.share) for example in examples]
+        yield non_speech_examples(count, takes.spectrum, recipe.longest_frames, generator, spectra=True)
 
     found = torch.cat([statistics_of(network, some) for some in heard()])
     without = (torch.arange(len(found)) >= len(found) - count).long()
@@ -54,18 +54,18 @@ def fit_no_speech(network: Network, clips: Sequence[Clip], recipe: Recipe, seed:
     kinds = standardised.split(list(classifier.kinds), 1)
     fits = [regression(kind.double(), without, 2, recipe.functionals) for kind in kinds]
     weights, biases = zip(*fits, strict=True)
-    classifier.weight[-1] = torch.cat([own[1] - own[0] for own in counted(weights)])
-    classifier.bias[-1] = sum(own[1] - own[0] for own in counted(biases))
+    classifier.weight[-1] = torch.cat([own[1] - own[0] for own in weight_feature_sets(weights)])
+    classifier.bias[-1] = sum(own[1] - own[0] for own in weight_feature_sets(biases))
 
 
-def part_of(clip: Clip, share: Callable[[], float]) -> Clip:
+def part_of(example: Example, share: Callable[[], float]) -> Example:
     """A part of each window, of any length from anywhere: else what is short would be no speech.
 
     `share` draws a number between 0 and 1.
     """
     parts = []
-    for power in clip.spectra:
+    for power in example.spectra:
         length = min(len(power), max(SHORTEST, int(share() * len(power))))
         start = int(share() * (len(power) - length + 1))
         parts.append(power[start : start + length])
-    return replace(clip, spectra=tuple(parts))
+    return replace(example, spectra=tuple(parts))

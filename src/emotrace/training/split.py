@@ -20,24 +20,24 @@ from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Network, spectrum_of
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_bytes, write_text
-from emotrace.training.augmentation.acoustic import elsewhere
+from emotrace.training.augmentation.acoustic import augmented_views
 from emotrace.training.class_weights import refuse_weights_of_other_labels
-from emotrace.training.data.examples import Clip, read_clips
-from emotrace.training.functionals import fit_functionals, fit_share, window_log_scores
-from emotrace.training.pretrained_weights import Start
-from emotrace.training.progress import Tell
+from emotrace.training.data.examples import Example, read_examples
+from emotrace.training.functionals import fit_functionals, fit_fusion_weight, window_log_scores
+from emotrace.training.pretrained_weights import PretrainedWeights
+from emotrace.training.progress import ProgressCallback
 from emotrace.training.run_folder import (
     METRICS_FILE,
     PREDICTIONS_FILE,
     RUN_FILE,
     VALIDATION_FILE,
     Run,
-    claim,
+    create_or_resume,
     write_run,
 )
-from emotrace.training.scoring import clip_scores, fit_temperature, predictions_of
+from emotrace.training.scoring import example_scores, fit_temperature, predictions_of
 from emotrace.training.seeds import seed_of
-from emotrace.training.speech_presence import fit_no_speech
+from emotrace.training.speech_presence import fit_speech_presence
 from emotrace.training.two_stage import Trainer
 
 
@@ -50,9 +50,9 @@ class Experiment:
     recipe: Recipe
     version: str
     device: str = "cpu"
-    start: Start | None = None  # the model whose weights networks begin with, in place of random ones
+    start: PretrainedWeights | None = None  # the model whose weights networks begin with, in place of random ones
     # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
-    read: dict[tuple[str, int, int, bool], tuple[object, list[Clip]]] = field(
+    read: dict[tuple[str, int, int, bool], tuple[object, list[Example]]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -60,45 +60,45 @@ class Experiment:
         refuse_weights_of_other_labels(self.recipe, self.corpus.emotions)
 
     @property
-    def clips(self) -> list[Clip]:
+    def examples(self) -> list[Example]:
         """The whole corpus as windows of what the system starts from, read when it is first needed."""
         system, utterances = find_system(self.system), self.corpus.utterances
         spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
         spectra = self.recipe.functionals > 0 or self.recipe.surroundings
         key = type(spectrum).__name__, spectrum.bands, longest, spectra
         if key not in self.read or self.read[key][0] is not utterances:
-            found = read_clips(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
+            found = read_examples(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
             self.read[key] = utterances, found
         return self.read[key][1]
 
-    def of(self, speakers: Sequence[str]) -> list[Clip]:
+    def of(self, speakers: Sequence[str]) -> list[Example]:
         """The clips of some speakers."""
         wanted = set(speakers)
-        return [clip for clip in self.clips if clip.speaker in wanted]
+        return [example for example in self.examples if example.speaker in wanted]
 
-    def seen(self, clips: Sequence[Clip], seed: int) -> Sequence[Clip]:
+    def seen(self, examples: Sequence[Example], seed: int) -> Sequence[Example]:
         """What networks learn from: the clips, with `surroundings` elsewhere too."""
         if not self.recipe.surroundings:
-            return clips
+            return examples
         generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
-        return elsewhere(spectrum_of(self.recipe, find_system(self.system)), clips, self.recipe, generator)
+        return augmented_views(spectrum_of(self.recipe, find_system(self.system)), examples, self.recipe, generator)
 
-    def identity(self, **more: Any) -> dict[str, Any]:
-        """What makes two runs the same, for `claim`."""
+    def fingerprint(self, **more: Any) -> dict[str, Any]:
+        """What makes two runs the same, for `create_or_resume`."""
         return {
             "corpus": self.corpus.corpus.name,
             "protocol": self.corpus.protocol,
             "utterances": len(self.corpus.utterances),
             "emotions": list(self.corpus.emotions),
             "system": self.system,
-            **({} if self.start is None else {"start": self.start.identity}),
+            **({} if self.start is None else {"start": self.start.fingerprint}),
             **more,
             "recipe": self.recipe.model_dump(mode="json"),
         }
 
 
 @dataclass(frozen=True)
-class Part:
+class SpeakerSplit:
     """Which speakers train a network, choose among its epochs, and test it (nobody, in a model to keep)."""
 
     train: tuple[str, ...]
@@ -114,14 +114,14 @@ class Part:
             )
 
 
-def train_part(
+def train_split(
     experiment: Experiment,
-    part: Part,
+    part: SpeakerSplit,
     *,
     fold: int,
     seed: int,
     folder: Path,
-    tell: Tell,
+    progress: ProgressCallback,
     front_folder: Path | None = None,
 ) -> tuple[Prediction, ...]:
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
@@ -137,19 +137,19 @@ def train_part(
         started = time.monotonic()
         train, validation = experiment.of(part.train), experiment.of(part.validation)
         trainer = Trainer(
-            experiment.recipe, seed, folder, tell, experiment.device, front_folder, start=experiment.start
+            experiment.recipe, seed, folder, progress, experiment.device, front_folder, start=experiment.start
         )
         emotions = experiment.corpus.emotions
         network = trainer.train(experiment.system, len(emotions), experiment.seen(train, seed), validation)
         scoring = find_system(experiment.system), experiment.recipe
         if network.functionals is not None:
             fit_functionals(network, train, experiment.recipe, seed)
-            fit_share(network, validation, *scoring)
+            fit_fusion_weight(network, validation, *scoring)
         temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
 
-        def predictions(network: Network, clips: Sequence[Clip]) -> list[Prediction]:
-            scores = clip_scores(window_log_scores(network, clips, *scoring), clips, temperature)
-            return predictions_of(clips, scores, emotions, fold=fold, seed=seed)
+        def predictions(network: Network, examples: Sequence[Example]) -> list[Prediction]:
+            scores = example_scores(window_log_scores(network, examples, *scoring), examples, temperature)
+            return predictions_of(examples, scores, emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
         everybody = [*train, *validation]
@@ -161,7 +161,7 @@ def train_part(
         if network.functionals is not None:
             fit_functionals(network, everybody, experiment.recipe, seed)
             if scoring[0].loss == "ctc":
-                fit_no_speech(network, everybody, experiment.recipe, seed)
+                fit_speech_presence(network, everybody, experiment.recipe, seed)
         if part.test:
             write_predictions(folder / VALIDATION_FILE, judged)
             judged = predictions(network, experiment.of(part.test))
@@ -184,21 +184,21 @@ def train_part(
     return read_predictions(folder / PREDICTIONS_FILE)
 
 
-def part_to_keep(corpus: OpenCorpus) -> Part:
+def final_split(corpus: OpenCorpus) -> SpeakerSplit:
     """For a model to keep: the first fold's validation speakers validate, and all others train.
 
     Whom a protocol only ever tests, as the second school of FAU-AEC, it does not hear.
     """
     folds = corpus.folds()
     heard = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
-    return Part(tuple(sorted(heard.difference(folds[0].validation))), folds[0].validation)
+    return SpeakerSplit(tuple(sorted(heard.difference(folds[0].validation))), folds[0].validation)
 
 
-def train_run(experiment: Experiment, *, seed: int, folder: Path, tell: Tell) -> Scores:
+def train_run(experiment: Experiment, *, seed: int, folder: Path, progress: ProgressCallback) -> Scores:
     """Train a model to keep, and measure it on its validation speakers."""
-    part = part_to_keep(experiment.corpus)
-    claim(folder, experiment.identity(seed=seed))
-    predictions = train_part(experiment, part, fold=0, seed=seed, folder=folder, tell=tell)
+    part = final_split(experiment.corpus)
+    create_or_resume(folder, experiment.fingerprint(seed=seed))
+    predictions = train_split(experiment, part, fold=0, seed=seed, folder=folder, progress=progress)
     scores = score_predictions(predictions)
     write_text(
         folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"

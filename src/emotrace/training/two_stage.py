@@ -13,15 +13,15 @@ from emotrace.models.architectures import System, find_system
 from emotrace.models.emotion_model import Network, build, spectrum_of
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augmentation.spectrogram import augment, masks
-from emotrace.training.data.concatenation import changing_clips
-from emotrace.training.data.examples import Clip
-from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_clips
-from emotrace.training.data.non_speech import emotionless_clips
+from emotrace.training.data.concatenation import concatenated_examples
+from emotrace.training.data.examples import Example
+from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
+from emotrace.training.data.non_speech import non_speech_examples
 from emotrace.training.loop import Change, Objective, StageData, run_stage
 from emotrace.training.precision import trains_in_bfloat16
-from emotrace.training.pretrained_weights import Start
-from emotrace.training.progress import Epoch, Tell
-from emotrace.training.recorder import kept_epochs
+from emotrace.training.pretrained_weights import PretrainedWeights
+from emotrace.training.progress import Epoch, ProgressCallback
+from emotrace.training.recorder import best_epoch_count
 from emotrace.training.seeds import seed_of
 
 FRONT_STAGE = "front-"
@@ -60,7 +60,7 @@ class FromLocal(nn.Module):
 
 @dataclass(frozen=True)
 class Trainer:
-    """What the stages of one training have in common; state is kept in `folder`, progress told to `tell`.
+    """What the stages of one training have in common; state is kept in `folder`, progress told to `progress`.
 
     `front_folder` keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several systems
     with the same recipe, seed and clips may share it, one after the other: the first trains the front, and
@@ -71,26 +71,26 @@ class Trainer:
     recipe: Recipe
     seed: int
     folder: Path
-    tell: Tell
+    progress: ProgressCallback
     device: str = "cpu"
     front_folder: Path | None = None
     again: bool = False  # whether this is `refit`
-    start: Start | None = None  # the model whose weights networks begin with
+    start: PretrainedWeights | None = None  # the model whose weights networks begin with
 
-    def refit(self, name: str, labels: int, clips: Sequence[Clip]) -> Network:
+    def refit(self, name: str, labels: int, examples: Sequence[Example]) -> Network:
         """Train anew on all the clips, which now include the validation speakers'.
 
         Each stage goes on for as many epochs as `train` found best; it must have been called before.
         """
-        return replace(self, again=True).train(name, labels, clips, ())
+        return replace(self, again=True).train(name, labels, examples, ())
 
     def run(
         self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
     ) -> None:
         """One stage; its seed depends on the run's and on its name alone."""
 
-        def tell(epoch: Epoch) -> None:
-            self.tell(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.again else epoch)
+        def progress(epoch: Epoch) -> None:
+            self.progress(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.again else epoch)
 
         front = name.startswith(FRONT_STAGE)
         folder = self.front_folder if front and self.front_folder else self.folder
@@ -101,13 +101,13 @@ class Trainer:
             settings,
             seed=seed_of(self.seed, name),
             folder=folder / REFIT_FOLDER / name if self.again else folder / name,
-            tell=tell,
+            progress=progress,
             precision=self.recipe.precision,
             device=self.device,
-            epochs=kept_epochs(folder / name) if self.again else None,
+            epochs=best_epoch_count(folder / name) if self.again else None,
         )
 
-    def train(self, name: str, labels: int, train: Sequence[Clip], validation: Sequence[Clip]) -> Network:
+    def train(self, name: str, labels: int, train: Sequence[Example], validation: Sequence[Example]) -> Network:
         """A trained network of the system `name`, in evaluation mode.
 
         Stage 1 trains the front as a classifier with cross-entropy, which is the system `pcn` or `pcnse`;
@@ -140,12 +140,12 @@ class Trainer:
         kept = (self.front_folder or self.folder) / LOCAL_FOLDER
         dtype = torch.bfloat16 if trains_in_bfloat16(recipe.precision, self.device) else torch.float32
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
-        takes = [local_clips(network, train, kept, dtype)]
+        takes = [local_feature_examples(network, train, kept, dtype)]
         while len(takes) < recipe.views:
-            takes.append(local_clips(network, augmented(train, change, generator, len(takes)), kept, dtype))
+            takes.append(local_feature_examples(network, augmented(train, change, generator, len(takes)), kept, dtype))
         local = StageData(
-            [*views(takes), *local_clips(network, made, kept, dtype)],
-            local_clips(network, validation, kept),
+            [*views(takes), *local_feature_examples(network, made, kept, dtype)],
+            local_feature_examples(network, validation, kept),
             labels,
         )
         self.run("back", FromLocal(network), local, objective, recipe.stage2)
@@ -153,18 +153,18 @@ class Trainer:
             forget_local_features(self.folder)
         return network.eval()
 
-    def made(self, system: System, train: Sequence[Clip], change: Change) -> list[Clip]:
+    def made(self, system: System, train: Sequence[Example], change: Change) -> list[Example]:
         """What CTC learns beside the utterances: sounds without emotion, and clips whose emotion changes."""
         recipe, longest = self.recipe, system.longest_frames(self.recipe)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
-        count = round(recipe.emotionless * len(train))
-        emotionless = emotionless_clips(count, spectrum_of(recipe, system), longest, generator)
+        count = round(recipe.non_speech * len(train))
+        non_speech = non_speech_examples(count, spectrum_of(recipe, system), longest, generator)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
         count = round(recipe.changing * len(train))
-        return [*changing_clips(train, count, longest, generator, change, emotionless), *emotionless]
+        return [*concatenated_examples(train, count, longest, generator, change, non_speech), *non_speech]
 
 
-def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
+def fit_normalisation(network: Network, examples: Sequence[Example]) -> None:
     """Set mean and standard deviation per channel and band from the clips' real frames.
 
     Frames that two windows share count once.
@@ -172,9 +172,9 @@ def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
     front = network.front
     count = 0
     total = squares = torch.zeros(0)
-    for clip in clips:
+    for example in examples:
         covered = 0  # frames of this window that the window before it, always a full one, holds too
-        for window in clip.windows:
+        for window in example.windows:
             image = front.spectrogram(window.T[None], torch.tensor([len(window)]))
             fresh = image[0, :, covered:].double()
             total = fresh.sum(1) + (total if count else 0)
@@ -187,20 +187,20 @@ def fit_normalisation(network: Network, clips: Sequence[Clip]) -> None:
     front.normalise.scale.copy_(1 / deviation[:, None])
 
 
-def augmented(clips: Sequence[Clip], change: Change, generator: torch.Generator, number: int) -> list[Clip]:
+def augmented(examples: Sequence[Example], change: Change, generator: torch.Generator, number: int) -> list[Example]:
     """The clips with every window of the view whose turn it is changed."""
     return [
         replace(
-            clip,
-            views=(tuple(change(window, generator) for window in clip.views[number % len(clip.views)]),),
+            example,
+            views=(tuple(change(window, generator) for window in example.views[number % len(example.views)]),),
         )
-        for clip in clips
+        for example in examples
     ]
 
 
-def views(takes: Sequence[Sequence[Clip]]) -> list[Clip]:
+def views(takes: Sequence[Sequence[Example]]) -> list[Example]:
     """Several takes of the same clips as one list of clips with several views."""
     return [
-        replace(versions[0], views=tuple(clip.windows for clip in versions))
+        replace(versions[0], views=tuple(example.windows for example in versions))
         for versions in zip(*takes, strict=True)
     ]

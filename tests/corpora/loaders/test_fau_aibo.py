@@ -8,7 +8,7 @@ from corpora import replicas
 from emotrace.corpora import open_corpus
 from emotrace.corpora.summary import report
 from emotrace.errors import CorpusError
-from emotrace.training.split import part_to_keep
+from emotrace.training.split import final_split
 
 LABELS = "labels/IS2009EmotionChallenge/chunk_labels_5cl_corpus.txt"
 CHILDREN = {"Ohm": list(range(1, 8)), "Mont": [1, 2]}
@@ -52,7 +52,7 @@ def test_one_school_trains_and_validates_and_the_other_tests(whole):
 
 
 def test_a_model_to_keep_never_hears_the_school_that_tests(whole):
-    part = part_to_keep(open_corpus("fau-aibo", whole))
+    part = final_split(open_corpus("fau-aibo", whole))
     assert {speaker[:4] for speaker in (*part.train, *part.validation)} == {"Ohm_"}
     assert len(part.train) == 21
 

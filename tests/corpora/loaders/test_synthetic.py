@@ -88,7 +88,7 @@ def test_an_unknown_emotion_is_refused():
 
 
 def test_true_spans_tile_the_clip():
-    clip = synthetic.changing_clip(emotions=("neutral", "anger", "sadness", "happiness"))
+    clip = synthetic.multi_emotion_clip(emotions=("neutral", "anger", "sadness", "happiness"))
     spans = clip.truth.spans
     assert [span.emotion for span in spans] == ["neutral", "anger", "sadness", "happiness"]
     assert spans[0].start == 0
@@ -99,12 +99,12 @@ def test_true_spans_tile_the_clip():
 
 
 def test_the_clip_sounds_as_its_truth_says():
-    clip = synthetic.changing_clip(emotions=("anger", "sadness"))
+    clip = synthetic.multi_emotion_clip(emotions=("anger", "sadness"))
     change = round(clip.truth.spans[0].end * RATE)
     assert loudness(clip.samples[:change]) > 2 * loudness(clip.samples[change:])
 
 
 def test_the_clips_speaker_is_not_in_the_corpus():
     known = {made.audio[0].tobytes() for made in synthetic.utterances()}
-    first = synthetic.changing_clip(emotions=("anger",)).samples
+    first = synthetic.multi_emotion_clip(emotions=("anger",)).samples
     assert not any(first.tobytes().startswith(sound) for sound in known)

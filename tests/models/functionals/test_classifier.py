@@ -10,11 +10,11 @@ from emotrace.models.functionals.classifier import (
     COEFFICIENTS,
     MARGIN,
     MIXED_COEFFICIENTS,
-    OF_THE_WHOLE,
+    UTTERANCE_WEIGHT,
     SCALES,
-    Functionals,
+    FunctionalsClassifier,
     cosines,
-    spoken,
+    trim_silence,
 )
 from emotrace.models.functionals.random_kernels import FLAT
 
@@ -30,10 +30,10 @@ def heard() -> torch.Tensor:
 FRAMES = torch.tensor([90, 57, 16])
 
 
-def drawn(seed: int, std: float) -> Functionals:
+def drawn(seed: int, std: float) -> FunctionalsClassifier:
     """A classifier of four emotions whose parts all say something, by chance."""
     random = torch.Generator().manual_seed(seed)
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
         own.normal_(std=std, generator=random)
     classifier.share.fill_(1.7)
@@ -68,7 +68,7 @@ def first_coefficients(image: np.ndarray) -> torch.Tensor:
 
 
 def test_variations_are_numpys(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     found = classifier.statistics(heard, FRAMES).split(classifier.kinds, 1)[0]
     for row, utterance, frames in zip(found, heard[0], FRAMES.tolist(), strict=True):
         wanted = by_numpy(utterance[:, :frames].numpy())
@@ -77,9 +77,9 @@ def test_variations_are_numpys(heard: torch.Tensor) -> None:
 
 
 def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     classifier.fisher.means.normal_(generator=torch.Generator().manual_seed(1))
-    _, kernels, *departures = classifier.statistics(heard, FRAMES).split(classifier.kinds, 1)
+    _, kernels, *fisher_vectors = classifier.statistics(heard, FRAMES).split(classifier.kinds, 1)
     for place, frames in enumerate(FRAMES.tolist()):
         within = torch.ones(1, frames, 1)
         static = heard[0, place, :1, :frames]
@@ -88,11 +88,11 @@ def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch
         for picture in range(2):
             pair = first_coefficients(heard[picture, place, :, :frames].numpy()).expand(2, 1, -1, -1)
             wanted = classifier.fisher(pair, within.mT / frames)[picture, 0]
-            assert torch.allclose(departures[picture][place], wanted, atol=1e-3)
+            assert torch.allclose(fisher_vectors[picture][place], wanted, atol=1e-3)
 
 
 def test_what_follows_an_utterance_does_not_count(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     alone = classifier.statistics(heard[:, 1:2, :, :57], FRAMES[1:2])
     among_others = classifier.statistics(heard, FRAMES)[1:2]
     others = sum(classifier.kinds[:2])
@@ -105,7 +105,7 @@ def test_what_follows_an_utterance_does_not_count(heard: torch.Tensor) -> None:
 @pytest.mark.parametrize(("before", "after"), [(80, 0), (0, 70), (35, 50)])
 def test_silence_around_an_utterance_does_not_count(heard: torch.Tensor, before: int, after: int) -> None:
     """With as much of it as the margin the statistics are those with any more, at the front's own level."""
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     static = heard[:, 0, 0].transpose(1, 2)
 
     def within_silence(first: int, last: int) -> torch.Tensor:
@@ -122,7 +122,7 @@ def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tenso
     classifier = drawn(2, std=0.3)
     quiet = heard[:, :1].clone()
     quiet[0, :, 0, 40:] = -20.0
-    found = classifier.of_a_part(quiet, torch.tensor([90]))[0]
+    found = classifier.segment_scores(quiet, torch.tensor([90]))[0]
     said = []
     for picture, kind in enumerate((2, 3)):
         pair = first_coefficients(quiet[picture, 0].numpy()).expand(2, 1, -1, -1)
@@ -134,25 +134,25 @@ def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tenso
     wanted = torch.cat([1.7 * scores[:4].log_softmax(0), scores[4:]])
     torch.testing.assert_close(found, wanted, atol=1e-2, rtol=1e-3)
     assert wanted.std() > 0.1
-    spoken_alone = classifier.of_a_part(quiet[:, :, :, :50], torch.tensor([50]))[0]
+    spoken_alone = classifier.segment_scores(quiet[:, :, :, :50], torch.tensor([50]))[0]
     assert (spoken_alone - found).abs().max() > 0.1
 
 
 def test_a_pause_counts(heard: torch.Tensor) -> None:
     bands = heard[0, :1, 0].clone()
     bands[:, 30:60] = -20.0
-    assert spoken(bands, torch.tensor([90])).all()
+    assert trim_silence(bands, torch.tensor([90])).all()
 
 
 def test_of_silence_alone_all_is_heard() -> None:
     assert (
-        spoken(torch.full((1, 40, BANDS), -3.0), torch.tensor([25]))[0].tolist() == [True] * 25 + [False] * 15
+        trim_silence(torch.full((1, 40, BANDS), -3.0), torch.tensor([25]))[0].tolist() == [True] * 25 + [False] * 15
     )
 
 
 def test_a_microphone_does_not_count(heard: torch.Tensor) -> None:
     """What a linear channel adds to each band all the time leaves the statistics as they are."""
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     channel = torch.zeros(2, 1, 3, 1, BANDS)
     channel[:, :, 0] = torch.linspace(-2, 3, BANDS)
     here, there = (
@@ -166,7 +166,7 @@ def test_a_microphone_does_not_count(heard: torch.Tensor) -> None:
 
 
 def test_what_does_not_vary_has_finite_scores() -> None:
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     flat = torch.full((2, 1, 3, 40, BANDS), -3.0)
     found = classifier.statistics(flat, torch.tensor([40]))
     varying, kernels, *departing = found.split(classifier.kinds, 1)
@@ -182,7 +182,7 @@ def test_cosines_are_scipys() -> None:
 
 
 def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:
-    classifier = Functionals(3, BANDS, 4)
+    classifier = FunctionalsClassifier(3, BANDS, 4)
     classifier.weight.normal_(generator=torch.Generator().manual_seed(1))
     once = classifier(heard, FRAMES)
     assert torch.allclose(once.exp().sum(1), torch.ones(3), atol=1e-5)
@@ -194,11 +194,11 @@ def test_whether_anybody_speaks_is_told_by_the_last_row(heard: torch.Tensor) -> 
     """It is as if there were two classifiers, and neither moves the other."""
     classifier = drawn(3, std=0.1)
     standardised = (classifier.statistics(heard, FRAMES) - classifier.mean) * classifier.scale
-    whole = classifier.of_the_whole(heard, FRAMES)
+    whole = classifier.utterance_scores(heard, FRAMES)
     no_speech = standardised @ classifier.weight[4] + classifier.bias[4]
-    torch.testing.assert_close(whole[:, 4], OF_THE_WHOLE * no_speech, rtol=1e-4, atol=1e-3)
-    torch.testing.assert_close(whole[:, :4], OF_THE_WHOLE * classifier(heard, FRAMES))
-    part = classifier.of_a_part(heard, FRAMES)
+    torch.testing.assert_close(whole[:, 4], UTTERANCE_WEIGHT * no_speech, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(whole[:, :4], UTTERANCE_WEIGHT * classifier(heard, FRAMES))
+    part = classifier.segment_scores(heard, FRAMES)
     classifier.weight[4], classifier.bias[4] = 7.0, 7.0
-    assert classifier.of_the_whole(heard, FRAMES)[:, :4].equal(whole[:, :4])
-    assert classifier.of_a_part(heard, FRAMES)[:, :4].equal(part[:, :4])
+    assert classifier.utterance_scores(heard, FRAMES)[:, :4].equal(whole[:, :4])
+    assert classifier.segment_scores(heard, FRAMES)[:, :4].equal(part[:, :4])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
-from emotrace.models.functionals.classifier import weights_of
+from emotrace.models.functionals.classifier import frame_weights
 from emotrace.models.functionals.fisher_vector import FisherVector
 
 COMPONENTS, VALUES = 5, 3
@@ -72,7 +72,7 @@ def test_the_likelihood_of_the_oracle_is_scikit_learns(vector: FisherVector, fra
 
 
 def test_frames_beyond_the_end_do_not_count(vector: FisherVector, frames: torch.Tensor) -> None:
-    weight = weights_of(torch.arange(40) < torch.tensor([[40], [25]])).double()
+    weight = frame_weights(torch.arange(40) < torch.tensor([[40], [25]])).double()
     alone = vector(frames[:, 1:, :25], torch.full((1, 1, 25), 1 / 25, dtype=torch.float64))
     torch.testing.assert_close(vector(frames, weight)[:, 1:], alone, atol=1e-6, rtol=1e-6)
 

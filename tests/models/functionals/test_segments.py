@@ -60,7 +60,7 @@ def test_each_step_is_told_what_its_stretch_alone_would_be(
     assert network.functionals is not None
     steps = network.front.steps_out(400)
     with torch.inference_mode():
-        found = network.scores_of_steps((static, periods, FRAMES), steps)
+        found = network.step_scores_of((static, periods, FRAMES), steps)
         for row, frames in enumerate(FRAMES.tolist()):
             places = starts(frames, frames)
             for step in range(network.front.steps_out(frames)):
@@ -70,7 +70,7 @@ def test_each_step_is_told_what_its_stretch_alone_would_be(
                     x[row : row + 1, :, start : start + min(LENGTH, frames)] for x in (static, periods)
                 )
                 real = torch.tensor([stretch.shape[2]])
-                wanted = network.functionals.of_a_part(network.heard(stretch, own, real), real)[0]
+                wanted = network.functionals.segment_scores(network.heard(stretch, own, real), real)[0]
                 torch.testing.assert_close(found[row, step], wanted, atol=1e-4, rtol=1e-4)
     assert found[0].std(0).min() > 0.01  # the stretches are told different things
 
@@ -80,12 +80,12 @@ def test_a_clip_alone_is_told_what_it_is_told_in_company(
 ) -> None:
     steps = network.front.steps_out(400)
     with torch.inference_mode():
-        together = network.scores_of_steps((static, periods, FRAMES), steps)
+        together = network.step_scores_of((static, periods, FRAMES), steps)
         for row, frames in enumerate(FRAMES.tolist()):
             own = network.front.steps_out(frames)
             one = slice(row, row + 1)
             sound = static[one, :, :frames], periods[one, :, :frames], FRAMES[one]
-            alone = network.scores_of_steps(sound, own)
+            alone = network.step_scores_of(sound, own)
             torch.testing.assert_close(together[row, :own], alone[0], atol=1e-4, rtol=1e-4)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.fft_convolution import PointwiseConv2d, correlation_points
+from emotrace.models.layers.fft_convolution import FftConv2d, correlation_points
 from emotrace.models.layers.pcnse import LAYOUTS, ParallelConv
 
 
@@ -34,7 +34,7 @@ def learnt(conv: nn.Conv2d, maps: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("bands", [20, 38, 40])
 def test_output_and_gradients_are_those_of_the_plain_convolution(bands: int) -> None:
     torch.manual_seed(1)
-    plain, pointwise = nn.Conv2d(6, 4, 8).double(), PointwiseConv2d(6, 4, 8).double()
+    plain, pointwise = nn.Conv2d(6, 4, 8).double(), FftConv2d(6, 4, 8).double()
     pointwise.load_state_dict(plain.state_dict())
     maps = torch.randn(3, 6, 21, bands, dtype=torch.float64)
     for one, other in zip(learnt(pointwise, maps), learnt(plain, maps), strict=True):
@@ -44,7 +44,7 @@ def test_output_and_gradients_are_those_of_the_plain_convolution(bands: int) -> 
 
 def test_rounding_in_bfloat16_is_less_than_twice_that_of_the_plain_convolution() -> None:
     torch.manual_seed(1)
-    plain, pointwise = nn.Conv2d(24, 8, 8), PointwiseConv2d(24, 8, 8)
+    plain, pointwise = nn.Conv2d(24, 8, 8), FftConv2d(24, 8, 8)
     pointwise.load_state_dict(plain.state_dict())
     maps = torch.randn(4, 24, 60, 20).relu()
     exact = plain(maps)
@@ -56,4 +56,4 @@ def test_rounding_in_bfloat16_is_less_than_twice_that_of_the_plain_convolution()
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_conv_4_is_trained_by_points(layout: str) -> None:
     front = ParallelConv(layout, bands=40, width=8, reduction=2)
-    assert [type(block.conv) for block in front.trunk] == [PointwiseConv2d, nn.Conv2d, nn.Conv2d]
+    assert [type(block.conv) for block in front.trunk] == [FftConv2d, nn.Conv2d, nn.Conv2d]

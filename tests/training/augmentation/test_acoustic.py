@@ -13,14 +13,14 @@ from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augmentation import acoustic as takes
 from emotrace.training.augmentation.acoustic import (
     SNR_DB,
-    Takes,
-    all_takes,
-    echoing,
-    elsewhere,
+    AcousticAugmenter,
+    augmented_copies,
+    reverberate,
+    augmented_views,
     mel_places,
     noisy,
 )
-from emotrace.training.data.examples import Clip
+from emotrace.training.data.examples import Example
 
 BANDS = 18
 SPECTRUM = LogMel(BANDS)
@@ -32,95 +32,95 @@ def drawn(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture
-def clips() -> list[Clip]:
+def examples() -> list[Example]:
     """Twenty clips of noise, one in five with two windows."""
     random, made = drawn(), []
     for number in range(20):
         frames = (60, 40) if number % 5 == 0 else (50 + number,)
         spectra = tuple(torch.randn(count, 257, generator=random).exp() for count in frames)
         windows = tuple(SPECTRUM.bands_of(power[None])[0].T.contiguous() for power in spectra)
-        made.append(Clip(str(number), "a", number % 3, (windows,), frames, spectra=spectra))
+        made.append(Example(str(number), "a", number % 3, (windows,), frames, spectra=spectra))
     return made
 
 
-def test_they_are_where_they_were_in_rooms_through_channels_in_noise_in_turn(clips: list[Clip]) -> None:
-    first, *others = all_takes(SPECTRUM, clips, ELSEWHERE, drawn())
-    assert first == clips
+def test_they_are_where_they_were_in_rooms_through_channels_in_noise_in_turn(examples: list[Example]) -> None:
+    first, *others = augmented_copies(SPECTRUM, examples, ELSEWHERE, drawn())
+    assert first == examples
     assert len(others) == 7
     for number, take in enumerate(others):
-        for ours, clip in zip(take, clips, strict=True):
-            assert (ours.name, ours.label, ours.durations) == (clip.name, clip.label, clip.durations)
-            for power, before in zip(ours.spectra, clip.spectra, strict=True):
+        for ours, example in zip(take, examples, strict=True):
+            assert (ours.name, ours.label, ours.durations) == (example.name, example.label, example.durations)
+            for power, before in zip(ours.spectra, example.spectra, strict=True):
                 assert power.shape == before.shape
                 more = (power.log() - before.log()) * (-1 if number % 4 == 2 else 1)
                 assert more.min() > -1e-4
                 assert (more.max() > 0.01) == (number % 4 > 0)
     assert not any(torch.equal(a.spectra[0], b.spectra[0]) for a, b in zip(others[1], others[5], strict=True))
-    again = list(all_takes(SPECTRUM, clips, ELSEWHERE, drawn()))[1:]
+    again = list(augmented_copies(SPECTRUM, examples, ELSEWHERE, drawn()))[1:]
     for one, other in zip(others, again, strict=True):
         assert all(torch.equal(a.spectra[0], b.spectra[0]) for a, b in zip(one, other, strict=True))
 
 
-def test_elsewhere_or_not_they_have_other_tempos(clips: list[Clip]) -> None:
+def test_elsewhere_or_not_they_have_other_tempos(examples: list[Example]) -> None:
     recipe = Recipe(augmentation=Augmentation(stretch=0.2))
-    others = list(all_takes(SPECTRUM, clips, recipe, drawn()))[1:]
+    others = list(augmented_copies(SPECTRUM, examples, recipe, drawn()))[1:]
     assert len(others) == recipe.takes
     ratios = [
-        len(b.spectra[0]) / len(a.spectra[0]) for take in others for a, b in zip(clips, take, strict=True)
+        len(b.spectra[0]) / len(a.spectra[0]) for take in others for a, b in zip(examples, take, strict=True)
     ]
     assert max(abs(ratio - 1) for ratio in ratios) == pytest.approx(0.2, abs=0.02)
     assert len({round(ratio, 2) for ratio in ratios}) > 20
-    still = list(all_takes(SPECTRUM, clips, Recipe(), drawn()))[-1]
-    for clip, take in zip(clips, still, strict=True):
-        torch.testing.assert_close(take.spectra[0], clip.spectra[0])
+    still = list(augmented_copies(SPECTRUM, examples, Recipe(), drawn()))[-1]
+    for example, take in zip(examples, still, strict=True):
+        torch.testing.assert_close(take.spectra[0], example.spectra[0])
 
 
 @pytest.mark.parametrize(("most", "every"), [(24 * 9, 1), (24 * 5, 2), (24 * 3, 4), (24, 192)])
 def test_of_a_large_corpus_takes_are_of_fewer_clips_in_turn(
-    clips: list[Clip], most: int, every: int, monkeypatch: pytest.MonkeyPatch
+    examples: list[Example], most: int, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each clip has takes of each kind as often as others do, and all windows are as many as are borne."""
     monkeypatch.setattr(takes, "MOST_WINDOWS", most)
     recipe = Recipe(surroundings=True, takes=8)
-    first, *others = all_takes(SPECTRUM, clips, recipe, drawn())
-    assert first == clips
-    heard = [{clip.name for clip in take} for take in others]
+    first, *others = augmented_copies(SPECTRUM, examples, recipe, drawn())
+    assert first == examples
+    heard = [{example.name for example in take} for take in others]
     assert {len(names) for names in heard} <= {20 // every, math.ceil(20 / every)}
     if every <= recipe.takes:
-        assert set.union(*heard) == {clip.name for clip in clips}
+        assert set.union(*heard) == {example.name for example in examples}
     if every > 1:
         assert heard[0].isdisjoint(heard[1])
         assert heard[0] != heard[4]  # of the same kind, of other clips
-    assert sum(len(clip.windows) for take in others for clip in take) <= 1.2 * max(most - 24, 20)
+    assert sum(len(example.windows) for take in others for example in take) <= 1.2 * max(most - 24, 20)
 
 
-def test_networks_see_each_clip_where_it_was_and_elsewhere(clips: list[Clip]) -> None:
+def test_networks_see_each_clip_where_it_was_and_elsewhere(examples: list[Example]) -> None:
     """Each view as it was, in a room, through a channel, in noise; no tempo but the clip's own."""
-    seen = elsewhere(SPECTRUM, clips, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
-    for ours, clip in zip(seen, clips, strict=True):
-        assert ours.views[0] is ours.views[4] is clip.views[0]
+    seen = augmented_views(SPECTRUM, examples, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
+    for ours, example in zip(seen, examples, strict=True):
+        assert ours.views[0] is ours.views[4] is example.views[0]
         assert len(ours.views) == 8
         for number, view in enumerate(ours.views):
-            for window, before in zip(view, clip.windows, strict=True):
+            for window, before in zip(view, example.windows, strict=True):
                 assert window.shape == before.shape
                 more = (window - before) * (-1 if number % 4 == 2 else 1)
                 assert more.min() > -1e-4
                 assert (more.max() > 0.01) == (number % 4 > 0)
         assert not any(torch.equal(ours.views[place][0], ours.views[place + 4][0]) for place in (1, 2, 3))
-    again = elsewhere(SPECTRUM, clips, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
+    again = augmented_views(SPECTRUM, examples, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
     assert all(torch.equal(a.views[3][0], b.views[3][0]) for a, b in zip(seen, again, strict=True))
 
 
 @pytest.mark.parametrize(("most", "views"), [(24 * 13, 12), (24 * 9, 8), (24 * 5, 4), (24, 4)])
 def test_of_a_large_corpus_networks_see_fewer_views(
-    clips: list[Clip], most: int, views: int, monkeypatch: pytest.MonkeyPatch
+    examples: list[Example], most: int, views: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(takes, "MOST_WINDOWS", most)
-    seen = elsewhere(SPECTRUM, clips, Recipe(surroundings=True, takes=12), drawn())
-    assert {len(clip.views) for clip in seen} == {views}
+    seen = augmented_views(SPECTRUM, examples, Recipe(surroundings=True, takes=12), drawn())
+    assert {len(example.views) for example in seen} == {views}
 
 
-def test_noise_is_as_much_softer_as_said(clips: list[Clip]) -> None:
+def test_noise_is_as_much_softer_as_said(examples: list[Example]) -> None:
     """From 60 Hz to 4 kHz, before pre-emphasis: what SciPy's filter passes of the waveforms."""
     random = np.random.default_rng(0)
     band = scipy.signal.butter(8, (60, 4000), "bandpass", fs=16_000, output="sos")
@@ -134,7 +134,7 @@ def test_noise_is_as_much_softer_as_said(clips: list[Clip]) -> None:
 
 
 def test_noises_have_ratios_and_colours_of_their_own() -> None:
-    drawer = Takes(SPECTRUM, ELSEWHERE, drawn())
+    drawer = AcousticAugmenter(SPECTRUM, ELSEWHERE, drawn())
     loudness = SPECTRUM.autocorrelation[:, 0]
     speech = SPECTRUM.power(torch.randn(1, 16_000, generator=drawn(1)))[0]
     added = [drawer.in_noise(speech) - speech for _ in range(40)]
@@ -160,17 +160,17 @@ def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower,
 
 @pytest.mark.parametrize("spectrum", [LogMel(18), LogSpectrogram()])
 def test_either_spectrum_has_takes_in_noise_and_through_channels(spectrum: LogPower) -> None:
-    drawer = Takes(spectrum, ELSEWHERE, drawn())
+    drawer = AcousticAugmenter(spectrum, ELSEWHERE, drawn())
     power = spectrum.power(torch.randn(1, 8_000))[0]
-    for change in (drawer.in_noise, drawer.through_a_channel, drawer.in_a_room, drawer.another):
+    for change in (drawer.in_noise, drawer.through_channel, drawer.in_room, drawer.another):
         assert change(power).shape[1] == power.shape[1]
         assert change(power).isfinite().all()
 
 
 def test_digital_silence_stays_finite_in_noise() -> None:
     silence = torch.zeros(30, 257)
-    drawer = Takes(SPECTRUM, ELSEWHERE, drawn())
-    for change in (drawer.in_noise, drawer.in_a_room, drawer.through_a_channel):
+    drawer = AcousticAugmenter(SPECTRUM, ELSEWHERE, drawn())
+    for change in (drawer.in_noise, drawer.in_room, drawer.through_channel):
         assert change(silence).isfinite().all()
 
 
@@ -179,5 +179,5 @@ def test_an_echo_is_a_convolution_of_power() -> None:
     tail = 10 ** (-6 * np.arange(1, 22) / 20)
     tail *= 1.5 / tail.sum()
     wanted = [power[:, band] + np.convolve(np.r_[0, power[:, band]], tail)[:50] for band in range(3)]
-    found = echoing(torch.from_numpy(power), 0.2, 1.5)
+    found = reverberate(torch.from_numpy(power), 0.2, 1.5)
     np.testing.assert_allclose(found.numpy().T, wanted, rtol=1e-4)

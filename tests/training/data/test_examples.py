@@ -16,19 +16,19 @@ from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import AudioError
 from emotrace.features.spectrogram import LogMel
 from emotrace.training.data import examples as clips_module
-from emotrace.training.data.examples import Batch, Clip, epoch_batches, read_clips, window_batches
+from emotrace.training.data.examples import Batch, Example, epoch_batches, read_examples, window_batches
 
 
-def clips_of(lengths: list[int]) -> list[Clip]:
+def clips_of(lengths: list[int]) -> list[Example]:
     """Clips whose values are their own numbers and whose labels are too."""
     return [
-        Clip(str(i), "a", i, ((torch.full((length, 2), float(i)),),), (length,))
+        Example(str(i), "a", i, ((torch.full((length, 2), float(i)),),), (length,))
         for i, length in enumerate(lengths)
     ]
 
 
-def passed(clips: list[Clip], size: int, seed: int = 0) -> list[Batch]:
-    return list(epoch_batches(clips, size, torch.Generator().manual_seed(seed)))
+def passed(examples: list[Example], size: int, seed: int = 0) -> list[Batch]:
+    return list(epoch_batches(examples, size, torch.Generator().manual_seed(seed)))
 
 
 @pytest.mark.parametrize(("count", "size"), [(10, 4), (8, 4), (3, 8), (1, 4), (5, 1)])
@@ -54,16 +54,16 @@ def test_no_batch_of_one_where_it_can_be_avoided(count: int, size: int, sizes: l
 
 def test_a_batch_holds_clips_of_like_length() -> None:
     random = torch.Generator().manual_seed(5)
-    clips = clips_of(torch.randint(50, 500, (64,), generator=random).tolist())
-    padded = sum(batch.x.shape[0] * batch.x.shape[1] for batch in passed(clips, 8))
-    assert padded < 1.15 * sum(len(clip.windows[0]) for clip in clips)  # in any order it would be 1.6
+    examples = clips_of(torch.randint(50, 500, (64,), generator=random).tolist())
+    padded = sum(batch.x.shape[0] * batch.x.shape[1] for batch in passed(examples, 8))
+    assert padded < 1.15 * sum(len(example.windows[0]) for example in examples)  # in any order it would be 1.6
 
 
 def test_the_generator_alone_gives_the_order() -> None:
-    clips = clips_of([20 + i % 9 for i in range(40)])
+    examples = clips_of([20 + i % 9 for i in range(40)])
 
     def order(seed: int) -> list[list[int]]:
-        return [batch.labels.tolist() for batch in passed(clips, 4, seed)]
+        return [batch.labels.tolist() for batch in passed(examples, 4, seed)]
 
     first = order(1)
     torch.manual_seed(99)
@@ -76,21 +76,21 @@ def test_each_view_and_window_of_a_clip_is_drawn_in_turn() -> None:
     views = tuple(
         tuple(torch.full((16, 1), 10.0 * view + window) for window in range(2)) for view in range(3)
     )
-    clip = Clip("a", "a", 0, views, (400, 400))
+    example = Example("a", "a", 0, views, (400, 400))
     generator = torch.Generator().manual_seed(0)
-    drawn = [next(epoch_batches([clip], 1, generator)).x[0, 0, 0].item() for _ in range(100)]
+    drawn = [next(epoch_batches([example], 1, generator)).x[0, 0, 0].item() for _ in range(100)]
     assert set(drawn) == {0.0, 1.0, 10.0, 11.0, 20.0, 21.0}
 
 
 def test_every_window_is_scored_once() -> None:
     windows = [tuple(torch.full((16 + i + w, 1), 10.0 * i + w) for w in range(1 + i % 3)) for i in range(7)]
-    clips = [Clip(str(i), "a", i, (w,), (1,) * len(w)) for i, w in enumerate(windows)]
+    examples = [Example(str(i), "a", i, (w,), (1,) * len(w)) for i, w in enumerate(windows)]
     seen: list[tuple[int, int]] = []
-    for places, batch in window_batches(clips, size=4):
+    for places, batch in window_batches(examples, size=4):
         assert len(places) <= 4
-        for (clip, window), row, label in zip(places, batch.x, batch.labels.tolist(), strict=True):
-            assert (row[0].item(), label) == (10.0 * clip + window, clip)
-            seen.append((clip, window))
+        for (example, window), row, label in zip(places, batch.x, batch.labels.tolist(), strict=True):
+            assert (row[0].item(), label) == (10.0 * example + window, example)
+            seen.append((example, window))
     assert sorted(seen) == [(i, w) for i in range(7) for w in range(1 + i % 3)]
 
 
@@ -101,12 +101,12 @@ def noise(seconds: float) -> tuple[object, int]:
 
 def test_a_long_utterance_is_cut_into_the_windows_of_the_runtime() -> None:
     utterance = Utterance("a", noise(8.0), "anger", "A", "ann")
-    (clip,) = read_clips([utterance], ["rest", "anger"], LogMel(bands=18), longest_frames=500)
-    assert [len(window) for window in clip.windows] == [500, 500, 298]
-    assert clip.durations == (80_240, 80_240, 47_920)
-    assert clip.label == 1
+    (example,) = read_examples([utterance], ["rest", "anger"], LogMel(bands=18), longest_frames=500)
+    assert [len(window) for window in example.windows] == [500, 500, 298]
+    assert example.durations == (80_240, 80_240, 47_920)
+    assert example.label == 1
     # Before a window's first sample there is nothing, so its first frame alone is another.
-    assert torch.allclose(clip.windows[0][251:], clip.windows[1][1:250], atol=1e-4)
+    assert torch.allclose(example.windows[0][251:], example.windows[1][1:250], atol=1e-4)
 
 
 def test_a_part_of_a_file_that_is_silent_is_silence() -> None:
@@ -125,8 +125,8 @@ def test_a_part_that_is_too_short_is_followed_by_silence() -> None:
     assert heard.samples[:1_600].any()
     assert not heard.samples[1_600:].any()
     assert not heard.silent
-    (clip,) = read_clips([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
-    assert [len(window) for window in clip.windows] == [16]
+    (example,) = read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+    assert [len(window) for window in example.windows] == [16]
 
 
 def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_changed(
@@ -134,17 +134,17 @@ def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_chan
 ) -> None:
     read = []
 
-    def counted(source: Path, *args: Any, **more: Any) -> Audio:
+    def weight_feature_sets(source: Path, *args: Any, **more: Any) -> Audio:
         read.append(source)
         return read_audio(source, *args, **more)
 
-    monkeypatch.setattr(clips_module, "read_audio", counted)
+    monkeypatch.setattr(clips_module, "read_audio", weight_feature_sets)
     path = tmp_path / "call.wav"
     soundfile.write(path, noise(3.0)[0], 16_000)
     parts = [Utterance(f"call#{i}", path, "anger", "A", "ann", None, None, i, i + 1.0) for i in range(3)]
-    clips = read_clips(parts, ["anger"], LogMel(bands=18), longest_frames=500)
+    examples = read_examples(parts, ["anger"], LogMel(bands=18), longest_frames=500)
     assert read == [path]
-    assert not torch.equal(clips[0].windows[0], clips[1].windows[0])
+    assert not torch.equal(examples[0].windows[0], examples[1].windows[0])
     before = read_utterance(parts[0]).samples
     soundfile.write(path, noise(3.0)[0][::-1], 16_000)
     os.utime(path, ns=(0, 0))
@@ -162,4 +162,4 @@ def test_a_part_beyond_the_file_is_named() -> None:
     with pytest.raises(
         AudioError, match=r"x/b\.wav#2\.5: found no sound from 2\.500 s on, since its file lasts 2"
     ):
-        read_clips([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+        read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)

@@ -12,11 +12,11 @@ import emotrace.training.two_stage as fold
 from emotrace.errors import RunError
 from emotrace.models.emotion_model import Network, build
 from emotrace.recipe import Recipe
-from emotrace.training.data.examples import Clip
-from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_clips
+from emotrace.training.data.examples import Example
+from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
 from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import silent
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 
 @pytest.fixture
@@ -26,55 +26,55 @@ def network(tiny_recipe: Recipe) -> Network:
 
 
 @pytest.fixture
-def clips() -> list[Clip]:
+def examples() -> list[Example]:
     """Five clips, one of two windows."""
     random = torch.Generator().manual_seed(0)
     lengths = [(20,), (50, 30), (33,), (80,), (41,)]
     return [
-        Clip(str(i), "a", i % 2, (tuple(torch.randn(n, 18, generator=random) for n in of),), of)
+        Example(str(i), "a", i % 2, (tuple(torch.randn(n, 18, generator=random) for n in of),), of)
         for i, of in enumerate(lengths)
     ]
 
 
-def same(ours: list[Clip], theirs: list[Clip]) -> bool:
+def same(ours: list[Example], theirs: list[Example]) -> bool:
     return all(
         a.name == b.name and len(a.windows) == len(b.windows) and all(map(torch.equal, a.windows, b.windows))
         for a, b in zip(ours, theirs, strict=True)
     )
 
 
-def test_kept_features_are_those_computed(network: Network, clips: list[Clip], tmp_path: Path) -> None:
-    computed = local_clips(network, clips)
+def test_kept_features_are_those_computed(network: Network, examples: list[Example], tmp_path: Path) -> None:
+    computed = local_feature_examples(network, examples)
     assert computed[1].windows[0].shape == (network.front.steps_out(50), network.front.features_out)
-    assert same(local_clips(network, clips, tmp_path), computed)
+    assert same(local_feature_examples(network, examples, tmp_path), computed)
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_they_are_found_again_without_the_front(
-    network: Network, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: Network, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = local_clips(network, clips, tmp_path)
+    kept = local_feature_examples(network, examples, tmp_path)
     monkeypatch.setattr(type(network.front), "forward", None)
-    assert same(local_clips(network, clips, tmp_path), kept)
+    assert same(local_feature_examples(network, examples, tmp_path), kept)
 
 
 def test_other_clips_fronts_or_precisions_have_files_of_their_own(
-    network: Network, clips: list[Clip], tmp_path: Path
+    network: Network, examples: list[Example], tmp_path: Path
 ) -> None:
-    local_clips(network, clips, tmp_path)
-    local_clips(network, clips[:4], tmp_path)
-    local_clips(network, clips, tmp_path, torch.bfloat16)
-    louder = [replace(clip, views=(tuple(window + 1 for window in clip.windows),)) for clip in clips]
-    local_clips(network, louder, tmp_path)
+    local_feature_examples(network, examples, tmp_path)
+    local_feature_examples(network, examples[:4], tmp_path)
+    local_feature_examples(network, examples, tmp_path, torch.bfloat16)
+    louder = [replace(example, views=(tuple(window + 1 for window in example.windows),)) for example in examples]
+    local_feature_examples(network, louder, tmp_path)
     next(iter(network.front.parameters())).data += 1e-6
-    local_clips(network, clips, tmp_path)
+    local_feature_examples(network, examples, tmp_path)
     assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_half_the_bytes_are_the_same_numbers_rounded(
-    network: Network, clips: list[Clip], tmp_path: Path
+    network: Network, examples: list[Example], tmp_path: Path
 ) -> None:
-    whole, half = (local_clips(network, clips, tmp_path, kind) for kind in (torch.float32, torch.bfloat16))
+    whole, half = (local_feature_examples(network, examples, tmp_path, kind) for kind in (torch.float32, torch.bfloat16))
     for a, b in zip(whole, half, strict=True):
         assert all(torch.equal(x.bfloat16(), y) for x, y in zip(a.windows, b.windows, strict=True))
     small, large = sorted(path.stat().st_size for path in tmp_path.iterdir())
@@ -82,49 +82,49 @@ def test_half_the_bytes_are_the_same_numbers_rounded(
 
 
 def test_no_clips_make_no_file(network: Network, tmp_path: Path) -> None:
-    assert local_clips(network, [], tmp_path) == []
+    assert local_feature_examples(network, [], tmp_path) == []
     assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_file_is_an_error_that_says_what_to_do(
-    network: Network, clips: list[Clip], tmp_path: Path
+    network: Network, examples: list[Example], tmp_path: Path
 ) -> None:
-    local_clips(network, clips, tmp_path)
+    local_feature_examples(network, examples, tmp_path)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(RunError, match=rf"{file.name} is damaged .*delete it"):
-        local_clips(network, clips, tmp_path)
+        local_feature_examples(network, examples, tmp_path)
 
 
 def test_a_full_disk_is_an_error_that_says_what_to_do(
-    network: Network, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: Network, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise SafetensorError("No space left on device")
 
     monkeypatch.setattr("emotrace.training.data.local_features.save_file", full)
     with pytest.raises(RunError, match=r"cannot be written \(No space left on device\); make room"):
-        local_clips(network, clips, tmp_path)
+        local_feature_examples(network, examples, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
 def trained_in(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Experiment, Part]]:
+) -> Iterator[tuple[Experiment, SpeakerSplit]]:
     """In bfloat16, on processors too that are slow at it."""
     for module in ("fold", "stage"):
         monkeypatch.setattr(
             f"emotrace.training.{module}.trains_in_bfloat16", lambda precision, _: precision == "bfloat16"
         )
     recipe = experiment.recipe.model_copy(update={"precision": "bfloat16", "refit": True})
-    yield replace(experiment, recipe=recipe), Part(("ann", "bea", "cem"), ("dov",))
+    yield replace(experiment, recipe=recipe), SpeakerSplit(("ann", "bea", "cem"), ("dov",))
     assert not list(tmp_path.rglob(LOCAL_FOLDER))  # nothing stays when a training is over
 
 
 @pytest.mark.parametrize("system", ["pcnse-sadrn-ctc", "pcnse-sablstm"])
 def test_rounded_features_train_the_same_weights(
-    trained_in: tuple[Experiment, Part], system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained_in: tuple[Experiment, SpeakerSplit], system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if system == "pcnse-sablstm" and not trains_in_bfloat16("bfloat16", "cpu"):
         pytest.skip("this processor has no LSTM in bfloat16")
@@ -133,14 +133,14 @@ def test_rounded_features_train_the_same_weights(
     asked = []
 
     def whole(
-        network: Network, clips: list[Clip], folder: Path, dtype: torch.dtype = torch.float32
-    ) -> list[Clip]:
+        network: Network, examples: list[Example], folder: Path, dtype: torch.dtype = torch.float32
+    ) -> list[Example]:
         asked.append(dtype)
-        return local_clips(network, clips)
+        return local_feature_examples(network, examples)
 
-    train_part(experiment, part, fold=0, seed=1, folder=tmp_path / "rounded", tell=silent)
-    monkeypatch.setattr(fold, "local_clips", whole)
-    train_part(experiment, part, fold=0, seed=1, folder=tmp_path / "whole", tell=silent)
+    train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "rounded", progress=silent)
+    monkeypatch.setattr(fold, "local_feature_examples", whole)
+    train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "whole", progress=silent)
     assert torch.bfloat16 in asked
     for name in ("weights.safetensors", "predictions.csv"):
         assert (tmp_path / "rounded" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

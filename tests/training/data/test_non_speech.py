@@ -8,7 +8,7 @@ import torch
 
 from emotrace.features.spectrogram import LogMel
 from emotrace.training.data.examples import window_batches
-from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, emotionless_clips, sound
+from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, non_speech_examples, sound
 from emotrace.training.progress import silent
 from emotrace.training.split import Experiment
 from emotrace.training.two_stage import FromStatic, Trainer
@@ -28,23 +28,23 @@ def test_a_sound_is_within_full_scale_at_its_level_and_another_by_another_seed(k
 
 
 def test_clips_are_of_every_kind_and_length_and_have_no_emotion() -> None:
-    clips = emotionless_clips(25, LogMel(40), 300, torch.Generator().manual_seed(1))
-    assert {clip.name for clip in clips} == set(SOUNDS)
-    frames = [len(clip.windows[0]) for clip in clips]
+    examples = non_speech_examples(25, LogMel(40), 300, torch.Generator().manual_seed(1))
+    assert {example.name for example in examples} == set(SOUNDS)
+    frames = [len(example.windows[0]) for example in examples]
     assert max(frames) <= 300 < 2 * max(frames)
     assert min(frames) < 100
-    assert all(clip.parts == ((None, 1.0),) for clip in clips)
-    assert all(torch.isfinite(clip.windows[0]).all() for clip in clips)
+    assert all(example.parts == ((None, 1.0),) for example in examples)
+    assert all(torch.isfinite(example.windows[0]).all() for example in examples)
 
 
 def test_a_network_taught_so_gives_them_no_label(experiment: Experiment, tmp_path: Path) -> None:
     train, validation = experiment.of(["ann", "bea", "cem"]), experiment.of(["dov"])
-    sounds = emotionless_clips(20, LogMel(18), 200, torch.Generator().manual_seed(7))
+    sounds = non_speech_examples(20, LogMel(18), 200, torch.Generator().manual_seed(7))
     nothing = []
     stage2 = experiment.recipe.stage2.model_copy(update={"epochs": 15, "learning_rate": 2e-2})
-    for emotionless in (0.0, 1.0):
-        recipe = experiment.recipe.model_copy(update={"emotionless": emotionless, "stage2": stage2})
-        trainer = Trainer(recipe, 1, tmp_path / str(emotionless), silent)
+    for non_speech in (0.0, 1.0):
+        recipe = experiment.recipe.model_copy(update={"emotionless": non_speech, "stage2": stage2})
+        trainer = Trainer(recipe, 1, tmp_path / str(non_speech), silent)
         network = trainer.train("pcnse-sadrn-ctc", 2, train, validation)
         model = FromStatic(network, recipe.augmentation).eval()
         found = []

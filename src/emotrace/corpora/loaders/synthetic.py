@@ -75,7 +75,7 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class ChangingClip:
+class MultiEmotionClip:
     """Sound whose emotion changes, and the truth about when: its spans tile the clip from start to end."""
 
     samples: Samples
@@ -149,17 +149,17 @@ def utterances(
     ]
 
 
-def changing_clip(
+def multi_emotion_clip(
     seed: int = SEED,
     speaker: int = SPEAKERS,
     emotions: Sequence[str] = ("neutral", "anger", "sadness"),
     span_s: float = 4.0,
-) -> ChangingClip:
+) -> MultiEmotionClip:
     """A clip by one speaker, whose emotion changes each time at least `span_s` seconds have passed.
 
     The speaker is by default one that `utterances` leaves out by default; spans end as utterances do.
 
-    >>> clip = changing_clip(emotions=("anger", "sadness"))
+    >>> clip = multi_emotion_clip(emotions=("anger", "sadness"))
     >>> [span.emotion for span in clip.truth], clip.truth.spans[0].start
     (['anger', 'sadness'], 0.0)
     """
@@ -172,7 +172,7 @@ def changing_clip(
             index += 1
         spans.append(Span(start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, emotion, score=1.0))
         start = end
-    return ChangingClip(np.concatenate(pieces), SAMPLE_RATE_HZ, Timeline(tuple(spans)))
+    return MultiEmotionClip(np.concatenate(pieces), SAMPLE_RATE_HZ, Timeline(tuple(spans)))
 
 
 def _syllables(random: np.random.Generator, who: Voice, manner: Manner, duration_s: float) -> Iterator[Array]:

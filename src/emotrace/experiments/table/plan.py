@@ -18,10 +18,10 @@ from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
 from emotrace.training.data.local_features import forget_local_features
-from emotrace.training.progress import Epoch, Tell, silent, within
+from emotrace.training.progress import Epoch, ProgressCallback, silent, within
 from emotrace.training.recorder import CURVE_FILE, DONE_FILE
-from emotrace.training.run_folder import RUN_FILE, claim
-from emotrace.training.split import Experiment, Part, train_part
+from emotrace.training.run_folder import RUN_FILE, create_or_resume
+from emotrace.training.split import Experiment, SpeakerSplit, train_split
 from emotrace.training.two_stage import FRONT_STAGE
 
 ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
@@ -107,7 +107,7 @@ def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def train_table(plan: Plan, *, workers: int | None = None, tell: Tell = silent) -> None:
+def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCallback = silent) -> None:
     """Train whatever of the table is not trained yet, and write each system's cross-validation.
 
     Called again after it was killed, it goes on from the last epoch. A fold with a seed is one job, so that
@@ -117,14 +117,14 @@ def train_table(plan: Plan, *, workers: int | None = None, tell: Tell = silent) 
         RunError: the output folder holds something else.
     """
     experiment = plan.experiment
-    identity = {key: value for key, value in experiment.identity().items() if key != "system"}
-    claim(plan.output, identity)
+    fingerprint = {key: value for key, value in experiment.fingerprint().items() if key != "system"}
+    create_or_resume(plan.output, fingerprint)
     for name in plan.systems:
-        claim(plan.output / name, plan.of(name).identity())
+        create_or_resume(plan.output / name, plan.of(name).fingerprint())
     left = [job for job in plan.jobs if not is_trained(plan, job)]
     if workers is None:
         workers = processors() if experiment.device == "cpu" else 1
-    work_on(partial(train_systems, plan), left, workers, experiment.device, tell)
+    work_on(partial(train_systems, plan), left, workers, experiment.device, progress)
     for name in plan.systems:
         for job in plan.jobs:
             show_front(plan, name, *job)
@@ -134,7 +134,7 @@ def train_table(plan: Plan, *, workers: int | None = None, tell: Tell = silent) 
             seeds=plan.seeds,
             chosen=plan.folds,
             workers=1,
-            tell=tell,
+            progress=progress,
         )
 
 
@@ -143,7 +143,7 @@ def is_trained(plan: Plan, job: tuple[int, int]) -> bool:
     return all((plan.folder(name, *job) / RUN_FILE).exists() for name in plan.systems)
 
 
-def train_systems(plan: Plan, job: tuple[int, int], tell: Tell) -> None:
+def train_systems(plan: Plan, job: tuple[int, int], progress: ProgressCallback) -> None:
     """All systems on one fold with one seed, one after the other."""
     number, seed = job
     fold = plan.fold(number)
@@ -152,18 +152,18 @@ def train_systems(plan: Plan, job: tuple[int, int], tell: Tell) -> None:
         if (folder / RUN_FILE).exists():
             continue
         experiment = plan.of(name)
-        assert experiment.clips  # read before the watch starts
-        predictions = train_part(
+        assert experiment.examples  # read before the watch starts
+        predictions = train_split(
             experiment,
-            Part(fold.train, fold.validation, fold.test),
+            SpeakerSplit(fold.train, fold.validation, fold.test),
             fold=number,
             seed=seed,
             folder=folder,
-            tell=Stopwatch(folder, within(tell, run)),
+            progress=Stopwatch(folder, within(progress, run)),
             front_folder=plan.folder(plan.fronts.get(name, name), *job),
         )
         test = score_predictions(predictions, resamples=1)
-        tell(Epoch(run, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
+        progress(Epoch(run, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
     for name in plan.systems:
         forget_local_features(plan.folder(name, *job))
 

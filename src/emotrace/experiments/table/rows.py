@@ -13,7 +13,7 @@ from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.evaluation.comparison import Comparison, Pair, against, every_pair
 from emotrace.evaluation.metrics import Scores, Spread, score_predictions, spread
 from emotrace.evaluation.predictions import read_predictions
-from emotrace.experiments.cost import seconds_per_second, stage_seconds
+from emotrace.experiments.cost import real_time_factor, stage_seconds
 from emotrace.experiments.table.plan import Plan
 from emotrace.experiments.table.published import Published, published
 from emotrace.models.architectures import find_system
@@ -83,7 +83,7 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
                 published=published(corpus.corpus.name, name),
                 parameters=sum(parameter.numel() for parameter in network.parameters()),
                 training_s=training_seconds(plan, name),
-                inference=seconds_per_second(network, sounds, find_system(name).longest_frames(recipe)),
+                inference=real_time_factor(network, sounds, find_system(name).longest_frames(recipe)),
                 comparison=compared.get(name),
             )
         )

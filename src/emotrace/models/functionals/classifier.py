@@ -16,20 +16,20 @@ from emotrace.models.layers.masking import real
 COEFFICIENTS = 20
 SCALES = (3, 7, 15, 31, 63)  # frames of 10 ms
 MIXED_COEFFICIENTS = 13
-PICTURES = 2
+REPRESENTATIONS = 2
 SOFTEST_DB = 30  # below the loudest
 MARGIN = 10  # frames
 COMPONENTS = 64
-COUNTS = (
+FEATURE_SET_WEIGHTS = (
     1.0,
     1.0,
     1.0,
     0.5,
 )  # how much each kind of statistics does; by validation speakers: results/README.md
-OF_THE_WHOLE = 4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
+UTTERANCE_WEIGHT = 4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
 
 
-class Functionals(nn.Module):
+class FunctionalsClassifier(nn.Module):
     """How two pictures of an utterance vary over time → log-scores of the emotions.
 
     The pictures are the 3-D spectrogram, and how like itself each frame is after as many lags as it has
@@ -43,10 +43,10 @@ class Functionals(nn.Module):
     - how its first coefficients depart from a mixture of Gaussians (`FisherVector`);
     - how those of the periodicity do.
 
-    All are of the frames from where the utterance begins to where it ends (`spoken`): how much silence lies
+    All are of the frames from where the utterance begins to where it ends (`trim_silence`): how much silence lies
     around it says who cut it. And of values less their mean over these: means tell the microphone and the
     room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the four are
-    averaged (`COUNTS`), which is one linear classifier of all. Times `share` its log-scores count as much as
+    averaged (`FEATURE_SET_WEIGHTS`), which is one linear classifier of all. Times `share` its log-scores count as much as
     the network's posteriors do.
 
     A classifier more, of two classes, hears whether anybody speaks: the last row of `weight` and `bias`.
@@ -55,7 +55,7 @@ class Functionals(nn.Module):
 
     Shape: (2, batch, channel, frame, value), (batch,) true lengths → (batch, K).
 
-    >>> scores = Functionals(channels=3, size=40, labels=4)
+    >>> scores = FunctionalsClassifier(channels=3, size=40, labels=4)
     >>> scores.statistics(torch.randn(2, 5, 3, 50, 40), torch.tensor([50, 30, 40, 20, 16])).shape
     torch.Size([5, 11272])
     """
@@ -72,9 +72,9 @@ class Functionals(nn.Module):
         self.size = size
         self.register_buffer("cosines", cosines(size), persistent=False)
         self.kernels = RandomKernels(size)
-        self.fisher = FisherVector(PICTURES, COMPONENTS, channels * len(self.cosines[:MIXED_COEFFICIENTS]))
+        self.fisher = FisherVector(REPRESENTATIONS, COMPONENTS, channels * len(self.cosines[:MIXED_COEFFICIENTS]))
         varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
-        self.kinds = (varying, self.kernels.size, *[self.fisher.size] * PICTURES)
+        self.kinds = (varying, self.kernels.size, *[self.fisher.size] * REPRESENTATIONS)
         found = sum(self.kinds)
         self.register_buffer("mean", torch.zeros(found))
         self.register_buffer("scale", torch.ones(found))
@@ -86,21 +86,21 @@ class Functionals(nn.Module):
         """Log-scores, times `share`."""
         return self.emotions(self.scored(self.statistics(heard, frames)))
 
-    def of_the_whole(self, heard: Tensor, frames: Tensor) -> Tensor:
+    def utterance_scores(self, heard: Tensor, frames: Tensor) -> Tensor:
         """What is added to the log-scores of a whole utterance, and to the log-odds of there being no speech.
 
         Shape: → (batch, K + 1), the latter last.
         """
-        return OF_THE_WHOLE * self.apart(self.scored(self.statistics(heard, frames)))
+        return UTTERANCE_WEIGHT * self.apart(self.scored(self.statistics(heard, frames)))
 
-    def of_a_part(self, heard: Tensor, frames: Tensor) -> Tensor:
+    def segment_scores(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The same of parts, which begin and end anywhere: of every frame, and by Fisher vectors alone.
 
         By all kinds timelines are no better, for more work (results/README.md, timeline).
         """
         # A mean of two scores in place of one of all.
-        more = sum(COUNTS) / sum(COUNTS[-PICTURES:])
-        return self.apart(self.scored(self.departures(heard, real(frames, heard.shape[3])), more))
+        more = sum(FEATURE_SET_WEIGHTS) / sum(FEATURE_SET_WEIGHTS[-REPRESENTATIONS:])
+        return self.apart(self.scored(self.fisher_vectors(heard, real(frames, heard.shape[3])), more))
 
     def scored(self, found: Tensor, more: float = 1.0) -> Tensor:
         """What the classifiers make of the statistics, or of the last kinds of them, which count for more.
@@ -121,15 +121,15 @@ class Functionals(nn.Module):
 
     def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), one kind after the other."""
-        image, counts = heard[0], spoken(heard[0, :, 0], frames)
-        weight, within = weights_of(counts)[:, None], counts[:, :, None].to(image.dtype)
+        image, counts = heard[0], trim_silence(heard[0, :, 0], frames)
+        weight, within = frame_weights(counts)[:, None], counts[:, :, None].to(image.dtype)
         values = torch.cat([image, image @ self.cosines.T], 3)
         values = values - weight @ values
         varying = variations(values, weight, within[:, None])
         responses = self.kernels(values[:, 0, :, : self.size] * within, within)
-        return torch.cat([varying, responses, self.departures(heard, counts)], 1)
+        return torch.cat([varying, responses, self.fisher_vectors(heard, counts)], 1)
 
-    def departures(self, heard: Tensor, counts: Tensor) -> Tensor:
+    def fisher_vectors(self, heard: Tensor, counts: Tensor) -> Tensor:
         """Fisher vectors of either picture, one after the other, (batch, statistic)."""
         return self.fisher(*self.coefficients(heard, counts)).transpose(0, 1).flatten(1)
 
@@ -140,23 +140,23 @@ class Functionals(nn.Module):
         frame, coefficient), and the weight of each frame (batch, 1, frame).
         """
         values = (heard @ self.cosines[:MIXED_COEFFICIENTS].T).transpose(2, 3).flatten(3)
-        weight = weights_of(counts)
+        weight = frame_weights(counts)
         return values - weight @ values, weight
 
 
-def weights_of(counts: Tensor) -> Tensor:
+def frame_weights(counts: Tensor) -> Tensor:
     """By which a product is the mean over the frames that count.
 
     Shape: (batch, frame) → (batch, 1, frame).
 
-    >>> weights_of(torch.tensor([[True, True, False]])) @ torch.tensor([[[2.0], [4.0], [9.0]]])
+    >>> frame_weights(torch.tensor([[True, True, False]])) @ torch.tensor([[[2.0], [4.0], [9.0]]])
     tensor([[[3.]]])
     """
     within = counts[:, None].float()
     return within / within.sum(2, keepdim=True)
 
 
-def spoken(bands: Tensor, frames: Tensor) -> Tensor:
+def trim_silence(bands: Tensor, frames: Tensor) -> Tensor:
     """Which frames lie between the first and the last loud one, and a margin.
 
     A frame is loud where its loudest band is at most `SOFTEST_DB` softer than any is.
@@ -165,7 +165,7 @@ def spoken(bands: Tensor, frames: Tensor) -> Tensor:
 
     >>> bands = torch.full((1, 60, 2), -10.0)
     >>> bands[0, 20:22] = bands[0, 30:32] = 0.0
-    >>> spoken(bands, torch.tensor([60]))[0].nonzero().flatten().tolist() == list(range(10, 42))
+    >>> trim_silence(bands, torch.tensor([60]))[0].nonzero().flatten().tolist() == list(range(10, 42))
     True
     """
     within = real(frames, bands.shape[1])

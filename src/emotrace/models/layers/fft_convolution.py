@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class PointwiseConv2d(nn.Conv2d):
+class FftConv2d(nn.Conv2d):
     """A valid convolution that is trained by fewer products on a processor; anywhere else just `nn.Conv2d`.
 
     A kernel of 8 x 8 over 20 bands takes 13 x 8 products a lag, `correlation_points` 29 of them: the forward
@@ -19,7 +19,7 @@ class PointwiseConv2d(nn.Conv2d):
 
     Shape: (batch, channel, frame, band) in and out.
 
-    >>> conv, maps = PointwiseConv2d(6, 4, 8), torch.randn(2, 6, 30, 20)
+    >>> conv, maps = FftConv2d(6, 4, 8), torch.randn(2, 6, 30, 20)
     >>> (conv.train()(maps) - conv.eval()(maps)).abs().max().item() < 1e-5
     True
     """

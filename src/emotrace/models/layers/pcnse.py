@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emotrace.models.layers.fft_convolution import PointwiseConv2d
+from emotrace.models.layers.fft_convolution import FftConv2d
 from emotrace.models.layers.masking import real
 from emotrace.models.layers.squeeze_excitation import SqueezeExcitation
 
@@ -253,7 +253,7 @@ class ParallelConv(nn.Module):
             block(channels, width, kernel, True, places.branch_pool) for kernel in BRANCH_KERNELS
         )
         sizes = ((3 * width, width, 8), (width, 2 * width, 3), (2 * width, width, 3))
-        kinds = (PointwiseConv2d, nn.Conv2d, nn.Conv2d)  # Conv_4 has eight products of ten
+        kinds = (FftConv2d, nn.Conv2d, nn.Conv2d)  # Conv_4 has eight products of ten
         self.trunk = nn.ModuleList(
             block(*size, same, pool, kind)
             for size, same, pool, kind in zip(

@@ -14,8 +14,8 @@ from torch import Tensor
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.features.spectrogram import FLOOR, SAMPLE_RATE_HZ, LogPower, hz_to_mel
 from emotrace.recipe import Augmentation, Recipe
-from emotrace.training.augmentation.spectrogram import augment, narrowed, resampled
-from emotrace.training.data.examples import Clip
+from emotrace.training.augmentation.spectrogram import augment, band_limit, resampled
+from emotrace.training.data.examples import Example
 
 DECAY_S = (0.1, 1.0)  # of a room, until its echo is 60 dB softer
 ECHO = (0.5, 2.5)  # power of a room's echo, times that of the sound itself
@@ -30,9 +30,9 @@ SWELL_FRAMES = 25
 MOST_WINDOWS = 40_000  # of all takes, some 2 GB of statistics
 
 
-def all_takes(
-    spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
-) -> Iterator[Sequence[Clip]]:
+def augmented_copies(
+    spectrum: LogPower, examples: Sequence[Example], recipe: Recipe, generator: torch.Generator
+) -> Iterator[Sequence[Example]]:
     """The clips as they are, then `recipe.takes` other takes of them.
 
     One after the other: spectra are large. With `surroundings` one is where it was, the next in rooms, the
@@ -43,52 +43,52 @@ def all_takes(
     Of a corpus so large that all would have more than `MOST_WINDOWS` windows, each other take is of every
     second clip, or every third …, in turn.
     """
-    takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    takes = AcousticAugmenter(copy.deepcopy(spectrum).cpu(), recipe, generator)
     changes = takes.places if recipe.surroundings else takes.places[:1]
-    windows = sum(len(clip.windows) for clip in clips)
+    windows = sum(len(example.windows) for example in examples)
     every = max(1, math.ceil(recipe.takes * windows / max(1, MOST_WINDOWS - windows)))
-    yield clips
+    yield examples
     for number in range(recipe.takes):
         turn, place = divmod(number, len(changes))
         change = changes[place]
-        yield [taken(clip, takes, change) for clip in clips[(number + turn) % every :: every]]
+        yield [taken(example, takes, change) for example in examples[(number + turn) % every :: every]]
 
 
-def taken(clip: Clip, takes: Takes, change: Callable[[Tensor], Tensor]) -> Clip:
+def taken(example: Example, takes: AcousticAugmenter, change: Callable[[Tensor], Tensor]) -> Example:
     """Another take of a clip at some place."""
-    return replace(clip, spectra=tuple(change(takes.another(power)) for power in clip.spectra))
+    return replace(example, spectra=tuple(change(takes.another(power)) for power in example.spectra))
 
 
-def elsewhere(
-    spectrum: LogPower, clips: Sequence[Clip], recipe: Recipe, generator: torch.Generator
-) -> list[Clip]:
+def augmented_views(
+    spectrum: LogPower, examples: Sequence[Example], recipe: Recipe, generator: torch.Generator
+) -> list[Example]:
     """The clips with some `recipe.takes` views, for networks to learn from.
 
     Each place has as many of them, and at least one: the first is as it was, the next in a room, the next
     through a channel, the next in noise, and so on. Of tempo and vocal tract stages make more each time they
     draw one. Of a large corpus there are fewer views.
     """
-    takes = Takes(copy.deepcopy(spectrum).cpu(), recipe, generator)
-    windows = sum(len(clip.windows) for clip in clips)
+    takes = AcousticAugmenter(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    windows = sum(len(example.windows) for example in examples)
     rounds = max(1, min(recipe.takes, MOST_WINDOWS // max(1, windows)) // len(takes.places))
 
-    def viewed(clip: Clip) -> Clip:
-        found = [clip.windows]
+    def viewed(example: Example) -> Example:
+        found = [example.windows]
         for number in range(1, rounds * len(takes.places)):
             change = takes.places[number % len(takes.places)]
             found.append(
-                clip.windows if change is as_it_was else tuple(map(bands, map(change, clip.spectra)))
+                example.windows if change is unchanged else tuple(map(bands, map(change, example.spectra)))
             )
-        return replace(clip, views=tuple(found))
+        return replace(example, views=tuple(found))
 
     def bands(power: Tensor) -> Tensor:
         return takes.spectrum.bands_of(power[None])[0].T.contiguous()
 
-    return [viewed(clip) for clip in clips]
+    return [viewed(example) for example in examples]
 
 
 @dataclass(frozen=True)
-class Takes:
+class AcousticAugmenter:
     """Draws other takes of power spectra (frame, bin), all that is drawn by one generator."""
 
     spectrum: LogPower
@@ -98,7 +98,7 @@ class Takes:
     @property
     def places(self) -> tuple[Callable[[Tensor], Tensor], ...]:
         """Where a take may be: where it was, in a room, through a channel, in noise."""
-        return as_it_was, self.in_a_room, self.through_a_channel, self.in_noise
+        return unchanged, self.in_room, self.through_channel, self.in_noise
 
     def another(self, power: Tensor) -> Tensor:
         """Of another tempo, and of another pitch and vocal tract."""
@@ -106,17 +106,17 @@ class Takes:
         log = power.clamp(min=FLOOR).log()
         return augment(log, changes, self.generator, self.recipe.longest_frames).exp()
 
-    def in_a_room(self, power: Tensor) -> Tensor:
+    def in_room(self, power: Tensor) -> Tensor:
         """With an echo."""
         shortest, longest = DECAY_S
-        return echoing(power, shortest * (longest / shortest) ** self.share(), self.between(*ECHO))
+        return reverberate(power, shortest * (longest / shortest) ** self.share(), self.between(*ECHO))
 
-    def through_a_channel(self, power: Tensor) -> Tensor:
+    def through_channel(self, power: Tensor) -> Tensor:
         """Without high frequencies, and half of the time without low ones."""
         low = self.between(*LOW) if self.share() < 0.5 else 0.0
         high = 1 - HIGHEST * self.share()
         places = mel_places(self.spectrum.hz)
-        return narrowed(power.clamp(min=FLOOR).log(), low, high, self.between(*LOSS_DB), places).exp()
+        return band_limit(power.clamp(min=FLOOR).log(), low, high, self.between(*LOSS_DB), places).exp()
 
     def in_noise(self, power: Tensor, snr_db: tuple[float, float] = SNR_DB) -> Tensor:
         """With noise, steady or swelling, whose power falls by 0 to 4.5 dB an octave."""
@@ -139,7 +139,7 @@ class Takes:
         return torch.rand((), generator=self.generator).item()
 
 
-def as_it_was(power: Tensor) -> Tensor:
+def unchanged(power: Tensor) -> Tensor:
     """No other place."""
     return power
 
@@ -153,13 +153,13 @@ def mel_places(hz: Tensor) -> Tensor:
     return hz_to_mel(hz) / hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2))
 
 
-def echoing(power: Tensor, decay_s: float, loudness: float) -> Tensor:
+def reverberate(power: Tensor, decay_s: float, loudness: float) -> Tensor:
     """As a room gives it back: the power of each bin, and after it so many times as much, falling by 60 dB.
 
     Shape: (frame, bin) in and out.
 
     >>> one = torch.zeros(4, 1).index_fill(0, torch.tensor([0]), 1.0)
-    >>> echoing(one, 0.3, 1.0).squeeze(1).mul(100).round().tolist()
+    >>> reverberate(one, 0.3, 1.0).squeeze(1).mul(100).round().tolist()
     [100.0, 37.0, 23.0, 15.0]
     """
     frames = torch.arange(1, round(decay_s * 100) + 2)

@@ -50,18 +50,18 @@ def augment(static: Tensor, settings: Augmentation, generator: torch.Generator, 
         static = torch.logaddexp(static, floor + slope + wobble)
     if settings.narrow and share() < settings.narrow:
         low, high = share() * LOWEST_BANDS, 1 - share() * HIGHEST_BANDS
-        static = narrowed(static, low, high, 20 + 80 * share())
+        static = band_limit(static, low, high, 20 + 80 * share())
     return static.contiguous()
 
 
-def narrowed(static: Tensor, low: float, high: float, loss_db: float, places: Tensor | None = None) -> Tensor:
+def band_limit(static: Tensor, low: float, high: float, loss_db: float, places: Tensor | None = None) -> Tensor:
     """As a channel passes it that loses so much below and above two places of the mel axis, 0 to 1.
 
     Args:
         static: log-powers (frame, band)
         places: where on that axis each column lies, if they are not bands of equal width
 
-    >>> narrowed(torch.zeros(1, 8), 0.25, 0.75, 10).abs().gt(0).int().tolist()
+    >>> band_limit(torch.zeros(1, 8), 0.25, 0.75, 10).abs().gt(0).int().tolist()
     [[1, 1, 0, 0, 0, 0, 1, 1]]
     """
     if places is None:

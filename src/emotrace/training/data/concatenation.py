@@ -11,59 +11,59 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from emotrace.training.data.examples import Clip
+from emotrace.training.data.examples import Example
 
 MOST_PARTS = 3
 
 
-def changing_clips(
-    clips: Sequence[Clip],
+def concatenated_examples(
+    examples: Sequence[Example],
     count: int,
     longest: int,
     generator: torch.Generator,
     change: Callable[[Tensor, torch.Generator], Tensor],
-    emotionless: Sequence[Clip] = (),
-) -> list[Clip]:
+    non_speech: Sequence[Example] = (),
+) -> list[Example]:
     """`count` clips of two or three utterances of one speaker each, no two neighbours of one emotion.
 
     Each utterance is changed by `change`, then cut at random places to its part of `longest` frames. In every
-    other clip a stretch of one that is `emotionless` comes first, last or between. No clips come where no
+    other clip a stretch of one that is `non_speech` comes first, last or between. No clips come where no
     speaker has two emotions.
 
     Args:
         clips: windows of static bands (frame, band)
     """
-    speakers: dict[str, list[Clip]] = {}
-    for clip in clips:
-        speakers.setdefault(clip.speaker, []).append(clip)
-    able = [own for own in speakers.values() if len({clip.label for clip in own}) > 1]
+    speakers: dict[str, list[Example]] = {}
+    for example in examples:
+        speakers.setdefault(example.speaker, []).append(example)
+    able = [own for own in speakers.values() if len({example.label for example in own}) > 1]
     made = []
     for number in range(count if able else 0):
         own = able[_draw(len(able), generator)]
-        other = emotionless[_draw(len(emotionless), generator)] if emotionless and number % 2 else None
-        made.append(_changing(own, longest, generator, change, other))
+        other = non_speech[_draw(len(non_speech), generator)] if non_speech and number % 2 else None
+        made.append(_concatenated(own, longest, generator, change, other))
     return made
 
 
-def _changing(
-    own: Sequence[Clip],
+def _concatenated(
+    own: Sequence[Example],
     longest: int,
     generator: torch.Generator,
     change: Callable[[Tensor, torch.Generator], Tensor],
-    other: Clip | None,
-) -> Clip:
+    other: Example | None,
+) -> Example:
     parts = 2 + _draw(MOST_PARTS - 1, generator)
     most = longest // (parts + (other is not None))
-    view = _draw(min(len(clip.views) for clip in own), generator)  # all of them in one place
-    chosen: list[Clip] = []
+    view = _draw(min(len(example.views) for example in own), generator)  # all of them in one place
+    chosen: list[Example] = []
     windows: list[Tensor] = []
     for _ in range(parts):
-        others = [clip for clip in own if not chosen or clip.label != chosen[-1].label]
+        others = [example for example in own if not chosen or example.label != chosen[-1].label]
         chosen.append(others[_draw(len(others), generator)])
         seen = chosen[-1].views[view]
         window = seen[_draw(len(seen), generator)]
         windows.append(_cut(change(window, generator), most, generator))
-    labels: list[int | None] = [clip.label for clip in chosen]
+    labels: list[int | None] = [example.label for example in chosen]
     if other is not None:
         place = _draw(parts + 1, generator)
         chosen.insert(place, other)
@@ -71,8 +71,8 @@ def _changing(
         windows.insert(place, _cut(other.windows[0], most, generator))
     whole = torch.cat(windows)
     shares = [len(window) / len(whole) for window in windows]
-    return Clip(
-        " + ".join(clip.name for clip in chosen),
+    return Example(
+        " + ".join(example.name for example in chosen),
         own[0].speaker,
         own[0].label,
         ((whole,),),

@@ -16,7 +16,7 @@ from emotrace.features.spectrogram import LogPower
 
 
 @dataclass(frozen=True)
-class Clip:
+class Example:
     """One utterance: its evaluation windows as features over time, and the place of its emotion.
 
     A window is (time, feature): frames of static bands for a front, steps of local features for a back end.
@@ -53,21 +53,21 @@ class Batch(NamedTuple):
     parts: tuple[tuple[tuple[int | None, float], ...], ...]
 
 
-def read_clips(
+def read_examples(
     utterances: Sequence[Utterance],
     emotions: Sequence[str],
     spectrum: LogPower,
     longest_frames: int,
     *,
     spectra: bool = False,
-) -> list[Clip]:
+) -> list[Example]:
     """Windows of each utterance as static bands, log-Mel for most systems, and as `spectra` if asked.
 
     Raises:
         AudioError: a file that cannot be used; the message names it.
     """
     place = {emotion: index for index, emotion in enumerate(emotions)}
-    clips = []
+    examples = []
     for utterance in utterances:
         samples = torch.from_numpy(read_utterance(utterance).samples)
         windows, durations, powers = [], [], []
@@ -80,8 +80,8 @@ def read_clips(
                 durations.append(stop - start)
                 if spectra:
                     powers.append(power[0].clone())
-        clips.append(
-            Clip(
+        examples.append(
+            Example(
                 utterance.name,
                 utterance.speaker,
                 place[utterance.emotion],
@@ -91,26 +91,26 @@ def read_clips(
             )
         )
     forget_files()  # an hour of audio takes 230 MB
-    return clips
+    return examples
 
 
-def batched(windows: Sequence[Tensor], clips: Sequence[Clip]) -> Batch:
+def batched(windows: Sequence[Tensor], examples: Sequence[Example]) -> Batch:
     """One batch, a window of each clip, padded with zeros.
 
-    >>> clips = [Clip("a", "ann", 0, (), ()), Clip("b", "bea", 1, (), ())]
-    >>> batched([torch.ones(3, 2), torch.ones(1, 2)], clips).x.shape
+    >>> examples = [Example("a", "ann", 0, (), ()), Example("b", "bea", 1, (), ())]
+    >>> batched([torch.ones(3, 2), torch.ones(1, 2)], examples).x.shape
     torch.Size([2, 3, 2])
     """
     return Batch(
         torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True),
         torch.tensor([len(window) for window in windows]),
-        torch.tensor([clip.label for clip in clips]),
-        tuple(clip.parts or ((clip.label, 1.0),) for clip in clips),
+        torch.tensor([example.label for example in examples]),
+        tuple(example.parts or ((example.label, 1.0),) for example in examples),
     )
 
 
 def epoch_batches(
-    clips: Sequence[Clip],
+    examples: Sequence[Example],
     size: int,
     generator: torch.Generator,
     change: Callable[[Tensor, torch.Generator], Tensor] | None = None,
@@ -121,26 +121,26 @@ def epoch_batches(
     before sorting, so that the same clips do not always meet.
     """
     drawn = []
-    for clip in clips:
-        view = clip.views[_draw(len(clip.views), generator)]
+    for example in examples:
+        view = example.views[_draw(len(example.views), generator)]
         window = view[_draw(len(view), generator)]
         drawn.append(change(window, generator) if change else window)
-    blur = 1 + 0.1 * torch.rand(len(clips), generator=generator)
-    order = sorted(range(len(clips)), key=lambda i: len(drawn[i]) * blur[i].item())
+    blur = 1 + 0.1 * torch.rand(len(examples), generator=generator)
+    order = sorted(range(len(examples)), key=lambda i: len(drawn[i]) * blur[i].item())
     groups = [order[start : start + size] for start in range(0, len(order), size)]
     if len(groups) > 1 and len(groups[0]) > 1 and len(groups[-1]) < 2:  # batch statistics need company
         groups[-2:] = [groups[-2] + groups[-1]]
     for group in torch.randperm(len(groups), generator=generator).tolist():
-        yield batched([drawn[i] for i in groups[group]], [clips[i] for i in groups[group]])
+        yield batched([drawn[i] for i in groups[group]], [examples[i] for i in groups[group]])
 
 
-def window_batches(clips: Sequence[Clip], size: int = 16) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
+def window_batches(examples: Sequence[Example], size: int = 16) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
     """Every window of every clip in batches of like length, with (clip, window) places."""
-    places = [(c, w) for c, clip in enumerate(clips) for w in range(len(clip.windows))]
-    places.sort(key=lambda place: len(clips[place[0]].windows[place[1]]))
+    places = [(c, w) for c, example in enumerate(examples) for w in range(len(example.windows))]
+    places.sort(key=lambda place: len(examples[place[0]].windows[place[1]]))
     for start in range(0, len(places), size):
         group = places[start : start + size]
-        yield group, batched([clips[c].windows[w] for c, w in group], [clips[c] for c, _ in group])
+        yield group, batched([examples[c].windows[w] for c, w in group], [examples[c] for c, _ in group])
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

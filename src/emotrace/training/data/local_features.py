@@ -15,16 +15,16 @@ from torch import Tensor
 
 from emotrace.errors import RunError
 from emotrace.models.emotion_model import Front, Network
-from emotrace.system.files import replacing
-from emotrace.training.data.examples import Clip, window_batches
+from emotrace.system.files import atomic_path
+from emotrace.training.data.examples import Example, window_batches
 from emotrace.training.memory import give_back_freed_memory
 
 LOCAL_FOLDER = "local-features"
 
 
-def local_clips(
-    network: Network, clips: Sequence[Clip], folder: Path | None = None, dtype: torch.dtype = torch.float32
-) -> list[Clip]:
+def local_feature_examples(
+    network: Network, examples: Sequence[Example], folder: Path | None = None, dtype: torch.dtype = torch.float32
+) -> list[Example]:
     """The clips with their windows of static bands replaced by the front's local features.
 
     With a `folder` they are kept there and mapped from the file, so that memory holds no more of them than
@@ -34,22 +34,22 @@ def local_clips(
     Raises:
         RunError: the file is damaged, or cannot be written.
     """
-    if not clips:
+    if not examples:
         return []
     if folder is None:
-        return with_windows(clips, computed(network.front, clips, dtype))
-    file = folder / f"{key(network.front, clips, dtype)}.safetensors"
+        return with_windows(examples, computed(network.front, examples, dtype))
+    file = folder / f"{key(network.front, examples, dtype)}.safetensors"
     if not file.exists():
-        windows = computed(network.front, clips, dtype)
+        windows = computed(network.front, examples, dtype)
         steps = torch.tensor([len(window) for window in windows])
         try:
-            with replacing(file) as unfinished:
+            with atomic_path(file) as unfinished:
                 save_file({"steps": steps, "features": torch.cat(windows)}, unfinished)
         except SafetensorError as error:
             raise RunError(f"{file} cannot be written ({error}); make room, and call this again") from None
         del windows
         give_back_freed_memory()
-    return with_windows(clips, mapped(file))
+    return with_windows(examples, mapped(file))
 
 
 def forget_local_features(folder: Path) -> None:
@@ -57,16 +57,16 @@ def forget_local_features(folder: Path) -> None:
     shutil.rmtree(folder / LOCAL_FOLDER, ignore_errors=True)
 
 
-def computed(front: Front, clips: Sequence[Clip], dtype: torch.dtype) -> list[Tensor]:
+def computed(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> list[Tensor]:
     """Local features (step, feature) of every window, in the order of the clips."""
     front.eval()
     device = front.normalise.mean.device
-    found = [list(clip.windows) for clip in clips]
+    found = [list(example.windows) for example in examples]
     with torch.inference_mode():
-        for places, batch in window_batches(clips):
+        for places, batch in window_batches(examples):
             local, steps = front(batch.x.transpose(1, 2).to(device), batch.lengths.to(device))
-            for row, (clip, window) in enumerate(places):
-                found[clip][window] = local[row, : steps[row]].to("cpu", dtype, copy=True)
+            for row, (example, window) in enumerate(places):
+                found[example][window] = local[row, : steps[row]].to("cpu", dtype, copy=True)
     give_back_freed_memory()
     return [window for windows in found for window in windows]
 
@@ -84,16 +84,16 @@ def mapped(file: Path) -> list[Tensor]:
         raise RunError(f"{file} is damaged ({error}); delete it, and call this again") from None
 
 
-def with_windows(clips: Sequence[Clip], windows: Sequence[Tensor]) -> list[Clip]:
+def with_windows(examples: Sequence[Example], windows: Sequence[Tensor]) -> list[Example]:
     """The clips with these windows in place of theirs."""
     left = iter(windows)
-    return [replace(clip, views=(tuple(next(left) for _ in clip.windows),)) for clip in clips]
+    return [replace(example, views=(tuple(next(left) for _ in example.windows),)) for example in examples]
 
 
-def key(front: Front, clips: Sequence[Clip], dtype: torch.dtype) -> str:
+def key(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> str:
     """A name for what depends on nothing but these."""
     made_of = hashlib.sha256(f"{front} {dtype}".encode())
-    for tensor in (*front.state_dict().values(), *(window for clip in clips for window in clip.windows)):
+    for tensor in (*front.state_dict().values(), *(window for example in examples for window in example.windows)):
         made_of.update(f"{tuple(tensor.shape)}".encode())
         made_of.update(tensor.cpu().contiguous().numpy())
     return made_of.hexdigest()[:32]

@@ -14,7 +14,7 @@ import torch
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ, LogPower
-from emotrace.training.data.examples import Clip
+from emotrace.training.data.examples import Example
 
 Samples = npt.NDArray[np.float64]
 Sound = Callable[[np.random.Generator, int], Samples]
@@ -24,16 +24,16 @@ LEVEL_DB = (-90.0, -6.0)  # of full scale, root mean square; the lowest is what 
 FLOOR_DB = (-110.0, -60.0)  # of the noise beneath every sound
 
 
-def emotionless_clips(
+def non_speech_examples(
     count: int, spectrum: LogPower, longest: int, generator: torch.Generator, *, spectra: bool = False
-) -> list[Clip]:
+) -> list[Example]:
     """`count` clips without emotion, of at most `longest` frames; each of `SOUNDS` as often as the others.
 
     They have their `spectra` too if asked.
 
     >>> from emotrace.features.spectrogram import LogMel
-    >>> (clip,) = emotionless_clips(1, LogMel(40), 500, torch.Generator().manual_seed(1))
-    >>> clip.windows[0].shape[1], clip.parts
+    >>> (example,) = non_speech_examples(1, LogMel(40), 500, torch.Generator().manual_seed(1))
+    >>> example.windows[0].shape[1], example.parts
     (40, ((None, 1.0),))
     """
     random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
@@ -41,7 +41,7 @@ def emotionless_clips(
     return [_clip(random, kinds[place % len(kinds)], spectrum, longest, spectra) for place in range(count)]
 
 
-def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: int, spectra: bool) -> Clip:
+def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: int, spectra: bool) -> Example:
     most = spectrum.frame_samples + (longest - 1) * FRAME_HOP_SAMPLES
     length = int(random.integers(min(most, int(SHORTEST_S * SAMPLE_RATE_HZ)), most + 1))
     samples = torch.from_numpy(sound(random, kind, length)).float()
@@ -49,7 +49,7 @@ def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: i
         power = spectrum.power(samples[None])
         window = spectrum.bands_of(power)[0].T.contiguous()
     powers = (power[0].clone(),) if spectra else ()
-    return Clip(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
+    return Example(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
 
 
 def sound(random: np.random.Generator, kind: str, length: int) -> Samples:
