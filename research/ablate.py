@@ -31,7 +31,7 @@ from emotrace.experiments.workers import processors, work_on
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.data.local_features import forget_local_features
-from emotrace.training.progress import Epoch, ProgressCallback, shown, within
+from emotrace.training.progress import Epoch, ProgressCallback, show_progress, with_run_name
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
@@ -134,7 +134,7 @@ def read_levers(folder: Path, names: Sequence[str], below: Sequence[str]) -> tup
 
 def unrefitted(files: Sequence[str | Path]) -> Recipe:
     """A recipe whose validation speakers never train."""
-    return load_recipe(files).model_copy(update={"refit": False})
+    return load_recipe(files).model_copy(update={"refit_on_validation": False})
 
 
 def train(plan: Plan, workers: int, progress: ProgressCallback) -> None:
@@ -173,7 +173,7 @@ def train_job(plan: Plan, job: Job, progress: ProgressCallback) -> None:
             fold=job.fold,
             seed=job.seed,
             folder=folder,
-            progress=Stopwatch(folder, within(progress, name)),
+            progress=Stopwatch(folder, with_run_name(progress, name)),
             front_folder=plan.folder(job.levers[0], job.fold, job.seed),
         )
         progress(Epoch(name, text=f"validation UA {score_predictions(predictions, resamples=1).ua:.3f}"))
@@ -246,7 +246,7 @@ def main() -> None:
             raise CorpusError(f"no fold {missing[0]}; {experiment.corpus.protocol} has 0 to {everyone[-1]}")
         plan = Plan(experiment, levers, tuple(chosen), tuple(numbers(given.seeds, "--seeds")), given.output)
         workers = given.jobs or (processors() if experiment.device == "cpu" else 1)
-        with shown() as progress:
+        with show_progress() as progress:
             train(plan, workers, progress)
     except EmotraceError as error:
         raise SystemExit(f"ablate: {error}") from None

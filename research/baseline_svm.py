@@ -91,7 +91,7 @@ def features(corpus: str, root: Path, name: str, cache: Path) -> Speech:
     if not path.exists():
         import opensmile
 
-        smile = opensmile.Smile(opensmile.FeatureSet[SETS[name]], opensmile.FeatureLevel.FunctionalsClassifier)
+        smile = opensmile.Smile(opensmile.FeatureSet[SETS[name]], opensmile.FeatureLevel.Functionals)
         utterances = open_corpus(corpus, root).utterances
         rows = [
             smile.process_signal(read_audio(u.audio).samples, SAMPLE_RATE_HZ).to_numpy()[0]

@@ -47,7 +47,7 @@ def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator
     asked = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
     if condition != "clean":
         asked = [as_heard(utterance, condition) for utterance in asked]
-    longest = system.longest_frames(recipe)
+    longest = system.max_frames(recipe)
     examples = read_examples(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
     logs = {
         "network": window_log_scores(network, examples, system, recipe, functionals=False),

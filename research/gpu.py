@@ -97,7 +97,7 @@ def pack(folder: Path, data: Path) -> None:
     spectrum = spectrum_of(recipe, find_system("pcnse"))
     for name in sorted({job.corpus for job in JOBS.values()}):
         corpus = open_corpus(name, data / name)
-        examples = read_examples(corpus.utterances, corpus.emotions, spectrum, recipe.longest_frames)
+        examples = read_examples(corpus.utterances, corpus.emotions, spectrum, recipe.max_frames)
         frames = np.concatenate([window.numpy() for example in examples for window in example.windows])
         np.savez(folder / f"{name}.npz", frames=frames.astype(np.float16))
         rows = [
@@ -149,7 +149,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
         for utterance, row in zip(utterances, rows, strict=True)
     ]
     spectrum = spectrum_of(recipe, find_system(job.system))
-    key = type(spectrum).__name__, spectrum.bands, recipe.longest_frames, False
+    key = type(spectrum).__name__, spectrum.bands, recipe.max_frames, False
     return Experiment(corpus, job.system, recipe, "0.1.0", device, read={key: (utterances, examples)})
 
 

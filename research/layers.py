@@ -27,7 +27,7 @@ from emotrace.audio.windowing import frames_in
 from emotrace.experiments.report import table
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Back, Network, build
+from emotrace.models.emotion_model import Back, EmotionModel, build
 from emotrace.recipe import Recipe, laid_over, load_recipe
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.data.examples import Batch
@@ -86,7 +86,7 @@ class Timing:
         return statistics.median(self.times_ms)
 
 
-def networks(recipe: Recipe, device: str) -> dict[str, Network]:
+def networks(recipe: Recipe, device: str) -> dict[str, EmotionModel]:
     """Each subject's whole system with fresh weights, of which only the back end is timed."""
     torch.manual_seed(1)
     built = {}
@@ -108,12 +108,12 @@ def multiply_adds(back: Back, steps: int) -> int:
     return (weights - once) * steps + once + pairs
 
 
-def steps_of(network: Network, seconds: int) -> int:
+def steps_of(network: EmotionModel, seconds: int) -> int:
     """Steps of local features that come of so many seconds."""
     return network.front.steps_out(frames_in(seconds * SAMPLE_RATE_HZ))
 
 
-def work(network: Network, system: str, case: Case, recipe: Recipe) -> Callable[[], None]:
+def work(network: EmotionModel, system: str, case: Case, recipe: Recipe) -> Callable[[], None]:
     """What is timed, ready to be called again and again."""
     device = next(network.parameters()).device
     back, steps = network.back, steps_of(network, case.seconds)
@@ -175,7 +175,7 @@ def measure(recipe: Recipe, cases: Sequence[Case], device: str, budget_s: float)
             yield Timing(case, subject.name, steps[subject], tuple(spent))
 
 
-def report_page(timings: Sequence[Timing], built: dict[str, Network], where: str) -> str:
+def report_page(timings: Sequence[Timing], built: dict[str, EmotionModel], where: str) -> str:
     """Sizes, then times and their ratios, a table for each number of threads and setting."""
     found = {(timing.case, timing.subject): timing.median_ms for timing in timings}
     cases = list(dict.fromkeys(timing.case for timing in timings))
@@ -213,7 +213,7 @@ def report_page(timings: Sequence[Timing], built: dict[str, Network], where: str
     return "\n".join(lines) + "\n"
 
 
-def timings_csv(timings: Sequence[Timing], built: dict[str, Network], device: str) -> str:
+def timings_csv(timings: Sequence[Timing], built: dict[str, EmotionModel], device: str) -> str:
     """A line for each back end in each case."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -27,7 +27,7 @@ from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.decoding.ctc import no_emotion_probability
 from emotrace.export.onnx import REJECTION_THRESHOLD
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
-from emotrace.models.emotion_model import Network
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.training.data import non_speech as non_speech
 from emotrace.training.run_folder import read_run
 
@@ -173,7 +173,7 @@ def speech(utterance: Utterance, random: Random) -> Iterator[tuple[str, Samples]
         yield f"speech, white noise {level} dB below", samples + noise * 10 ** (-level / 20)
 
 
-def likely_none(network: Network, samples: Samples) -> float:
+def likely_none(network: EmotionModel, samples: Samples) -> float:
     """How likely there is no emotion, as the runtime has it; by CTC alone where there are no functionals."""
     given = torch.from_numpy(samples.astype(np.float32))[None], torch.tensor([len(samples)])
     with torch.inference_mode():

@@ -29,9 +29,11 @@ def main(run_folder: str, root: str, name: str) -> None:
         export_run(Path(run_folder), Path(folder))
         recogniser = load(folder)
     audio = replace(read_utterance(utterance), name=f"{run.corpus} {name}, said with {utterance.emotion}")
-    evidence = recogniser.evidence(audio)
-    result = recogniser.from_frame_scores(evidence, audio)
-    picture = png.picture(audio, result, recogniser.labels, evidence.log_posteriors, evidence.times_s)
+    frame_scores = recogniser.frame_scores(audio)
+    result = recogniser.from_frame_scores(frame_scores, audio)
+    picture = png.timeline_png(
+        audio, result, recogniser.labels, frame_scores.log_posteriors, frame_scores.times_s
+    )
     write_bytes(Path(__file__).parents[1] / "docs" / "trace.png", picture)
 
 

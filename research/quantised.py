@@ -21,7 +21,7 @@ from emotrace.evaluation.model_evaluation import measure
 from emotrace.evaluation.predictions import Prediction
 from emotrace.export.onnx import export_run, export_run_in_int8
 from emotrace.inference.recogniser import load
-from emotrace.training.run_folder import Run, read_run
+from emotrace.training.run_folder import FrameRun, read_run
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Both:
         }
 
 
-def both(fold: Path, run: Run, corpus: OpenCorpus, root: Path) -> Both:
+def both(fold: Path, run: FrameRun, corpus: OpenCorpus, root: Path) -> Both:
     """Export a fold both ways and ask both of its test speakers' utterances."""
     trim_silence = tuple(u for u in corpus.utterances if u.speaker in run.test)
     asked = replace(corpus, utterances=trim_silence)

@@ -33,7 +33,7 @@ from emotrace.experiments.report import table
 from emotrace.export.onnx import export_run
 from emotrace.inference.recogniser import Recogniser, load
 from emotrace.system.files import write_bytes, write_text
-from emotrace.training.run_folder import RUN_FILE, Run
+from emotrace.training.run_folder import RUN_FILE, FrameRun
 
 CLEAN = "clean"
 NO_EMOTION = "no emotion"
@@ -76,7 +76,7 @@ def push(run: Path, root: Path, chosen: Sequence[int] | None, conditions: Sequen
     said: Said = {condition: [] for condition in conditions}
     opened: dict[str, OpenCorpus] = {}
     for folder in folders:
-        about = Run.model_validate_json((folder / RUN_FILE).read_text(encoding="utf-8"))
+        about = FrameRun.model_validate_json((folder / RUN_FILE).read_text(encoding="utf-8"))
         corpus = opened.setdefault(about.corpus, open_corpus(about.corpus, root))
         number = [fold.test for fold in corpus.folds()].index(about.test)
         if chosen is not None and number not in chosen:
@@ -93,7 +93,7 @@ def push(run: Path, root: Path, chosen: Sequence[int] | None, conditions: Sequen
 
 
 def answers(
-    recogniser: Recogniser, corpus: OpenCorpus, run: Run, fold: int, condition: str
+    recogniser: Recogniser, corpus: OpenCorpus, run: FrameRun, fold: int, condition: str
 ) -> list[Prediction]:
     """What a model says of its test speakers in one condition."""
     found = []

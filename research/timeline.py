@@ -30,20 +30,20 @@ from tables import write_table
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
-from emotrace.decoding.ctc import Frames, best_path, no_emotion_probability, log_scores
-from emotrace.decoding.spans import averaged_around, trace
+from emotrace.decoding.ctc import Frames, best_path, log_scores, no_emotion_probability
+from emotrace.decoding.spans import averaged_around, decode_spans
 from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi
 from emotrace.evaluation.diarization_error import TimelineError, boundary_errors_s, timeline_error
 from emotrace.export.onnx import REJECTION_THRESHOLD
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
 from emotrace.inference.scorers import FrameScorer
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network, Sound, build
+from emotrace.models.emotion_model import EmotionModel, Sound, build
 from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.recorder import BEST_FILE
-from emotrace.training.run_folder import Run, read_run
+from emotrace.training.run_folder import FrameRun, read_run
 from emotrace.training.two_stage import FRONT_STAGE
 
 UTTERANCES = 3
@@ -104,9 +104,9 @@ class Heard:
 class TorchNetwork:
     """A trained network with the face of the runtime's."""
 
-    def __init__(self, run: Run, recipe: Recipe, network: Network):
+    def __init__(self, run: FrameRun, recipe: Recipe, network: EmotionModel):
         system = find_system(run.system)
-        longest = system.longest_frames(recipe)
+        longest = system.max_frames(recipe)
         self.network, self.run = network, run
         self.config: Any = SimpleNamespace(
             labels=run.emotions,
@@ -121,7 +121,8 @@ class TorchNetwork:
             decoding=system.decoding(recipe),
             functionals=network.functionals is not None,
             calibration=SimpleNamespace(
-                temperature=run.temperature, rejection_threshold=REJECTION_THRESHOLD if recipe.non_speech else None
+                temperature=run.temperature,
+                rejection_threshold=REJECTION_THRESHOLD if recipe.non_speech_per_utterance else None,
             ),
         )
 
@@ -196,17 +197,19 @@ def as_loud(samples: np.ndarray, other: np.ndarray, softer_db: float) -> np.ndar
 def push(model: TorchNetwork, recording: Recording) -> Heard:
     """Ask the network as the runtime does: windows, and posteriors averaged where they overlap."""
     make_scorer = FrameScorer(model)  # type: ignore[arg-type]
-    frames = reduce(add, [*make_scorer.push(recording.samples), *make_scorer.end()])
+    frames = reduce(add, [*make_scorer.push(recording.samples), *make_scorer.flush()])
     scores = make_scorer.scores
     assert scores is not None
-    return Heard(recording, model.run.emotions, frames, scores, make_scorer.first_s, make_scorer.step_s, model)
+    return Heard(
+        recording, model.run.emotions, frames, scores, make_scorer.first_s, make_scorer.step_s, model
+    )
 
 
 def as_shipped(heard: Heard) -> Timeline:
     """The timeline's own rule."""
     with np.errstate(divide="ignore"):
         logs = np.log(heard.posteriors)
-    return trace(
+    return decode_spans(
         logs,
         heard.emotions,
         heard.frames.scores,
@@ -289,13 +292,13 @@ def occupied(likely: np.ndarray, change: float) -> np.ndarray:
 
 
 def by_functionals(heard: Heard) -> Timeline:
-    """The course as `trace` finds it, of functionals alone: as if the network knew nothing."""
+    """The course as `decode_spans` finds it, of functionals alone: as if the network knew nothing."""
     blank = np.zeros_like(heard.posteriors)
     blank[:, -1] = 1.0
     none = heard.model.config.calibration.rejection_threshold is not None
     course = OnlineViterbi(len(heard.emotions), round(DELAY_S / heard.step_s), none=none)
     return heard.timeline(
-        np.concatenate([course.push(blank, heard.frames.scores * heard.step_s), course.end()])
+        np.concatenate([course.push(blank, heard.frames.scores * heard.step_s), course.flush()])
     )
 
 
@@ -323,7 +326,7 @@ def by_front(head: Callable[[Heard], np.ndarray], seconds: float) -> Callable[[H
     return rule
 
 
-def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.ndarray] | None:
+def front_head(fold: Path, run: FrameRun, recipe: Recipe) -> Callable[[Heard], np.ndarray] | None:
     """Scores of each step (step, K) by the classifier that stage 1 trained and stage 2 leaves out.
 
     None where stage 1 lies with another training, whose front this one shares.
@@ -332,9 +335,9 @@ def front_head(fold: Path, run: Run, recipe: Recipe) -> Callable[[Heard], np.nda
     stage = fold / f"{FRONT_STAGE}{front}"
     if not stage.exists():
         return None
-    alone = recipe.model_copy(update={"functionals": 0.0})
+    alone = recipe.model_copy(update={"functionals_l2": 0.0})
     network = build(alone, str(front), len(run.emotions)).eval()
-    prefix = "averaged." if recipe.stage1.average else "model."
+    prefix = "averaged." if recipe.stage1.ema_decay else "model."
     state = SafetensorsIO().load_checkpoint(stage / BEST_FILE)["state_dict"]
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     network.load_state_dict(own)

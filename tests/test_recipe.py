@@ -18,19 +18,19 @@ def test_the_paper_recipe_is_what_the_paper_and_keras_say() -> None:
     paper = load_recipe(["paper"])
     assert (paper.stage1.optimiser, paper.stage2.optimiser) == ("adam", "adadelta")
     assert (paper.stage1.learning_rate, paper.stage2.learning_rate) == (3e-4, 4e-3)
-    assert (paper.stage1.decay, paper.stage2.decay) == (1e-6, 1e-6)
-    assert (paper.stage1.batch, paper.stage2.batch) == (32, 64)
+    assert (paper.stage1.lr_decay, paper.stage2.lr_decay) == (1e-6, 1e-6)
+    assert (paper.stage1.batch_size, paper.stage2.batch_size) == (32, 64)
     assert (paper.stage1.epochs, paper.stage2.epochs) == (100, 200)
     assert (paper.stage1.schedule, paper.stage2.schedule) == ("keras", "keras")
     assert paper.weights == "glorot"
     assert paper.front.batch_norm_momentum == pytest.approx(1 - 0.99)  # Keras keeps .99 of the old mean
     assert paper.front.batch_norm_eps == 1e-3
-    assert (paper.features.bands, paper.features.channels, paper.features.delta_reach) == (40, 3, 3)
+    assert (paper.features.n_mels, paper.features.channels, paper.features.delta_reach) == (40, 3, 3)
     assert (paper.front.width, paper.front.reduction, paper.front.layout) == (64, 8, "branch-pool")
     assert paper.back.dilations == (1, 2, 4, 8, 16, 32, 64, 128)
     assert (paper.back.width, paper.back.stacks, paper.back.causal) == (128, 2, True)
     assert (paper.back.heads, paper.back.residual, paper.back.dropout) == (1, False, 0.05)
-    assert (paper.masked, paper.longest_frames, paper.ctc_target) == (True, 500, "single")
+    assert (paper.masked, paper.max_frames, paper.ctc_target) == (True, 500, "single")
 
 
 def test_the_paper_recipe_has_none_of_what_the_paper_does_not_have() -> None:
@@ -85,8 +85,8 @@ def test_a_later_file_wins_and_what_it_does_not_name_stays(tmp_path: Path) -> No
 
 
 def test_a_stage_named_in_part_keeps_its_other_settings(tmp_path: Path) -> None:
-    recipe = load_recipe(["paper", written(tmp_path, "[stage1]\nbatch = 4\n")])
-    assert recipe.stage1 == load_recipe(["paper"]).stage1.model_copy(update={"batch": 4})
+    recipe = load_recipe(["paper", written(tmp_path, "[stage1]\nbatch_size = 4\n")])
+    assert recipe.stage1 == load_recipe(["paper"]).stage1.model_copy(update={"batch_size": 4})
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_a_stage_named_in_part_keeps_its_other_settings(tmp_path: Path) -> None:
         ("[stage1]\nlearning_rate = -1.0", r"recipe key stage1\.learning_rate is -1\.0: .*greater than 0"),
         ("[stage1]\nlearning_rate = inf", r"recipe key stage1\.learning_rate is inf: .*finite"),
         ("[stage1]\nlearning_rate = nan", r"recipe key stage1\.learning_rate is nan: .*finite"),
-        ("[features]\nbands = 40.5", r"recipe key features\.bands is 40\.5: "),
-        ("longest_frames = 15", r"recipe key longest_frames is 15: .*greater than or equal to 16"),
+        ("[features]\nn_mels = 40.5", r"recipe key features\.bands is 40\.5: "),
+        ("max_frames = 15", r"recipe key longest_frames is 15: .*greater than or equal to 16"),
         ("[front\nwidth = 64", r"mine\.toml is not a TOML file: "),
     ],
 )

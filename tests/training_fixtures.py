@@ -13,19 +13,19 @@ import torch
 from emotrace.corpora import open_corpus
 from emotrace.export.onnx import export_run
 from emotrace.recipe import Recipe, load_recipe
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, train_run
 
 SPEAKERS = ("ann", "bea", "cem", "dov", "eve")
 TINY = """
-changing = 0
-emotionless = 0
-refit = false
-takes = 4
-views = 2
+concatenated_per_utterance = 0
+non_speech_per_utterance = 0
+refit_on_validation = false
+augmented_copies = 4
+stage2_views = 2
 baseline_width = 0.125
 [features]
-bands = 18
+n_mels = 18
 [front]
 width = 8
 [back]
@@ -34,21 +34,21 @@ stacks = 1
 dilations = [1, 2]
 dropout = 0.2
 [augmentation]
-stretch = 0.1
+tempo_perturbation = 0.1
 gain_db = 3.0
 time_masks = 1
 [stage1]
-select = "loss"
+checkpoint_metric = "loss"
 epochs = 5
-batch = 4
+batch_size = 4
 learning_rate = 3e-3
 [stage2]
-select = "loss"
+checkpoint_metric = "loss"
 epochs = 5
-batch = 4
+batch_size = 4
 optimiser = "adam"
 learning_rate = 3e-3
-average = 0.5
+ema_decay = 0.5
 """
 
 
@@ -115,7 +115,7 @@ def experiment(corpus_root: Path, tiny_recipe: Recipe) -> Experiment:
 def network_alone_toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipe of the narrow networks without functionals, whose fit takes longer than all else."""
     path = tmp_path_factory.mktemp("recipe") / "network-alone.toml"
-    path.write_text("functionals = 0\n" + TINY)
+    path.write_text("functionals_l2 = 0\n" + TINY)
     return path
 
 
@@ -131,7 +131,7 @@ def finished_run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("finished") / "run"
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    train_run(experiment, seed=1, folder=folder, progress=silent)
+    train_run(experiment, seed=1, folder=folder, progress=no_progress)
     torch.set_num_threads(threads)
     return folder
 

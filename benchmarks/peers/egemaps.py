@@ -13,7 +13,7 @@ class Egemaps:
 
     def __init__(self) -> None:
         self.smile = opensmile.Smile(
-            opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.FunctionalsClassifier, num_workers=cores()
+            opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals, num_workers=cores()
         )
 
     def versions(self) -> dict[str, dict[str, str]]:

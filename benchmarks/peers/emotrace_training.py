@@ -111,21 +111,19 @@ class Training:
             model, settings = FromStatic(made, recipe.augmentation), recipe.stage1
             objective = Objective("cross-entropy")
             clips = (
-                emodb(made, recipe, root)[:most]
-                if root
-                else noise(steps * batch, recipe.longest_frames, BANDS)
+                emodb(made, recipe, root)[:most] if root else noise(steps * batch, recipe.max_frames, BANDS)
             )
         else:
             model, settings = FromLocal(made), recipe.stage2
             objective = Objective("ctc", recipe.ctc_target, made.front.frames_per_step)
-            frames, features = made.front.steps_out(recipe.longest_frames), made.front.features_out
+            frames, features = made.front.steps_out(recipe.max_frames), made.front.features_out
             clips = noise(steps * batch, frames, features)
         self.steps[name] = steps
         self.ready[name] = {
             "model": model,
             "data": StageData(clips, (), len(EMOTIONS)),
             "objective": objective,
-            "stage": settings.model_copy(update={"batch": batch, "epochs": 1}),
+            "stage": settings.model_copy(update={"batch_size": batch, "epochs": 1}),
             "precision": precision,
             "device": device,
         }
@@ -136,7 +134,9 @@ class Training:
         ready, times = self.ready[name], []
         hook = ready["model"].register_forward_pre_hook(lambda *_: times.append(time.perf_counter()))
         with tempfile.TemporaryDirectory() as folder:
-            run_stage(**ready, seed=1, folder=Path(folder), progress=lambda _: times.append(time.perf_counter()))
+            run_stage(
+                **ready, seed=1, folder=Path(folder), progress=lambda _: times.append(time.perf_counter())
+            )
         hook.remove()
         return {"seconds": (times[-1] - times[0]) / self.steps[name]}
 
@@ -146,7 +146,8 @@ def noise(clips: int, frames: int, features: int) -> list[Example]:
     generator = torch.Generator().manual_seed(1)
     windows = torch.randn(clips, frames, features, generator=generator)
     return [
-        Example(str(i), "nobody", i % len(EMOTIONS), ((window,),), (80_240,)) for i, window in enumerate(windows)
+        Example(str(i), "nobody", i % len(EMOTIONS), ((window,),), (80_240,))
+        for i, window in enumerate(windows)
     ]
 
 
@@ -155,7 +156,7 @@ def emodb(network: Network, recipe: Recipe, root: str) -> Sequence[Example]:
     corpus = open_corpus("emodb", root)
     train = split(corpus.utterances, corpus.corpus.folds(corpus.utterances)[0]).train
     known = [utterance for utterance in train if utterance.emotion in EMOTIONS]
-    clips = read_examples(known, EMOTIONS, spectrum_of(recipe, find_system(FRONT)), recipe.longest_frames)
+    clips = read_examples(known, EMOTIONS, spectrum_of(recipe, find_system(FRONT)), recipe.max_frames)
     fit_normalisation(network, clips)
     return clips
 

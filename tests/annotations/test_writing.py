@@ -93,7 +93,7 @@ def test_pictures_are_drawn_for_short_and_long_and_for_any_name(
         "m",
     )
     posteriors = np.log(np.full((9, 3), 1 / 3))
-    drawn = png.picture(
+    drawn = png.timeline_png(
         audio, result, ["anger", "mirth"], posteriors, np.linspace(0.0875, seconds, 9), truth=TIMELINE
     )
     pixels = matplotlib_image.imread(io.BytesIO(drawn))
@@ -105,20 +105,23 @@ def test_pictures_are_drawn_for_short_and_long_and_for_any_name(
 def test_the_picture_of_silence_has_no_posteriors() -> None:
     pytest.importorskip("matplotlib")
     audio = Audio(np.zeros(16_000, dtype=np.float32), 16_000, silent=True, name="s.wav")
-    assert png.picture(audio, SILENCE, LABELS).startswith(b"\x89PNG")
+    assert png.timeline_png(audio, SILENCE, LABELS).startswith(b"\x89PNG")
 
 
 def test_the_truth_takes_room_beside_the_trace(speech_like: Callable[..., np.ndarray]) -> None:
     image = pytest.importorskip("matplotlib.image")
     audio = Audio(speech_like(2.0), 16_000, name="a.wav")
-    plain, compared = png.picture(audio, RESULT, LABELS), png.picture(audio, RESULT, LABELS, truth=TIMELINE)
+    plain, compared = (
+        png.timeline_png(audio, RESULT, LABELS),
+        png.timeline_png(audio, RESULT, LABELS, truth=TIMELINE),
+    )
     assert image.imread(io.BytesIO(compared)).shape[0] > image.imread(io.BytesIO(plain)).shape[0]
 
 
 def test_pictures_without_matplotlib_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r'pip install "emotrace\[plot\]"'):
-        png.picture(Audio(np.zeros(16_000, dtype=np.float32), 16_000), SILENCE, LABELS)
+        png.timeline_png(Audio(np.zeros(16_000, dtype=np.float32), 16_000), SILENCE, LABELS)
 
 
 def test_known_emotions_have_colours_of_their_own() -> None:

@@ -10,9 +10,9 @@ from emotrace.decoding.ctc import (
     best_path,
     class_log_likelihoods,
     class_scores,
-    no_emotion_probability,
     log_scores,
     majority_vote,
+    no_emotion_probability,
     sequence_log_likelihood,
 )
 

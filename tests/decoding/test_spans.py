@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emotrace.decoding.ctc import Frames
-from emotrace.decoding.spans import SpanDecoder, averaged_around, trace
+from emotrace.decoding.spans import SpanDecoder, averaged_around, decode_spans
 from emotrace.timeline import Span, SpanEvent
 
 TIMES = {"first_s": 0.0875, "step_s": 0.02}
@@ -23,7 +23,9 @@ def of_labels(labels: list[tuple[int, int]], height: float = 0.6) -> np.ndarray:
 def told(p: np.ndarray, cuts: list[int], duration_s: float) -> list[SpanEvent]:
     span_decoder = SpanDecoder(["anger", "sadness"], **TIMES)
     *pieces, last = (Frames.of(piece) for piece in np.split(p, cuts))
-    return [event for piece in pieces for event in span_decoder.push(piece)] + span_decoder.end(duration_s, last)
+    return [event for piece in pieces for event in span_decoder.push(piece)] + span_decoder.flush(
+        duration_s, last
+    )
 
 
 def closed(events: list[SpanEvent]) -> list[Span]:
@@ -34,7 +36,7 @@ def test_a_timeline_is_never_empty_and_stays_within_the_audio() -> None:
     for seed in range(20):
         p = np.random.default_rng(seed).dirichlet(np.ones(4), 30)
         p[:, -1] += seed / 5
-        timeline = trace(np.log(p / p.sum(1, keepdims=True)), ["a", "b", "c"], **TIMES, duration_s=0.7)
+        timeline = decode_spans(np.log(p / p.sum(1, keepdims=True)), ["a", "b", "c"], **TIMES, duration_s=0.7)
         assert len(timeline) >= 1
         assert all(0 <= span.start < span.end <= 0.7 and 0 <= span.score <= 1 for span in timeline)
 
@@ -44,7 +46,7 @@ def test_labels_spread_thinly_still_show_where_each_emotion_is() -> None:
     p = np.full((200, 3), 0.001)
     p[:80, 0], p[120:, 1] = 0.03, 0.03
     p[:, 2] = 1 - p[:, :2].sum(1)
-    anger, sadness = trace(np.log(p), ["anger", "sadness"], **TIMES, duration_s=4.15)
+    anger, sadness = decode_spans(np.log(p), ["anger", "sadness"], **TIMES, duration_s=4.15)
     assert (anger.emotion, sadness.emotion) == ("anger", "sadness")
     # Between the two any moment is as likely as any other for the change.
     assert 0.0875 + 79.5 * 0.02 <= anger.end == sadness.start <= 0.0875 + 119.5 * 0.02
@@ -53,7 +55,7 @@ def test_labels_spread_thinly_still_show_where_each_emotion_is() -> None:
 def test_spikes_of_one_emotion_close_to_each_other_are_one_span() -> None:
     p = np.tile([0.005, 0.005, 0.99], (150, 1))
     p[10:140:13] = [0.9, 0.05, 0.05]
-    (span,) = trace(np.log(p), ["anger", "sadness"], **TIMES, duration_s=3.2)
+    (span,) = decode_spans(np.log(p), ["anger", "sadness"], **TIMES, duration_s=3.2)
     assert span.emotion == "anger"
 
 
@@ -61,11 +63,13 @@ def test_what_functionals_say_in_a_second_moves_the_course_as_much_as_it_says() 
     """The posteriors know nothing; a change must gain 1, and within the delay of a second 1.2 is more."""
     p, scores = np.log([[0.01, 0.01, 0.98]] * 150), np.zeros((150, 3))
     scores[:75, 0] = scores[75:, 1] = 1.2
-    anger, sadness = trace(p, ["anger", "sadness"], scores, first_s=0.01, step_s=0.02, duration_s=3.0)
+    anger, sadness = decode_spans(p, ["anger", "sadness"], scores, first_s=0.01, step_s=0.02, duration_s=3.0)
     assert (anger.emotion, sadness.emotion) == ("anger", "sadness")
     assert anger.end == pytest.approx(1.5, abs=0.02)
     assert anger.score == pytest.approx(1 / (1 + np.exp(-1.2)), abs=0.01)
-    assert len(trace(p, ["anger", "sadness"], scores / 2, first_s=0.01, step_s=0.02, duration_s=3.0)) == 1
+    assert (
+        len(decode_spans(p, ["anger", "sadness"], scores / 2, first_s=0.01, step_s=0.02, duration_s=3.0)) == 1
+    )
 
 
 @pytest.mark.parametrize("taught_none", [False, True])
@@ -76,7 +80,7 @@ def test_where_functionals_say_that_nobody_speaks_no_emotion_shows(taught_none: 
     scores[:, 2] = -3.0
     scores[50:100, 2], scores[200:250, 2] = 5.0, 1.5
     how = {"first_s": 0.01, "step_s": 0.02, "duration_s": 6.0, "taught_none": taught_none}
-    found = trace(p, ["anger", "sadness"], scores, **how)
+    found = decode_spans(p, ["anger", "sadness"], scores, **how)
     times = [time for span in found for time in (span.start, span.end)]
     assert times == pytest.approx([0.0, 1.0, 2.0, 6.0] if taught_none else [0.0, 6.0], abs=0.02)
     assert all(span.emotion == "anger" for span in found)
@@ -84,7 +88,7 @@ def test_where_functionals_say_that_nobody_speaks_no_emotion_shows(taught_none: 
 
 
 def test_the_first_and_last_frames_reach_to_the_ends() -> None:
-    (span,) = trace(np.log([[0.9, 0.1]] * 2), ["anger"], first_s=0.1, step_s=0.02, duration_s=3.0)
+    (span,) = decode_spans(np.log([[0.9, 0.1]] * 2), ["anger"], first_s=0.1, step_s=0.02, duration_s=3.0)
     assert (span.start, span.end) == (0.0, 3.0)
 
 
@@ -133,7 +137,7 @@ def test_no_emotion_shows_where_there_are_practically_no_labels() -> None:
 
 
 def test_no_frames_are_no_spans() -> None:
-    assert SpanDecoder(["anger"], **TIMES).end(1.0) == []
+    assert SpanDecoder(["anger"], **TIMES).flush(1.0) == []
 
 
 def test_a_moving_average_of_a_constant_is_that_constant() -> None:

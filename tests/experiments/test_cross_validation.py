@@ -119,7 +119,7 @@ def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
 
 
 def test_another_recipe_needs_another_folder(network_alone: Experiment, two_folds: Path) -> None:
-    other = replace(network_alone, recipe=network_alone.recipe.model_copy(update={"views": 3}))
+    other = replace(network_alone, recipe=network_alone.recipe.model_copy(update={"stage2_views": 3}))
     with pytest.raises(RunError, match=r"another recipe\.views"):
         crossval(other, output=two_folds, chosen=[0])
 

@@ -158,16 +158,18 @@ def test_people_and_programs_are_told_the_same(
 def test_the_settings_in_which_runs_differ_are_named(
     runs: list[Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for folder, recipe in zip(runs, (Recipe(), Recipe(views=6), Recipe()), strict=True):
+    for folder, recipe in zip(runs, (Recipe(), Recipe(stage2_views=6), Recipe()), strict=True):
         fingerprint = {"system": "pcnse", "recipe": recipe.model_dump(mode="json")}
         (folder / "recipe.json").write_text(json.dumps(fingerprint))
     old = json.loads((runs[2] / "recipe.json").read_text())
     del old["recipe"]["views"]  # as a version wrote it that did not know of views
     (runs[2] / "recipe.json").write_text(json.dumps(old))
-    assert [run.differs_in for run in compare(runs)] == [(), ("recipe.views",), ()]
+    assert [run.differs_in for run in compare(runs)] == [(), ("recipe.stage2_views",), ()]
     code, out, _ = call(capfd, *runs)
     assert code == 0
-    assert "\n2 differs from 1 in recipe.views\n3 differs from 1 in nothing that its folder says\n" in out
+    assert (
+        "\n2 differs from 1 in recipe.stage2_views\n3 differs from 1 in nothing that its folder says\n" in out
+    )
     (runs[1] / "recipe.json").unlink()
     assert [run.differs_in for run in compare(runs)] == [(), None, ()]
 

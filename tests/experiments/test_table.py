@@ -41,7 +41,7 @@ def short(network_alone: Experiment) -> Experiment:
         name: getattr(network_alone.recipe, name).model_copy(update={"epochs": 2})
         for name in ("stage1", "stage2")
     }
-    recipe = network_alone.recipe.model_copy(update={**stages, "refit": False})
+    recipe = network_alone.recipe.model_copy(update={**stages, "refit_on_validation": False})
     return replace(network_alone, recipe=recipe, read={})
 
 
@@ -182,7 +182,9 @@ def test_a_killed_table_goes_on_where_it_was(
     plan: Plan, told: list[Epoch], corpus_root: Path, network_alone_toml: Path, tmp_path: Path
 ) -> None:
     assert told
-    (tmp_path / "short.toml").write_text("refit = false\n[stage1]\nepochs = 2\n[stage2]\nepochs = 2\n")
+    (tmp_path / "short.toml").write_text(
+        "refit_on_validation = false\n[stage1]\nepochs = 2\n[stage2]\nepochs = 2\n"
+    )
     command = [
         "table", "--corpus", "manifest", "--root", corpus_root, "--recipe", network_alone_toml,
         "--recipe", tmp_path / "short.toml", "--systems", "pcnse-sadrn", "--folds", "0", "--device", "cpu",
@@ -251,7 +253,7 @@ def test_a_folder_with_something_else_is_refused(
     (tmp_path / "letter.txt").write_text("Dear reader")
     with pytest.raises(RunError, match=r"holds other files, but no recipe\.json"):
         train_table(make_plan(short, CHOSEN, tmp_path), workers=1)
-    other = replace(short, recipe=short.recipe.model_copy(update={"views": 3}))
+    other = replace(short, recipe=short.recipe.model_copy(update={"stage2_views": 3}))
     with pytest.raises(RunError, match=r"another recipe\.views"):
         train_table(make_plan(other, CHOSEN, plan.output), workers=1)
     with pytest.raises(RunError, match="another system"):
@@ -259,11 +261,11 @@ def test_a_folder_with_something_else_is_refused(
 
 
 TINIEST = """
-functionals = 0
-refit = false
-views = 1
+functionals_l2 = 0
+refit_on_validation = false
+stage2_views = 1
 [features]
-bands = 18
+n_mels = 18
 [front]
 width = 8
 [back]

@@ -18,7 +18,7 @@ from emotrace.export.onnx import Provenance, export_model, export_run
 from emotrace.inference.model_config import Figure
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import SYSTEMS
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.recipe import Recipe
 
 LABELS = ("anger", "happiness", "sadness")
@@ -28,11 +28,11 @@ FLOOR = -10.0  # posteriors below e^-10 are noise
 # spectrum. Others are without.
 HEARING_MORE = ("pcnse-sadrn-ctc", "sadrn-ctc", "pcnse-sablstm", "cnn-gru")
 
-Exported = tuple[Network, Path]
+Exported = tuple[EmotionModel, Path]
 Floats = npt.NDArray[np.float32]
 
 
-def lively(network: Network) -> Network:
+def lively(network: EmotionModel) -> EmotionModel:
     """Random weights, and statistics as training leaves them, so that outputs differ from one another."""
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -48,7 +48,7 @@ def lively(network: Network) -> Network:
                 value.copy_(torch.randn(value.shape, generator=random))
             elif name == "functionals.scale":
                 value.copy_(0.1 * torch.rand(value.shape, generator=random))
-            elif name == "functionals.share":
+            elif name == "functionals.fusion_weight":
                 value.fill_(2)
     return network.eval()
 
@@ -240,7 +240,9 @@ def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exp
     network, folder = exported("pcnse-sadrn-ctc")
     waveform, lengths = sounds((30_000,))
     with torch.inference_mode():
-        output, _, more, _ = network.forward_with_functionals(torch.from_numpy(waveform), torch.from_numpy(lengths))
+        output, _, more, _ = network.forward_with_functionals(
+            torch.from_numpy(waveform), torch.from_numpy(lengths)
+        )
     alone = class_log_likelihoods(output[0].double().numpy())
     result = load(folder)((waveform[0], 16_000))
     assert result.scores is not None

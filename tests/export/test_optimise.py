@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from emotrace.export.optimise import optimise_for_inference
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.layers.pcnse import LAYOUTS
 from emotrace.recipe import Recipe
 
 
-def lively(layout: str, batch_norm: bool = True) -> Network:
+def lively(layout: str, batch_norm: bool = True) -> EmotionModel:
     """A narrow network with statistics as training leaves them."""
     torch.manual_seed(1)
     recipe = Recipe.model_validate(

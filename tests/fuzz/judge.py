@@ -50,13 +50,13 @@ def judge_file(recogniser: Recogniser, content: bytes, path: Path | None = None)
 
 
 def judge_pipe(recogniser: Recogniser, content: bytes) -> Verdict:
-    """The bytes through the reader of `emotrace trace -`."""
+    """The bytes through the reader of `emotrace decode_spans -`."""
 
     def push() -> tuple[Result, str | None]:
         heard = Counted(audio_from_standard_input(io.BytesIO(content)))
         stream = recogniser.stream(heard.sound.rate_hz, heard.sound.name)
         events = [event for block in heard.sound.blocks for event in stream.push(block)]
-        events += stream.end()
+        events += stream.flush()
         result = stream.result(heard.sound.file, tuple(heard.sound.faults))
         closed = tuple(event.span for event in events if event.kind == "closed")
         told = None if closed == result.timeline.spans else "the events are not those of the timeline"

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 Numbers = np.ndarray
 
 
-def impostor(network: bytes, log_posteriors: Numbers, frame_lengths: Numbers) -> bytes:
+def impostor(session: bytes, log_posteriors: Numbers, frame_lengths: Numbers) -> bytes:
     """A network that gives these arrays whatever it hears, with the metadata of another."""
     outputs = {"log_posteriors": log_posteriors, "frame_lengths": frame_lengths}
     inputs = [
@@ -30,7 +30,7 @@ def impostor(network: bytes, log_posteriors: Numbers, frame_lengths: Numbers) ->
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    model.metadata_props.extend(onnx.load_from_string(network).metadata_props)
+    model.metadata_props.extend(onnx.load_from_string(session).metadata_props)
     content: bytes = model.SerializeToString()
     return content
 
@@ -64,9 +64,9 @@ IMPOSTORS: dict[str, tuple[Numbers, Numbers]] = {  # of two emotions; a clip of 
 }
 
 
-def with_outside_weights(network: bytes, location: str) -> bytes:
+def with_outside_weights(session: bytes, location: str) -> bytes:
     """The network, its first weights kept in another file."""
-    model = onnx.load_from_string(network)
+    model = onnx.load_from_string(session)
     weights = model.graph.initializer[0]
     size = len(weights.raw_data)
     onnx.external_data_helper.set_external_data(weights, location, offset=0, length=size)
@@ -75,9 +75,9 @@ def with_outside_weights(network: bytes, location: str) -> bytes:
     return content
 
 
-def without_metadata(network: bytes) -> bytes:
+def without_metadata(session: bytes) -> bytes:
     """The network without its labels and rate."""
-    model = onnx.load_from_string(network)
+    model = onnx.load_from_string(session)
     model.ClearField("metadata_props")
     content: bytes = model.SerializeToString()
     return content
@@ -85,11 +85,11 @@ def without_metadata(network: bytes) -> bytes:
 
 def other_networks(folder: Path) -> dict[str, Callable[[], bytes]]:
     """Ways to make a network that is another than that of a folder, by name."""
-    network = (folder / "model.onnx").read_bytes()
+    session = (folder / "model.onnx").read_bytes()
     ways: dict[str, Callable[[], bytes]] = {
-        name: (lambda arrays=arrays: impostor(network, *arrays)) for name, arrays in IMPOSTORS.items()
+        name: (lambda arrays=arrays: impostor(session, *arrays)) for name, arrays in IMPOSTORS.items()
     }
-    ways["without metadata"] = lambda: without_metadata(network)
+    ways["without metadata"] = lambda: without_metadata(session)
     for location in ("README.md", "../outside.bin", "/etc/hostname", "nowhere"):
-        ways[f"weights in {location}"] = lambda location=location: with_outside_weights(network, location)
+        ways[f"weights in {location}"] = lambda location=location: with_outside_weights(session, location)
     return ways

@@ -180,8 +180,8 @@ def test_a_complaint_is_one_short_line_whatever_the_config_says(folder: Path, va
 def test_a_network_that_is_no_text_where_it_should_is_refused_without_a_word_on_stdout(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    network = (folder / "model.onnx").read_bytes().replace(b"log_posteriors", b"\xe5og_posteriors")
-    (folder / "model.onnx").write_bytes(network)
+    session = (folder / "model.onnx").read_bytes().replace(b"log_posteriors", b"\xe5og_posteriors")
+    (folder / "model.onnx").write_bytes(session)
     sign_again(folder)
     refusal(folder)
     assert capfd.readouterr().out == ""

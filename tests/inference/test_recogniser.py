@@ -14,7 +14,7 @@ import emotrace
 from emotrace.audio.reading import Audio
 from emotrace.decoding.spans import DENSITY_S
 from emotrace.errors import AudioError, EmotraceError, ModelError
-from emotrace.inference.onnx_session import Network
+from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.recogniser import Recogniser, load
 
 SpeechLike = Callable[..., np.ndarray]
@@ -98,7 +98,7 @@ def test_posteriors_of_overlapping_windows_agree_with_those_of_the_whole(
     for samples in (2800, 80_239, 80_240, 80_399, 80_400, 120_400, 333_333):
         loudness = np.repeat(random.uniform(0, 0.5, samples // 4000 + 1), 4000)[:samples]
         audio = Audio((loudness * speech_like(samples / RATE_HZ)).astype(np.float32), RATE_HZ)
-        whole, stitched = uncut.evidence(audio), recogniser.evidence(audio)
+        whole, stitched = uncut.frame_scores(audio), recogniser.frame_scores(audio)
         np.testing.assert_allclose(
             np.exp(stitched.log_posteriors),
             np.exp(whole.log_posteriors)[: len(stitched.log_posteriors)],
@@ -188,13 +188,13 @@ def test_functionals_say_too_whether_anybody_speaks(
 ) -> None:  # fmt: skip
     audio = speech_like(8.0, loudness), RATE_HZ
     assert bool(taught_none(audio).label) != labelled
-    asked = Network.posteriors_of
+    asked = OnnxSession.posteriors_of
 
-    def posteriors_of(network: Network, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        posteriors, whole, along = asked(network, samples)
+    def posteriors_of(session: OnnxSession, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        posteriors, whole, along = asked(session, samples)
         return posteriors, whole + np.array([0.0, 0.0, log_odds]), along
 
-    monkeypatch.setattr(Network, "posteriors_of", posteriors_of)
+    monkeypatch.setattr(OnnxSession, "posteriors_of", posteriors_of)
     assert bool(taught_none(audio).label) == labelled
 
 
@@ -246,7 +246,7 @@ def test_posteriors_of_no_sense_are_an_error_and_never_a_label(
     make_model: Callable[..., Path], tmp_path: Path, recogniser: Recogniser
 ) -> None:
     with pytest.raises(ModelError, match="not finite"):
-        recogniser.evidence(Audio(np.full(RATE_HZ, np.nan, dtype=np.float32), RATE_HZ))
+        recogniser.frame_scores(Audio(np.full(RATE_HZ, np.nan, dtype=np.float32), RATE_HZ))
 
 
 def test_real_speech_is_answered(recogniser: Recogniser, data: Path) -> None:

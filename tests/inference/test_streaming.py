@@ -45,7 +45,7 @@ def chunks_of(samples: np.ndarray, seed: int, most: int) -> list[np.ndarray]:
 
 
 def told(stream: Stream, chunks: list[np.ndarray]) -> list[SpanEvent]:
-    return [event for chunk in chunks for event in stream.push(chunk)] + stream.end()
+    return [event for chunk in chunks for event in stream.push(chunk)] + stream.flush()
 
 
 def closed(events: list[SpanEvent]) -> tuple[Span, ...]:
@@ -139,7 +139,7 @@ def test_no_moment_waits_longer_than_the_latency(
         for event in stream.push(chunk):
             known_s = event.span.end
     assert 0.5 * stream.latency_s < longest_s <= stream.latency_s < 6.3
-    (last,) = stream.end()[-1:]
+    (last,) = stream.flush()[-1:]
     assert (last.kind, last.span.end) == ("closed", pytest.approx(40.0))
 
 
@@ -211,18 +211,18 @@ def test_chunks_of_no_use_are_refused(recogniser: Recogniser) -> None:
 
 def test_a_stream_of_nothing_and_one_of_too_little_are_errors(recogniser: Recogniser) -> None:
     with pytest.raises(AudioError, match="found no samples"):
-        recogniser.stream(16_000).end()
+        recogniser.stream(16_000).flush()
     short = recogniser.stream(16_000)
     assert short.push(np.ones(800)) == []
     with pytest.raises(AudioError, match="found 50 ms"):
-        short.end()
+        short.flush()
 
 
 def test_after_the_end_there_is_no_more(recogniser: Recogniser, speech_like: SpeechLike) -> None:
     stream = recogniser.stream(16_000)
     stream.push(speech_like(1.0))
-    assert stream.end()
-    assert stream.end() == []
+    assert stream.flush()
+    assert stream.flush() == []
     with pytest.raises(AudioError, match="after the end"):
         stream.push(speech_like(1.0))
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from emotrace.decoding.ctc import class_log_likelihoods
 from emotrace.errors import RecipeError
 from emotrace.models.architectures import SYSTEMS, find_system
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.heads.ctc import ctc_loss
 from emotrace.models.layers.normalisation import Normalisation
 from emotrace.recipe import Back, Features, Front, Recipe
@@ -27,7 +27,7 @@ def small(
     **back: object,
 ) -> Recipe:
     return Recipe(
-        features=Features(normalisation=normalisation, range_db=range_db),
+        features=Features(normalisation=normalisation, dynamic_range_db=range_db),
         front=Front(width=8, reduction=2, layout=layout),
         back=Back(**{"width": 16, "stacks": 1, "dilations": (1, 2, 4), "dropout": 0.0, **back}),
         masked=masked,
@@ -36,7 +36,7 @@ def small(
     )
 
 
-def settled(recipe: Recipe, name: str, labels: int = 4) -> Network:
+def settled(recipe: Recipe, name: str, labels: int = 4) -> EmotionModel:
     """A network in evaluation mode, as after some training: no buffer has the value it began with."""
     torch.manual_seed(0)
     network = build(recipe, name, labels).eval()
@@ -95,7 +95,7 @@ def test_padding_and_batch_mates_never_change_an_utterance(name: str, recipe: Re
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_keras_reading_takes_five_seconds_for_all(name: str) -> None:
-    recipe = small(masked=False).model_copy(update={"longest_frames": 500})
+    recipe = small(masked=False).model_copy(update={"max_frames": 500})
     network = settled(recipe, name)
     waveform = noise(1, 4000)
     longest = {"cnn-blstm": 297, "cnn-gru": 1000}.get(name, 500)
@@ -281,11 +281,11 @@ def test_a_width_that_two_directions_cannot_share_is_refused() -> None:
 
 
 def test_the_baselines_go_by_their_papers_whatever_the_recipe_says_of_ours() -> None:
-    recipe = Recipe(longest_frames=400, ctc_target="single", decoding="likelihood")
+    recipe = Recipe(max_frames=400, ctc_target="single", decoding="likelihood")
     ours, theirs = find_system("pcnse-sadrn-ctc"), find_system("blstm-ctc")
     assert (ours.ctc_target(recipe), theirs.ctc_target(recipe)) == ("single", "repeated")
     assert (ours.decoding(recipe), theirs.decoding(recipe)) == ("likelihood", "vote")
-    longest = {name: system.longest_frames(recipe) for name, system in SYSTEMS.items()}
+    longest = {name: system.max_frames(recipe) for name, system in SYSTEMS.items()}
     assert {name for name in SYSTEMS if longest[name] != 400} == {"cnn-blstm", "cnn-gru"}
     assert 640 + (longest["cnn-blstm"] - 1) * 160 == 3 * 16_000
 
@@ -302,7 +302,7 @@ def test_the_baselines_go_by_their_papers_whatever_the_recipe_says_of_ours() -> 
 def test_recurrent_systems_have_the_sizes_of_their_papers(
     name: str, local: tuple[int, ...], widths: list[tuple[str, int]]
 ) -> None:
-    network, frames = build(Recipe(), name, labels=4).eval(), SYSTEMS[name].longest_frames(Recipe())
+    network, frames = build(Recipe(), name, labels=4).eval(), SYSTEMS[name].max_frames(Recipe())
     found: list[tuple[str, int]] = []
     for part, _ in widths:
         getattr(network.back, part).register_forward_hook(

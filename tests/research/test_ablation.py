@@ -11,7 +11,7 @@ import pytest
 
 from emotrace.errors import RecipeError
 from emotrace.evaluation.predictions import Prediction, read_predictions
-from emotrace.training.progress import Epoch, silent
+from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.split import Experiment
 
 BENCH = Path(__file__).parents[2] / "research"
@@ -55,7 +55,7 @@ def test_a_lever_is_one_to_four_lines_that_change_the_default(ablate: ModuleType
     _, lever = ablate.read_levers(file.parent, [file.stem], [])
     assert 1 <= len(file.read_text().splitlines()[1:]) <= 4
     assert lever.why
-    assert not lever.recipe.refit
+    assert not lever.recipe.refit_on_validation
 
 
 def test_only_levers_that_leave_the_front_alone_share_that_of_the_base(
@@ -69,7 +69,7 @@ def test_only_levers_that_leave_the_front_alone_share_that_of_the_base(
 
 
 def test_a_lever_that_changes_nothing_is_left_out(ablate: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "same.toml").write_text("# nothing\nrefit = true\n")
+    (tmp_path / "same.toml").write_text("# nothing\nrefit_on_validation = true\n")
     assert [lever.name for lever in ablate.read_levers(tmp_path, [], [])] == ["base"]
 
 
@@ -114,7 +114,7 @@ def test_levers_are_trained_once_asked_about_validation_speakers_and_share_a_fro
     assert not told
 
     alone = replace(plan, levers=levers[1:], output=tmp_path / "alone")
-    ablate.train(alone, 1, silent)
+    ablate.train(alone, 1, no_progress)
     found = (alone.folder(levers[1], 0, 1) / "predictions.csv").read_text()
     assert found == (wide / "predictions.csv").read_text()
 

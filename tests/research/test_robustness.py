@@ -39,7 +39,7 @@ def test_another_run_is_set_beside_and_drawn(robustness: ModuleType) -> None:
     (row,) = robustness.rows_of(before, after)
     assert (row.scores.ua, row.other.ua, row.gain.value) == (0.5, 1.0, 0.5)
     assert len(robustness.cells(row)) == 8
-    assert robustness.picture([row], ["before", "after"]).startswith(b"\x89PNG")
+    assert robustness.timeline_png([row], ["before", "after"]).startswith(b"\x89PNG")
 
 
 def test_one_speaker_has_no_intervals(robustness: ModuleType) -> None:
@@ -48,4 +48,4 @@ def test_one_speaker_has_no_intervals(robustness: ModuleType) -> None:
         ["clean", "1.000", "", "", "0.000"],
         ["noise", "0.500", "", "", "0.000"],
     ]
-    assert robustness.picture(rows, ["run"]).startswith(b"\x89PNG")
+    assert robustness.timeline_png(rows, ["run"]).startswith(b"\x89PNG")

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from emotrace.decoding.ctc import class_scores
 from emotrace.features.spectrogram import LogMel
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT, trim_silence
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
@@ -22,17 +22,17 @@ from emotrace.training.functionals import (
     classifier_log_scores,
     fit,
     fit_functionals,
-    fit_mixture,
     fit_fusion_weight,
+    fit_mixture,
     statistics_of,
     window_log_scores,
 )
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
-from emotrace.training.two_stage import Trainer
+from emotrace.training.two_stage import TwoStageTrainer
 
 L2 = 0.1
 # Of the small corpus, which functionals know by heart, and networks that heard it elsewhere too.
@@ -63,7 +63,7 @@ def clip_of(name: str, label: int, spectra: tuple[torch.Tensor, ...]) -> Example
 
 
 @pytest.fixture
-def fitted(tiny_recipe: Recipe, examples: list[Example]) -> Network:
+def fitted(tiny_recipe: Recipe, examples: list[Example]) -> EmotionModel:
     torch.manual_seed(0)
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 3).eval()
     fit_mixture(network, examples, 0)
@@ -75,7 +75,7 @@ def drawn_by(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(seed, "functionals"))
 
 
-def added(network: Network, examples: list[Example]) -> np.ndarray:
+def added(network: EmotionModel, examples: list[Example]) -> np.ndarray:
     """What functionals say, a row a window."""
     system = find_system("pcnse-sadrn-ctc")
     both, alone = (
@@ -86,13 +86,13 @@ def added(network: Network, examples: list[Example]) -> np.ndarray:
     return (both - alone) / UTTERANCE_WEIGHT
 
 
-def test_it_is_scikit_learns(fitted: Network, examples: list[Example]) -> None:
+def test_it_is_scikit_learns(fitted: EmotionModel, examples: list[Example]) -> None:
     """The mean of what a regression on each kind of statistics says."""
     x = statistics_of(fitted, examples).double().numpy()
     truth = np.array([example.label for example in examples for _ in example.windows])
     scaled = (x - x.mean(0)) / (x.std(0, ddof=1) + 1e-4)  # what never varies says nothing, rounding neither
     assert fitted.functionals is not None
-    kinds = np.split(scaled, np.cumsum(fitted.functionals.kinds)[:-1], axis=1)
+    kinds = np.split(scaled, np.cumsum(fitted.functionals.feature_set_sizes)[:-1], axis=1)
     regression = LogisticRegression(C=1 / (L2 * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
     said = [regression.fit(kind, truth).predict_log_proba(kind) for kind in kinds]
     wanted = log_softmax(np.average(said, axis=0, weights=(2, 2, 2, 1)), axis=1)
@@ -108,9 +108,11 @@ def test_functionals_of_a_whole_count_several_times(
     experiment: Experiment, tmp_path: Path, refit: bool, test: tuple[str, ...]
 ) -> None:
     """The share and the temperature are those of speakers they never heard, from whom they learn at last."""
-    of = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": refit, **UNSURE}))
+    of = replace(
+        experiment, recipe=experiment.recipe.model_copy(update={"refit_on_validation": refit, **UNSURE})
+    )
     part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=test)
-    train_split(of, part, fold=0, seed=1, folder=tmp_path, progress=silent)
+    train_split(of, part, fold=0, seed=1, folder=tmp_path, progress=no_progress)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {of.recipe.model_dump_json()}}}')
     facts, recipe, trained = read_run(tmp_path)
     assert trained.functionals is not None
@@ -120,7 +122,9 @@ def test_functionals_of_a_whole_count_several_times(
     statistics = torch.cat([statistics_of(trained, take) for take in takes])
     assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
-    before = Trainer(recipe, 1, tmp_path, silent).train(of.system, len(of.corpus.emotions), train, judges)
+    before = TwoStageTrainer(recipe, 1, tmp_path, no_progress).train(
+        of.system, len(of.corpus.emotions), train, judges
+    )
     assert all(
         before.state_dict()[name].equal(value)
         for name, value in trained.state_dict().items()
@@ -130,8 +134,8 @@ def test_functionals_of_a_whole_count_several_times(
     system = find_system(of.system)
     fit_fusion_weight(before, judges, system, recipe)
     assert before.functionals is not None
-    share = before.functionals.share.item()
-    assert trained.functionals.share.item() == share != 1
+    share = before.functionals.fusion_weight.item()
+    assert trained.functionals.fusion_weight.item() == share != 1
     alone = window_log_scores(before, judges, system, recipe, functionals=False)
     theirs = classifier_log_scores(before, judges)
     once = [[row / share for row in rows] for rows in theirs]
@@ -144,7 +148,9 @@ def test_functionals_of_a_whole_count_several_times(
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_the_mixture_is_of_the_frames_of_the_clips(fitted: Network, examples: list[Example], place: int) -> None:
+def test_the_mixture_is_of_the_frames_of_the_clips(
+    fitted: EmotionModel, examples: list[Example], place: int
+) -> None:
     """Its mean is the frames', and it finds them likelier than one Gaussian does."""
     classifier = fitted.functionals
     assert classifier is not None
@@ -188,7 +194,7 @@ def test_the_parts_of_a_fold_make_up_the_whole(
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "research")
     bench = importlib.import_module("functionals")
     part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
-    written = train_split(experiment, part, fold=0, seed=1, folder=tmp_path, progress=silent)
+    written = train_split(experiment, part, fold=0, seed=1, folder=tmp_path, progress=no_progress)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {experiment.recipe.model_dump_json()}}}')
     said = list(bench.answers(tmp_path, corpus_root))
     assert len(said) == len(written) == 4

@@ -12,11 +12,9 @@ from torch import Tensor, nn
 
 from emotrace.errors import RunError
 from emotrace.recipe import Stage
-from emotrace.training.augmentation.spectrogram import mixup
 from emotrace.training.data.examples import Batch, Example, batched
-from emotrace.training.loop import Objective, StageData, StageModule, class_weights, run_stage
-from emotrace.training.progress import Epoch, silent
-from emotrace.training.seeds import seed_of
+from emotrace.training.loop import Objective, StageData, class_weights, run_stage
+from emotrace.training.progress import Epoch, no_progress
 
 CROSS_ENTROPY = Objective("cross-entropy")
 
@@ -126,7 +124,7 @@ def test_a_clip_whose_emotion_changes_has_its_emotions_for_a_target_each_by_its_
 def test_a_stage_learns_what_is_there_to_learn(tmp_path: Path, objective: Objective, average: float) -> None:
     torch.manual_seed(0)
     data = StageData(clips_of([0, 1] * 16), clips_of([0, 1] * 8, seed=1), labels=2)
-    stage = Stage(epochs=15, batch=8, learning_rate=0.1, average=average)
+    stage = Stage(epochs=15, batch_size=8, learning_rate=0.1, ema_decay=average)
     told = train(Linear(blank=objective.loss == "ctc"), data, stage, tmp_path / "back", objective=objective)
     assert told[-1].best == 1.0
     assert told[-1].loss < 0.5 * told[0].loss
@@ -138,7 +136,7 @@ def test_a_stage_ends_with_its_best_epoch(tmp_path: Path) -> None:
     torch.manual_seed(0)
     swapped = [replace(example, label=1 - example.label) for example in clips_of([0, 1] * 8, seed=1)]
     data = StageData(clips_of([0, 1] * 16), swapped, labels=2)
-    stage = Stage(epochs=30, batch=8, learning_rate=0.05, patience=3)
+    stage = Stage(epochs=30, batch_size=8, learning_rate=0.05, patience=3)
     short, long = Linear(), Linear()
     long.load_state_dict(short.state_dict())
     train(short, data, stage.model_copy(update={"epochs": 1}), tmp_path / "short")
@@ -155,7 +153,7 @@ def test_a_stage_ends_with_its_best_epoch(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_is_an_error_that_says_so(tmp_path: Path) -> None:
     examples = clips_of([0, 1] * 4)
     examples[0].windows[0][3, 0] = torch.nan
-    stage = Stage(epochs=3, batch=8, learning_rate=0.1)
+    stage = Stage(epochs=3, batch_size=8, learning_rate=0.1)
     with pytest.raises(RunError, match=r"not a number after epoch 1; .*learning_rate"):
         train(Linear(), StageData(examples, examples, 2), stage, tmp_path / "whole")
 
@@ -163,7 +161,7 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_so(tmp_path: Path) -> No
 def test_a_stage_whose_weights_were_deleted_is_trained_again(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = StageData(clips_of([0, 1] * 4), clips_of([0, 1] * 4, seed=1), labels=2)
-    stage = Stage(epochs=2, batch=8, learning_rate=0.1)
+    stage = Stage(epochs=2, batch_size=8, learning_rate=0.1)
     model = Linear()
     fresh = {name: value.clone() for name, value in model.state_dict().items()}
     train(model, data, stage, tmp_path / "whole")
@@ -177,7 +175,7 @@ def test_a_stage_whose_weights_were_deleted_is_trained_again(tmp_path: Path) -> 
 def test_training_in_bfloat16_learns_as_well(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = StageData(clips_of([0, 1] * 16), clips_of([0, 1] * 8, seed=1), labels=2)
-    stage = Stage(epochs=15, batch=8, learning_rate=0.1)
+    stage = Stage(epochs=15, batch_size=8, learning_rate=0.1)
     assert train(Linear(), data, stage, tmp_path / "whole", precision="bfloat16")[-1].best == 1.0
 
 
@@ -186,55 +184,8 @@ def test_nothing_is_said_or_warned_of_by_the_trainer(
 ) -> None:
     data = StageData(clips_of([0, 1] * 4), clips_of([0, 1] * 4, seed=1), labels=2)
     run_stage(
-        Linear(), data, CROSS_ENTROPY, Stage(epochs=2, batch=8, learning_rate=0.1),
-        seed=1, folder=tmp_path / "whole", progress=silent,
+        Linear(), data, CROSS_ENTROPY, Stage(epochs=2, batch_size=8, learning_rate=0.1),
+        seed=1, folder=tmp_path / "whole", progress=no_progress,
     )  # fmt: skip
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
-
-
-def test_mixup_mixes_each_window_with_another_up_to_where_the_shorter_ends() -> None:
-    sizes, labels = [7, 9, 8, 9], [0, 1, 0, 1]
-    windows = [torch.full((size, 2), 10.0**place) for place, size in enumerate(sizes)]
-    examples = [Example(f"{label}", "a", label, (), ()) for label in labels]
-    torch.manual_seed(3)
-    heard, mixed_in, share = mixup(batched(windows, examples), 0.4)
-    assert 0 < share < 1
-    mixtures = [[share * 10**i + (1 - share) * 10**j for j in range(4)] for i in range(4)]
-    others = [
-        next(j for j in range(4) if float(heard.x[i, 0, 0]) == pytest.approx(mixtures[i][j]))
-        for i in range(4)
-    ]
-    assert sorted(others) == [0, 1, 2, 3]
-    assert others != [0, 1, 2, 3]
-    assert heard.lengths.tolist() == [min(sizes[i], sizes[j]) for i, j in enumerate(others)]
-    assert heard.x.shape[1] == max(heard.lengths)
-    assert mixed_in.labels.tolist() == [labels[j] for j in others]
-    assert mixed_in.parts == tuple(((labels[j], 1.0),) for j in others)
-    assert heard.labels.tolist() == labels
-
-
-def test_without_mixup_or_company_a_batch_stays_as_it_is() -> None:
-    batch = batch_of([0, 1])
-    assert mixup(batch, 0.0) == (batch, batch, 1.0)
-    alone = batch_of([1])
-    assert mixup(alone, 0.4) == (alone, alone, 1.0)
-
-
-def test_mixup_learns_from_both_labels_by_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = StageData(clips_of([0, 1] * 4), clips_of([0, 1], seed=1), 2)
-    stage = Stage(epochs=1, batch=8, learning_rate=1e-2, mixup=0.4)
-    module = StageModule(Linear(), data, CROSS_ENTROPY, stage, seed=1)
-    logged: list[float] = []
-    monkeypatch.setattr(module, "log", lambda _, value, **__: logged.append(float(value.detach())))
-    monkeypatch.setattr(StageModule, "current_epoch", 0)
-    batch = next(iter(module.train_dataloader()))
-    module.training_step(batch, 0)
-    torch.manual_seed(seed_of(1, 0, 0))
-    heard, mixed_in, share = mixup(batch, 0.4)
-    logs, _ = module.model(heard.x, heard.lengths)
-    wanted = [
-        -share * row[own] - (1 - share) * row[other]
-        for row, own, other in zip(logs, heard.labels, mixed_in.labels, strict=True)
-    ]
-    assert logged == pytest.approx([float(torch.stack(wanted).mean().detach())])

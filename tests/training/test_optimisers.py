@@ -76,7 +76,7 @@ def test_where_keras_puts_epsilon_matters_for_vanishing_gradients_alone() -> Non
 
 
 def test_decay_divides_the_rate_and_leaves_weights_alone() -> None:
-    stage = Stage(epochs=1, learning_rate=1.0, decay=0.25)
+    stage = Stage(epochs=1, learning_rate=1.0, lr_decay=0.25)
     assert [rate_factor(step, 100, stage) for step in (0, 1, 4)] == [1, 1 / 1.25, 1 / 2]
     weight = torch.nn.Parameter(torch.ones(()))
     weight.grad = torch.zeros(())
@@ -85,7 +85,7 @@ def test_decay_divides_the_rate_and_leaves_weights_alone() -> None:
 
 
 def test_the_cosine_falls_to_zero_over_all_steps_and_stays_there() -> None:
-    stage = Stage(epochs=1, learning_rate=1.0, decay=0.0, schedule="cosine")
+    stage = Stage(epochs=1, learning_rate=1.0, lr_decay=0.0, schedule="cosine")
     factors = [rate_factor(step, 10, stage) for step in range(11)]
     assert factors[0] == 1.0
     assert factors[5] == pytest.approx(0.5)

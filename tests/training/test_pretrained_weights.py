@@ -17,7 +17,7 @@ from emotrace.inference.model_folder import load_model_folder, write_config
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
 from emotrace.training.pretrained_weights import PretrainedWeights, read_pretrained_weights
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, train_run
 
 SYSTEM = "pcnse-sadrn-ctc"
@@ -67,7 +67,9 @@ def test_training_begins_there_and_fits_normalisation_anew(
 ) -> None:
     recipe = still(experiment.recipe)
     start = read_pretrained_weights(foreign, SYSTEM, recipe, EMOTIONS)
-    train_run(replace(experiment, recipe=recipe, start=start), seed=7, folder=tmp_path / "run", progress=silent)
+    train_run(
+        replace(experiment, recipe=recipe, start=start), seed=7, folder=tmp_path / "run", progress=no_progress
+    )
     learnt, found = load_file(foreign / "model.safetensors"), load_file(tmp_path / "run/weights.safetensors")
     moved = {name for name, value in found.items() if not torch.allclose(value, learnt[name], atol=1e-6)}
     statistics = ("running_mean", "running_var", "num_batches_tracked")
@@ -78,7 +80,7 @@ def test_training_begins_there_and_fits_normalisation_anew(
     assert told == start.fingerprint
     assert told["model"] == "emotrace-ravdess-1"
     with pytest.raises(RunError, match=r"a run with another start"):
-        train_run(replace(experiment, recipe=recipe), seed=7, folder=tmp_path / "run", progress=silent)
+        train_run(replace(experiment, recipe=recipe), seed=7, folder=tmp_path / "run", progress=no_progress)
 
 
 def test_the_model_says_what_it_learnt_from_before(

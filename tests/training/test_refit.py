@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from emotrace.features.spectrogram import spectrogram
-from emotrace.training.progress import Epoch, silent
+from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import WEIGHTS_FILE
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
@@ -25,8 +25,10 @@ class Killed(BaseException):
 
 @pytest.fixture
 def learn(experiment: Experiment, tmp_path: Path) -> Callable[..., Path]:
-    def run(name: str, refit: bool, progress: Callable[[Epoch], None] = silent) -> Path:
-        again = replace(experiment, recipe=experiment.recipe.model_copy(update={"refit": refit}))
+    def run(name: str, refit: bool, progress: Callable[[Epoch], None] = no_progress) -> Path:
+        again = replace(
+            experiment, recipe=experiment.recipe.model_copy(update={"refit_on_validation": refit})
+        )
         train_split(again, PART, fold=0, seed=1, folder=tmp_path / name, progress=progress)
         return tmp_path / name
 
@@ -62,7 +64,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
 
     features = experiment.recipe.features
     windows = [
-        at_one_level(window, features.range_db)
+        at_one_level(window, features.dynamic_range_db)
         for example in experiment.examples
         if example.speaker != "eve"
         for window in example.windows

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emotrace.recipe import Recipe
-from emotrace.training.progress import Epoch, silent
+from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.split import Experiment, train_run
 
 SAME = ("weights.safetensors", "predictions.csv", "metrics.json", "*/curve.csv", "*/done")
@@ -34,7 +34,7 @@ def outcome(folder: Path) -> dict[str, bytes]:
 
 
 def train_in_process(experiment: Experiment, folder: Path, seed: int = 1) -> None:
-    train_run(experiment, seed=seed, folder=folder, progress=silent)
+    train_run(experiment, seed=seed, folder=folder, progress=no_progress)
 
 
 def test_a_run_killed_once_before_each_of_its_writes_ends_the_same(

@@ -28,7 +28,7 @@ LABELS = ("anger", "sadness")
 def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utterance], windows: int) -> None:
     facts, recipe, network = read_run(run)
     examples = read_examples(
-        utterances, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames, spectra=True
+        utterances, facts.emotions, LogMel(recipe.features.n_mels), recipe.max_frames, spectra=True
     )
     assert max(len(example.windows) for example in examples) == windows
     logs = window_log_scores(network, examples, find_system(facts.system), recipe)
@@ -70,10 +70,12 @@ def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> 
     facts, recipe, network = read_run(finished_run)
     made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS][::10]
     examples = read_examples(
-        made, facts.emotions, LogMel(recipe.features.bands), recipe.longest_frames, spectra=True
+        made, facts.emotions, LogMel(recipe.features.n_mels), recipe.max_frames, spectra=True
     )
     local = local_feature_examples(network, examples)
-    assert {window.shape[1] for example in local for window in example.windows} == {network.front.features_out}
+    assert {window.shape[1] for example in local for window in example.windows} == {
+        network.front.features_out
+    }
     assert [example.durations for example in local] == [example.durations for example in examples]
 
     class Back(torch.nn.Module):
@@ -118,13 +120,14 @@ def test_windows_count_by_their_duration() -> None:
 def test_the_fitted_temperature_makes_the_truth_likeliest() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 400)
-    evidence = random.normal(2 * labels - 1, 1.0)  # log-odds are twice that
-    logs = [[3.0 * np.array([-e, e])] for e in evidence]  # three times too sure
+    frame_scores = random.normal(2 * labels - 1, 1.0)  # log-odds are twice that
+    logs = [[3.0 * np.array([-e, e])] for e in frame_scores]  # three times too sure
     examples = clips_with(labels.tolist())
     fitted = fit_temperature(logs, examples)
     assert fitted == pytest.approx(3.0, rel=0.15)
     losses = [
-        log_loss(example_scores(logs, examples, t), labels.tolist()) for t in (fitted / 1.1, fitted, fitted * 1.1)
+        log_loss(example_scores(logs, examples, t), labels.tolist())
+        for t in (fitted / 1.1, fitted, fitted * 1.1)
     ]
     assert losses[1] == min(losses)
 

@@ -16,7 +16,7 @@ from emotrace.experiments.cross_validation import Job, crossval, run_job
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Features, Recipe
 from emotrace.training.data.examples import Example
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, SpeakerSplit, final_split, train_split
 from emotrace.training.two_stage import fit_normalisation
 
@@ -33,7 +33,7 @@ def learn(make_corpus: Callable[..., Path], tiny_recipe: Recipe, tmp_path: Path)
         name = "-".join(loudness) or "plain"
         root = make_corpus(tmp_path / f"corpus-{name}", loudness)
         experiment = Experiment(open_corpus("manifest", root), "pcnse-sadrn-ctc", recipe, "0")
-        train_split(experiment, PART, fold=0, seed=1, folder=tmp_path / name, progress=silent)
+        train_split(experiment, PART, fold=0, seed=1, folder=tmp_path / name, progress=no_progress)
         return tmp_path / name
 
     return run
@@ -91,7 +91,7 @@ def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, 
     object.__setattr__(mixed, "train", (*fold.train, *fold.test))
     corpus = replace(experiment.corpus, corpus=replace(experiment.corpus.corpus, folds=lambda _: [mixed]))
     with pytest.raises(CorpusError, match="in two parts"):
-        run_job(replace(experiment, corpus=corpus), Job(0, 1, tmp_path / "fold"), silent)
+        run_job(replace(experiment, corpus=corpus), Job(0, 1, tmp_path / "fold"), no_progress)
     assert not (tmp_path / "fold").exists()
 
 
@@ -134,7 +134,7 @@ def test_normalisation_counts_each_real_frame_once(tiny_recipe: Recipe, longest:
     hop = longest // 2
     windows = tuple(frames[start : start + longest] for start in range(0, 150 - longest + hop, hop))
     assert len(windows[-1]) > longest - hop
-    recipe = tiny_recipe.model_copy(update={"features": Features(bands=18, channels=1)})
+    recipe = tiny_recipe.model_copy(update={"features": Features(n_mels=18, channels=1)})
     whole, cut = (build(recipe, "pcn", 2) for _ in range(2))
     fit_normalisation(whole, [Example("a", "a", 0, ((frames,),), (1,))])
     fit_normalisation(cut, [Example("a", "a", 0, (windows,), (1,) * len(windows))])

@@ -9,14 +9,14 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT
 from emotrace.recipe import Recipe
 from emotrace.training import speech_presence as no_speech
 from emotrace.training.data.examples import Example
 from emotrace.training.data.non_speech import non_speech_examples
 from emotrace.training.functionals import classifier_log_scores, fit_functionals, in_order, statistics_of
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.speech_presence import SHORTEST, fit_speech_presence, part_of
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
@@ -32,7 +32,7 @@ def hearing(experiment: Experiment) -> Experiment:
 
 
 @pytest.fixture
-def fitted(hearing: Experiment) -> Network:
+def fitted(hearing: Experiment) -> EmotionModel:
     """A network whose functionals know three speakers, and nothing of sounds."""
     torch.manual_seed(0)
     network = build(hearing.recipe, hearing.system, 2).eval()
@@ -40,18 +40,20 @@ def fitted(hearing: Experiment) -> Network:
     return network
 
 
-def log_odds(network: Network, examples: Sequence[Example]) -> np.ndarray:
+def log_odds(network: EmotionModel, examples: Sequence[Example]) -> np.ndarray:
     """Of there being no speech, of each window."""
     assert network.functionals is not None
     found = in_order(network, examples, network.functionals.utterance_scores)
     return torch.stack(found)[:, -1].double().numpy() / UTTERANCE_WEIGHT
 
 
-def test_it_is_scikit_learns(fitted: Network, hearing: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_scikit_learns(
+    fitted: EmotionModel, hearing: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The mean of what a regression on each kind of statistics says, speech and sounds weighing the same."""
     examples, heard = hearing.of(SPEAKERS), []
 
-    def noted(network: Network, some: Sequence[Example]) -> torch.Tensor:
+    def noted(network: EmotionModel, some: Sequence[Example]) -> torch.Tensor:
         heard.append(statistics_of(network, some))
         return heard[-1]
 
@@ -68,7 +70,7 @@ def test_it_is_scikit_learns(fitted: Network, hearing: Experiment, monkeypatch: 
     assert fitted.functionals is not None
     x = (torch.cat(heard) - fitted.functionals.mean) * fitted.functionals.scale
     truth = np.repeat([0, 1], [4 * windows, len(sounds)])
-    kinds = np.split(x.double().numpy(), np.cumsum(fitted.functionals.kinds)[:-1], axis=1)
+    kinds = np.split(x.double().numpy(), np.cumsum(fitted.functionals.feature_set_sizes)[:-1], axis=1)
     half = 0.1 / 2  # where there is one row of weights in place of two that differ
     regression = LogisticRegression(C=1 / (half * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
     said = [regression.fit(kind, truth).decision_function(kind)[:windows] for kind in kinds]
@@ -77,7 +79,7 @@ def test_it_is_scikit_learns(fitted: Network, hearing: Experiment, monkeypatch: 
     assert (wanted < 0).all()
 
 
-def test_it_knows_other_speakers_and_sounds_drawn_anew(fitted: Network, hearing: Experiment) -> None:
+def test_it_knows_other_speakers_and_sounds_drawn_anew(fitted: EmotionModel, hearing: Experiment) -> None:
     fit_speech_presence(fitted, hearing.of(SPEAKERS), hearing.recipe, 1)
     asked = non_speech_examples(48, fitted.spectrum, 300, torch.Generator().manual_seed(9), spectra=True)
     sounds, speech = log_odds(fitted, asked), log_odds(fitted, hearing.of(["dov", "eve"]))
@@ -87,11 +89,11 @@ def test_it_knows_other_speakers_and_sounds_drawn_anew(fitted: Network, hearing:
 
 
 def test_of_a_large_corpus_it_hears_a_part(
-    fitted: Network, hearing: Experiment, monkeypatch: pytest.MonkeyPatch
+    fitted: EmotionModel, hearing: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examples, heard = hearing.of(SPEAKERS), []
 
-    def noted(network: Network, some: Sequence[Example]) -> torch.Tensor:
+    def noted(network: EmotionModel, some: Sequence[Example]) -> torch.Tensor:
         heard.append([example.name for example in some])
         return statistics_of(network, some)
 
@@ -125,10 +127,10 @@ def test_parts_are_of_any_length_from_anywhere(hearing: Experiment) -> None:
 def test_where_ctc_learns_from_sounds_functionals_do(
     hearing: Experiment, tmp_path: Path, system: str, sounds: float
 ) -> None:
-    recipe: Recipe = hearing.recipe.model_copy(update={"emotionless": sounds})
+    recipe: Recipe = hearing.recipe.model_copy(update={"non_speech_per_utterance": sounds})
     of = replace(hearing, recipe=recipe, system=system)
     part = SpeakerSplit(train=SPEAKERS, validation=("dov",), test=("eve",))
-    train_split(of, part, fold=0, seed=1, folder=tmp_path, progress=silent)
+    train_split(of, part, fold=0, seed=1, folder=tmp_path, progress=no_progress)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {recipe.model_dump_json()}}}')
     _, _, network = read_run(tmp_path)
     known = log_odds(network, of.of(["eve"]))

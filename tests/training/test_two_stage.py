@@ -13,7 +13,7 @@ from emotrace.export.onnx import export_run
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
-from emotrace.training.progress import Epoch, silent
+from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
@@ -37,7 +37,7 @@ def test_hybrids_that_share_a_front_are_those_that_train_it_alone(short: Experim
         told: list[Epoch] = []
         for name, front in (("alone", None), ("shared", tmp_path / "fronts")):
             folder = tmp_path / name / system
-            progress = told.append if front else silent
+            progress = told.append if front else no_progress
             train_split(of, PART, fold=0, seed=1, folder=folder, progress=progress, front_folder=front)
         stages[system] = [epoch.stage for epoch in told]
         for name in ("weights.safetensors", "predictions.csv", "validation.csv"):
@@ -67,7 +67,7 @@ def test_a_front_learns_from_other_places_too(short: Experiment, tmp_path: Path)
     ):
         changes = {"functionals": functionals, "surroundings": surroundings}
         of = replace(short, system="pcnse", recipe=short.recipe.model_copy(update=changes), read={})
-        train_split(of, PART, fold=0, seed=1, folder=tmp_path / name, progress=silent)
+        train_split(of, PART, fold=0, seed=1, folder=tmp_path / name, progress=no_progress)
         curves.append((tmp_path / name / "front-pcnse" / "curve.csv").read_text())
     assert curves[0] != curves[1] == curves[2]
 
@@ -90,7 +90,7 @@ def trained(short: Experiment, tmp_path: Path) -> Callable[..., Path]:
 
     def train(system: str, recipe: Recipe) -> Path:
         of = replace(short, system=system, recipe=recipe)
-        train_split(of, PART, fold=0, seed=1, folder=tmp_path / system, progress=silent)
+        train_split(of, PART, fold=0, seed=1, folder=tmp_path / system, progress=no_progress)
         (tmp_path / system / "recipe.json").write_text(f'{{"recipe": {recipe.model_dump_json()}}}')
         return tmp_path / system
 

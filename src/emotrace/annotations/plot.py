@@ -56,7 +56,7 @@ def require_matplotlib() -> None:
         ) from None
 
 
-def picture(
+def timeline_png(
     audio: Audio,
     result: Result,
     labels: Sequence[str],

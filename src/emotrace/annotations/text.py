@@ -30,7 +30,7 @@ def prediction(result: Result, top_k: int | None = None) -> str:
     line = [name_of(result), result.label or "no label", *scores]
     if result.segment is not None:
         line.insert(1, f"{result.segment.start:.2f} to {result.segment.end:.2f} s")
-        line += [one_line(said) for said in (result.segment.speaker, result.segment.text) if said]
+        line += [one_line(field) for field in (result.segment.speaker, result.segment.text) if field]
     return "  ".join(line)
 
 

@@ -64,8 +64,8 @@ def read(text: str) -> list[Segment]:
             else:
                 tokens.text("the mark of a point")
     if "IntervalTier" not in found_tiers:
-        kinds = f"only {', '.join(dict.fromkeys(found_tiers))}" if found_tiers else "no tier"
-        raise SegmentError(f"found {kinds}, expected an IntervalTier whose intervals are the segments")
+        found = f"only {', '.join(dict.fromkeys(found_tiers))}" if found_tiers else "no tier"
+        raise SegmentError(f"found {found}, expected an IntervalTier whose intervals are the segments")
     return segments
 
 

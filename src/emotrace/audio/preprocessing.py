@@ -33,7 +33,7 @@ class StreamPreprocessor:
 
     >>> preprocessor = StreamPreprocessor(48_000, 16_000)
     >>> second = np.stack([np.sin(np.arange(48_000) / 10)] * 2, axis=1).astype(np.float32)
-    >>> samples = np.concatenate([preprocessor.push(second), preprocessor.end()])
+    >>> samples = np.concatenate([preprocessor.push(second), preprocessor.flush()])
     >>> samples.shape, preprocessor.warnings()[:2]
     ((16000,), ['resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'])
     """
@@ -93,7 +93,7 @@ class StreamPreprocessor:
             [self._take(joined[start : min(start + most, whole)]) for start in range(0, whole, most)]
         )
 
-    def end(self, minimum_s: float = MINIMUM_S) -> Samples:
+    def flush(self, minimum_s: float = MINIMUM_S) -> Samples:
         """The rest of the recording.
 
         Raises:

@@ -130,9 +130,9 @@ class BandMeter:
     @property
     def narrow(self) -> bool:
         self._measure()
-        heard = self._levels_above.cumsum()
-        if not self._reaches_high or not heard[-1]:
+        counted = self._levels_above.cumsum()
+        if not self._reaches_high or not counted[-1]:
             return False
-        level = int(np.searchsorted(heard, np.ceil(0.99 * (heard[-1] - 1)) + 1))
+        level = int(np.searchsorted(counted, np.ceil(0.99 * (counted[-1] - 1)) + 1))
         loudest_above = 10 ** ((level - _LEVELS + 0.5) * LEVEL_DB / 10)
         return bool(loudest_above < 10 ** (NARROW_DB / 10) * self._loudest_below)

@@ -60,7 +60,7 @@ class Audio:
 
 
 @dataclass(slots=True)
-class Sound:
+class AudioStream:
     """A recording that is being read: blocks of shape (sample, channel), full scale ±1, each read once.
 
     Attributes:
@@ -78,7 +78,7 @@ class Sound:
     faults: list[str] = field(default_factory=list)
 
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float] | Sound
+Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float] | AudioStream
 
 
 def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float = MINIMUM_S) -> Audio:
@@ -102,37 +102,37 @@ def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float =
     with open_audio(source) as sound:
         preprocessor = StreamPreprocessor(sound.rate_hz, rate_hz, sound.name)
         pieces = [preprocessor.push(block) for block in sound.blocks]
-        samples = np.concatenate([*pieces, preprocessor.end(minimum_s)])
+        samples = np.concatenate([*pieces, preprocessor.flush(minimum_s)])
         warnings = preprocessor.warnings(tuple(sound.faults))
         return Audio(samples, rate_hz, tuple(warnings), preprocessor.silent, sound.file)
 
 
 @contextmanager
-def open_audio(source: Source) -> Iterator[Sound]:
-    """Open any audio to be read block by block: what `read_audio` takes, or a `Sound` as it is.
+def open_audio(source: Source) -> Iterator[AudioStream]:
+    """Open any audio to be read block by block: what `read_audio` takes, or a `AudioStream` as it is.
 
     Raises:
         AudioError: if there is no such file or it is no audio we read
     """
-    if isinstance(source, Sound):
+    if isinstance(source, AudioStream):
         yield source
     elif isinstance(source, tuple):
-        yield _sound_of_samples(*source)
+        yield _stream_of_samples(*source)
     else:
         name, file = _open(source)
         with file, _decoder(name, file) as decoder:
-            sound = Sound(name, decoder.samplerate, iter(()))
+            sound = AudioStream(name, decoder.samplerate, iter(()))
             sound.file = name if isinstance(source, str | os.PathLike) else None
             sound.blocks = _blocks(decoder, sound.faults)
             yield sound
 
 
-def _sound_of_samples(samples: npt.ArrayLike, rate_hz: float) -> Sound:
+def _stream_of_samples(samples: npt.ArrayLike, rate_hz: float) -> AudioStream:
     name = "<samples>"
     x = np.asarray(samples)
     if x.ndim == 2 and x.shape[1] > max(x.shape[0], 1):
         raise AudioError(f"{name}: found shape {x.shape}, expected (n,) or (n, channels); transpose them?")
-    return Sound(name, rate_hz, iter([as_floats(x, name)]))
+    return AudioStream(name, rate_hz, iter([as_floats(x, name)]))
 
 
 def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
@@ -203,9 +203,9 @@ class _SeekedAnywhere:
         except (OSError, OverflowError, ValueError):
             self._lost = True
 
-    def progress(self) -> int:
+    def tell(self) -> int:
         lost, self._lost = self._lost, False
-        return -1 if lost else self._file.progress()
+        return -1 if lost else self._file.tell()
 
     def read(self, count: int) -> bytes:
         return self._file.read(max(0, count))

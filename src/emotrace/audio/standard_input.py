@@ -10,7 +10,7 @@ import numpy.typing as npt
 from emotrace.audio.preprocessing import as_floats
 from emotrace.audio.quality import Samples
 from emotrace.audio.raw import Encoding, Raw
-from emotrace.audio.reading import Sound
+from emotrace.audio.reading import AudioStream
 from emotrace.errors import AudioError
 
 _TYPES: dict[Encoding, str] = {
@@ -36,8 +36,8 @@ _FORMAT_BYTES = 40  # of the longest description of samples
 _EXPECTED = "expected a WAV stream, or raw samples and their rate (--raw-rate HZ)"
 
 
-def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> Sound:
-    """A pipe as a `Sound` whose blocks come as they arrive.
+def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> AudioStream:
+    """A pipe as a `AudioStream` whose blocks come as they arrive.
 
     Args:
         file: read from where it stands to its end, without waiting for more than there is
@@ -55,7 +55,7 @@ def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str 
     claimed = None
     if raw is None:
         raw, claimed = _header(file, name)
-    sound = Sound(name, raw.rate_hz, iter(()), file="-")
+    sound = AudioStream(name, raw.rate_hz, iter(()), file="-")
     sound.blocks = _blocks(file, raw, claimed, sound.faults)
     return sound
 
@@ -96,7 +96,7 @@ def _blocks(file: BinaryIO, raw: Raw, claimed: int | None, faults: list[str]) ->
     rest, read = b"", 0
     while claimed is None or read < claimed:
         wanted = _CHUNK_BYTES if claimed is None else min(_CHUNK_BYTES, claimed - read)
-        if not (some := _some(file, wanted)):
+        if not (some := _available(file, wanted)):
             break
         read += len(some)
         rest += some
@@ -122,7 +122,7 @@ def _decoded(content: bytes, raw: Raw) -> Samples:
     return as_floats(native.reshape(-1, raw.channels))
 
 
-def _some(file: BinaryIO, most: int) -> bytes:
+def _available(file: BinaryIO, most: int) -> bytes:
     """What there is, at most so much; waits for the first byte alone, where the file can."""
     content: bytes = file.read1(most) if hasattr(file, "read1") else file.read(most)
     return content

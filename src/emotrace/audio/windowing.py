@@ -93,7 +93,7 @@ class WindowCutter:
 
     >>> cutter = WindowCutter(longest=500, hop=250)
     >>> whole = [*cutter.push(np.zeros(80_400, dtype=np.float32))]
-    >>> [(window.start, len(window.samples)) for window in [*whole, *cutter.end()]]
+    >>> [(window.start, len(window.samples)) for window in [*whole, *cutter.flush()]]
     [(0, 80240), (40000, 40400)]
     """
 
@@ -117,7 +117,7 @@ class WindowCutter:
             self._start += self._hop
             self._buffer.forget(self._start)
 
-    def end(self) -> Iterator[Window]:
+    def flush(self) -> Iterator[Window]:
         """The last window, if the samples so far hold a frame that no window before it held."""
         for start, stop in window_samples(self._buffer.stop, *self._cuts)[-1:]:
             if start == self._start:

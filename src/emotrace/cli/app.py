@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from emotrace.cli.output import DONE, INTERRUPTED, PIPE_CLOSED, WRONG_CALL, Model, load, say
+from emotrace.cli.output import DONE, INTERRUPTED, PIPE_CLOSED, WRONG_CALL, Model, load, print_stderr
 from emotrace.errors import EmotraceError
 
 if TYPE_CHECKING:
@@ -63,17 +63,17 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
         code = app(tokens)
         sys.stdout.flush()
     except (EmotraceError, CycloptsError) as error:
-        say(f"emotrace: {error}")
+        print_stderr(f"emotrace: {error}")
         code = WRONG_CALL
     except BrokenPipeError:
         # Whoever read has gone; the interpreter must not try to flush once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = PIPE_CLOSED
     except OSError as error:  # a full disk, a folder that may not be written
-        say(f"emotrace: {error.filename or 'writing failed'}: {error.strerror or error}")
+        print_stderr(f"emotrace: {error.filename or 'writing failed'}: {error.strerror or error}")
         code = WRONG_CALL
     except KeyboardInterrupt:
-        say("emotrace: interrupted")
+        print_stderr("emotrace: interrupted")
         code = INTERRUPTED
     sys.exit(code)
 

@@ -75,16 +75,16 @@ def corpus(
         from emotrace.corpora.audformat_export import to_audformat
 
         to_audformat(opened, output)
-        say(f"emotrace: wrote {output}")
+        print_stderr(f"emotrace: wrote {output}")
     found = survey(opened)
     counts = found.as_dict()
     sys.stdout.write((json.dumps(counts, indent=2) if as_json else format_text(counts)) + "\n")
     for utterance, reason in found.unusable.items():
-        say(f"emotrace: {utterance} cannot be used: {reason}")
+        print_stderr(f"emotrace: {utterance} cannot be used: {reason}")
     return 1 if found.unusable else 0
 
 
-def say(line: str) -> None:
+def print_stderr(line: str) -> None:
     """Tell how it goes, on standard error."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -50,11 +50,11 @@ def load(model: Path | None, jobs: int) -> Recogniser:
     return load(model, threads=1 if jobs > 1 else None)
 
 
-def answer(
+def run_on_inputs(
     audio: Sequence[Path],
     work: Callable[[Path], Sequence[T | EmotraceError]],
     jobs: int,
-    written: Callable[[Iterator[T]], Iterable[str]],
+    formatted: Callable[[Iterator[T]], Iterable[str]],
     stop: Callable[[], None] = lambda: None,
 ) -> int:
     """Work on each input and write all that comes of it; name each failure on stderr and go on.
@@ -63,24 +63,24 @@ def answer(
     """
     from emotrace.inference.batch import for_each
 
-    code, until = DONE, GracefulInterrupt()
+    code, interrupt = DONE, GracefulInterrupt()
 
     def succeeded() -> Iterator[T]:
         nonlocal code
         outcomes = for_each(audio, work, jobs, stop)
-        with until, closing(outcomes):
-            for outcome in until.of(outcomes):
+        with interrupt, closing(outcomes):
+            for outcome in interrupt.of(outcomes):
                 for one in (outcome.error,) if outcome.value is None else outcome.value:
                     if isinstance(one, EmotraceError):
-                        say(f"emotrace: {one}")
+                        print_stderr(f"emotrace: {one}")
                         code = SOME_FAILED
                     elif one is not None:
                         yield one
 
-    for piece in written(succeeded()):
+    for piece in formatted(succeeded()):
         sys.stdout.write(piece)
         sys.stdout.flush()
-    return INTERRUPTED if until.interrupted else code
+    return INTERRUPTED if interrupt.interrupted else code
 
 
 def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
@@ -88,22 +88,25 @@ def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
 
     What is said of a file is said once, however many segments of it there are.
     """
-    file, said = None, set[str]()
+    file, already_printed = None, set[str]()
     for result in results:
-        file, said = result.file, said if result.file == file and result.segment else set()
-        print_warnings(result, said)
-        said |= set(result.warnings)
+        file, already_printed = (
+            result.file,
+            already_printed if result.file == file and result.segment else set(),
+        )
+        print_warnings(result, already_printed)
+        already_printed |= set(result.warnings)
         yield result
 
 
-def print_warnings(result: Result, said: Collection[str] = ()) -> None:
+def print_warnings(result: Result, already_printed: Collection[str] = ()) -> None:
     """Say a result's warnings on stderr, but those said already."""
     for warning in result.warnings:
-        if warning not in said:
-            say(f"emotrace: {result.file}: warning: {warning}")
+        if warning not in already_printed:
+            print_stderr(f"emotrace: {result.file}: warning: {warning}")
 
 
-def say(line: str) -> None:
+def print_stderr(line: str) -> None:
     """Say one line on stderr; what would break it, as names of files may, is escaped."""
     sys.stderr.write(one_line(line) + "\n")
     sys.stderr.flush()

@@ -9,8 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 from cyclopts.types import PositiveInt
 
-from emotrace.cli.output import DONE, SOME_FAILED, Inputs, Jobs, Model, answer, load, say, with_warnings
-from emotrace.cli.standard_input import PIPE, RawFormat, RawRate, recognise_standard_input, refuse_a_pipe_beside_files
+from emotrace.cli.output import (
+    DONE,
+    SOME_FAILED,
+    Inputs,
+    Jobs,
+    Model,
+    load,
+    print_stderr,
+    run_on_inputs,
+    with_warnings,
+)
+from emotrace.cli.standard_input import (
+    PIPE,
+    RawFormat,
+    RawRate,
+    recognise_standard_input,
+    refuse_a_pipe_beside_files,
+)
 from emotrace.errors import AudioError, EmotraceError, SegmentError
 
 if TYPE_CHECKING:
@@ -26,7 +42,7 @@ def predict(
     /,
     *,
     model: Model = None,
-    kind: Annotated[Literal["text", "json", "jsonl", "csv"], Parameter(name="--format")] = "text",
+    output_format: Annotated[Literal["text", "json", "jsonl", "csv"], Parameter(name="--format")] = "text",
     top_k: PositiveInt | None = None,
     segments: Path | None = None,
     abstain_below: Probability | None = None,
@@ -62,12 +78,12 @@ def predict(
             for one in recognise(path)
         ]
 
-    def written(results: Iterator[Result]) -> Iterator[str]:
-        if kind == "json":
+    def formatted(results: Iterator[Result]) -> Iterator[str]:
+        if output_format == "json":
             yield from json_text.listed(results, top_k)
-        elif kind == "csv":
+        elif output_format == "csv":
             yield from csv_text.predictions(results, recogniser.labels, top_k, segments=matched is not None)
-        elif kind == "jsonl":
+        elif output_format == "jsonl":
             yield from (json_text.line(result, top_k) + "\n" for result in results)
         else:
             yield from (text.prediction(result, top_k) + "\n" for result in with_warnings(results))
@@ -77,12 +93,12 @@ def predict(
             recogniser,
             raw_rate,
             raw_format,
-            lambda results: written(result.abstaining_below(abstain_below or 0) for result in results),
+            lambda results: formatted(result.abstaining_below(abstain_below or 0) for result in results),
         )
     strays = matched.errors if matched is not None else []
     for error in strays:
-        say(f"emotrace: {error}")
-    return max(SOME_FAILED if strays else DONE, answer(audio, work, jobs, written, recogniser.stop))
+        print_stderr(f"emotrace: {error}")
+    return max(SOME_FAILED if strays else DONE, run_on_inputs(audio, work, jobs, formatted, recogniser.stop))
 
 
 def _matched(source: Path, audio: Sequence[Path]) -> Matched:

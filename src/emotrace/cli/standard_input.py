@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from emotrace.audio.raw import Encoding, Raw
-from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, say
+from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_stderr
 from emotrace.errors import AudioError, EmotraceError
 from emotrace.system.interrupts import GracefulInterrupt
 
@@ -46,8 +46,8 @@ def recognise_standard_input(
     recogniser: Recogniser,
     raw_rate: int | None,
     raw_format: Encoding,
-    written: Callable[[Iterator[Result]], Iterable[str]],
-    told: Callable[[SpanEvent], str] | None = None,
+    formatted: Callable[[Iterator[Result]], Iterable[str]],
+    event_text: Callable[[SpanEvent], str] | None = None,
 ) -> int:
     """Recognise what comes in and write what comes of it; an interrupt ends the recording there.
 
@@ -67,9 +67,9 @@ def recognise_standard_input(
             sys.stdout.write(piece)
         sys.stdout.flush()
 
-    def progress(events: Sequence[SpanEvent]) -> None:
-        if told is not None and events:
-            write(told(event) for event in events)
+    def write_events(events: Sequence[SpanEvent]) -> None:
+        if event_text is not None and events:
+            write(event_text(event) for event in events)
 
     blocks = GracefulInterrupt()
     try:
@@ -78,14 +78,14 @@ def recognise_standard_input(
             sound = audio_from_standard_input(sys.stdin.buffer, raw)
             stream = recogniser.stream(sound.rate_hz, sound.name)
             for block in blocks.of(sound.blocks):
-                progress(stream.push(block))
-        progress(stream.end())
-        write(written(iter([stream.result(sound.file, tuple(sound.faults))])))
+                write_events(stream.push(block))
+        write_events(stream.flush())
+        write(formatted(iter([stream.result(sound.file, tuple(sound.faults))])))
     except AudioError as error:
         if not blocks.interrupted:
-            say(f"emotrace: {error}")
+            print_stderr(f"emotrace: {error}")
         code = SOME_FAILED
     if blocks.interrupted:
-        say("emotrace: interrupted")
+        print_stderr("emotrace: interrupted")
         code = INTERRUPTED
     return code

@@ -92,6 +92,6 @@ def compare(
         raise EmotraceError("--root is the folder of a corpus; name the corpus too, with --corpus NAME")
     opened = None if name is None else open_corpus(name, root, **reading.options())
     compared = side_by_side(runs, opened)
-    told = json.dumps([run.as_dict() for run in compared], indent=2) if as_json else compared_text(compared)
-    sys.stdout.write(told + "\n")
+    text = json.dumps([run.as_dict() for run in compared], indent=2) if as_json else compared_text(compared)
+    sys.stdout.write(text + "\n")
     return 0

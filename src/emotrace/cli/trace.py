@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from emotrace.audio.raw import Encoding
-from emotrace.cli.output import Inputs, Jobs, Model, answer, load, print_warnings, with_warnings
-from emotrace.cli.standard_input import PIPE, RawFormat, RawRate, recognise_standard_input, refuse_a_pipe_beside_files
+from emotrace.cli.output import Inputs, Jobs, Model, load, print_warnings, run_on_inputs, with_warnings
+from emotrace.cli.standard_input import (
+    PIPE,
+    RawFormat,
+    RawRate,
+    recognise_standard_input,
+    refuse_a_pipe_beside_files,
+)
 from emotrace.errors import AudioError, EmotraceError
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ def trace(
     /,
     *,
     model: Model = None,
-    kind: Annotated[Kind, Parameter(name="--format")] = "text",
+    output_format: Annotated[Kind, Parameter(name="--format")] = "text",
     output: Path | None = None,
     jobs: Jobs = 1,
     raw_rate: RawRate = None,
@@ -49,32 +55,32 @@ def trace(
     """
     refuse_a_pipe_beside_files(audio, raw_rate, None if output is None else "--output")
     if output is not None:
-        return _trace_to_files(audio, model, kind, output, jobs)
-    if kind == "png":
+        return _trace_to_files(audio, model, output_format, output, jobs)
+    if output_format == "png":
         raise EmotraceError("--format png writes files: name a folder for them with --output DIR")
-    if kind in _OF_ONE_RECORDING and _are_several(audio):
+    if output_format in _OF_ONE_RECORDING and _are_several(audio):
         raise EmotraceError(
-            f"--format {kind} writes a file for each recording, and there are several: "
+            f"--format {output_format} writes a file for each recording, and there are several: "
             "name a folder for them with --output DIR"
         )
-    document = _document(kind)
+    document = _document(output_format)
 
-    def written(results: Iterator[Result]) -> Iterator[str]:
+    def formatted(results: Iterator[Result]) -> Iterator[str]:
         from emotrace.annotations import csv_text, json_text
 
-        if kind == "json":
+        if output_format == "json":
             yield from json_text.listed(results)
-        elif kind == "csv":
+        elif output_format == "csv":
             yield from csv_text.spans(with_warnings(results))
         else:
             yield from map(document, with_warnings(results))
 
     recogniser = load(model, jobs)
-    if PIPE in audio and kind == "text":
+    if PIPE in audio and output_format == "text":
         return _tell_of_pipe(recogniser, raw_rate, raw_format)
     if PIPE in audio:
-        return recognise_standard_input(recogniser, raw_rate, raw_format, written)
-    return answer(audio, lambda path: [recogniser(path)], jobs, written, recogniser.stop)
+        return recognise_standard_input(recogniser, raw_rate, raw_format, formatted)
+    return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, formatted, recogniser.stop)
 
 
 def _tell_of_pipe(recogniser: Recogniser, raw_rate: int | None, raw_format: Encoding) -> int:
@@ -86,12 +92,12 @@ def _tell_of_pipe(recogniser: Recogniser, raw_rate: int | None, raw_format: Enco
         recogniser,
         raw_rate,
         raw_format,
-        written=lambda results: (text.heading(result) + "\n" for result in with_warnings(results)),
-        told=lambda event: text.span(event.span, width) + "\n" if event.kind == "closed" else "",
+        formatted=lambda results: (text.heading(result) + "\n" for result in with_warnings(results)),
+        event_text=lambda event: text.span(event.span, width) + "\n" if event.kind == "closed" else "",
     )
 
 
-def _document(kind: Kind) -> Callable[[Result], str]:
+def _document(output_format: Kind) -> Callable[[Result], str]:
     """What writes one recording's timeline as a whole file."""
     from emotrace.annotations import audacity, csv_text, eaf, json_text, rttm, text, textgrid, vtt
 
@@ -105,7 +111,7 @@ def _document(kind: Kind) -> Callable[[Result], str]:
         "vtt": vtt.timeline,
         "audacity": audacity.timeline,
     }
-    return writers[kind]
+    return writers[output_format]
 
 
 def _are_several(audio: Sequence[Path]) -> bool:
@@ -120,45 +126,53 @@ def _are_several(audio: Sequence[Path]) -> bool:
     return count > 1
 
 
-def _trace_to_files(audio: Sequence[Path], model: Path | None, kind: Kind, output: Path, jobs: int) -> int:
+def _trace_to_files(
+    audio: Sequence[Path], model: Path | None, output_format: Kind, output: Path, jobs: int
+) -> int:
     """One file for each recording, and its name on standard output."""
     from emotrace.annotations import plot as png
     from emotrace.inference.batch import UniqueFileNames
     from emotrace.system.files import write_bytes
 
-    if kind == "png":
+    if output_format == "png":
         png.require_matplotlib()
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmotraceError(f"--output {output} cannot be a folder: {error.strerror}") from None
     recogniser = load(model, jobs)
-    names = UniqueFileNames(output, _ENDINGS.get(kind, f".{kind}"))
+    names = UniqueFileNames(output, _ENDINGS.get(output_format, f".{output_format}"))
 
     def work(path: Path) -> list[tuple[Result, Audio | None, FrameScores | None]]:
-        if kind != "png":  # no other format needs the audio, which may be long
+        if output_format != "png":  # no other format needs the audio, which may be long
             return [(recogniser(path), None, None)]
-        heard = recogniser.read(path)
-        evidence = None if heard.silent else recogniser.evidence(heard)
+        audio_data = recogniser.read(path)
+        frame_scores = None if audio_data.silent else recogniser.frame_scores(audio_data)
         result = (
-            recogniser.from_audio(heard) if evidence is None else recogniser.from_frame_scores(evidence, heard)
+            recogniser.from_audio(audio_data)
+            if frame_scores is None
+            else recogniser.from_frame_scores(frame_scores, audio_data)
         )
-        return [(result, heard, evidence)]
+        return [(result, audio_data, frame_scores)]
 
-    def content(result: Result, heard: Audio | None, evidence: FrameScores | None) -> bytes:
-        if heard is not None:
-            posteriors = (None, None) if evidence is None else (evidence.log_posteriors, evidence.times_s)
-            return png.picture(heard, result, recogniser.labels, *posteriors)
-        return _document(kind)(result).encode(errors="backslashreplace")  # names may hold what is no text
+    def content(result: Result, audio_data: Audio | None, frame_scores: FrameScores | None) -> bytes:
+        if audio_data is not None:
+            posteriors = (
+                (None, None) if frame_scores is None else (frame_scores.log_posteriors, frame_scores.times_s)
+            )
+            return png.timeline_png(audio_data, result, recogniser.labels, *posteriors)
+        return _document(output_format)(result).encode(
+            errors="backslashreplace"
+        )  # names may hold what is no text
 
-    def written(traced: Iterator[tuple[Result, Audio | None, FrameScores | None]]) -> Iterator[str]:
-        for result, heard, evidence in traced:
+    def formatted(traced: Iterator[tuple[Result, Audio | None, FrameScores | None]]) -> Iterator[str]:
+        for result, audio_data, frame_scores in traced:
             print_warnings(result)
             path = names.of(result.file or "audio")
             try:
-                write_bytes(path, content(result, heard, evidence))
+                write_bytes(path, content(result, audio_data, frame_scores))
             except OSError as error:
                 raise EmotraceError(f"{path} cannot be written: {error.strerror}") from None
             yield f"{path}\n"
 
-    return answer(audio, work, jobs, written, recogniser.stop)
+    return run_on_inputs(audio, work, jobs, formatted, recogniser.stop)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 
-from emotrace.cli.corpus import AS_IT_LIES, WHICH_CORPUS, Reading, Root, say
+from emotrace.cli.corpus import AS_IT_LIES, WHICH_CORPUS, Reading, Root, print_stderr
 from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def train(
         scores = train_run(experiment, seed=seed, folder=output, progress=progress)
     export_run(output, output / "model")
     sys.stdout.write(
-        f"measured on the validation speakers, who also {experiment.recipe.judged}\n{scores.as_text()}\n"
+        f"measured on the validation speakers, who also {experiment.recipe.validation_role}\n{scores.as_text()}\n"
     )
     sys.stdout.write(f"{output / 'model'}\n")
     return 0
@@ -142,7 +142,7 @@ def evaluate(
 
     measured = measure(load(model), open_corpus(name, root, **reading.options()))
     for line in measured.remarks:
-        say(f"emotrace: {line}")
+        print_stderr(f"emotrace: {line}")
     scores = measured.scores
     sys.stdout.write((json.dumps(scores.as_dict(), indent=2) if as_json else scores.as_text()) + "\n")
     return 1 if measured.failed else 0
@@ -192,8 +192,8 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
     from emotrace.training.progress import show_progress
 
     with show_progress() as progress:
-        told = run_demo(output, progress)
-    sys.stdout.write(told)
+        text = run_demo(output, progress)
+    sys.stdout.write(text)
     return 0
 
 
@@ -224,8 +224,8 @@ def prepare(
     where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     opened = open_corpus(name, root, **reading.options())
     build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
-    start = None if init is None else read_pretrained_weights(init, system, settings, opened.emotions)
-    return Experiment(opened, system, settings, str(emotrace.__version__), where, start)
+    pretrained = None if init is None else read_pretrained_weights(init, system, settings, opened.emotions)
+    return Experiment(opened, system, settings, str(emotrace.__version__), where, pretrained)
 
 
 def need_training() -> None:

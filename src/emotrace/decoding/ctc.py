@@ -17,7 +17,7 @@ Decoding = Literal["likelihood", "vote"]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FrameRun:
     """Frames `start` to `stop - 1` that a path gives to one emotion, `label` being its index."""
 
     label: int
@@ -155,7 +155,7 @@ def no_emotion_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0)
     return float(np.exp(-np.logaddexp(0.0, some - empty - log_odds)))
 
 
-def best_path(log_posteriors: npt.ArrayLike) -> tuple[Run, ...]:
+def best_path(log_posteriors: npt.ArrayLike) -> tuple[FrameRun, ...]:
     """The most likely class of each frame, collapsed to runs of one emotion; blanks separate runs.
 
     >>> best_path(np.log([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]]))
@@ -169,7 +169,7 @@ def best_path(log_posteriors: npt.ArrayLike) -> tuple[Run, ...]:
     starts, stops = np.concatenate([[0], edges]), np.concatenate([edges, [len(path)]])
     blank = x.shape[-1] - 1
     return tuple(
-        Run(int(path[start]), int(start), int(stop))
+        FrameRun(int(path[start]), int(start), int(stop))
         for start, stop in zip(starts, stops, strict=True)
         if path[start] != blank
     )

@@ -2,7 +2,7 @@
 
 A network trained by CTC may spread a label thinly, so that blank leads at every frame though the sum over
 frames is one label or more. So a frame's emotion is not the one that leads there but that of the likeliest
-course (`course`), to which functionals of the stretch around each frame say their part, in a second as much
+course (`path`), to which functionals of the stretch around each frame say their part, in a second as much
 as those of an utterance of its label. It has none where that course has none, since nobody speaks there; and
 where there are practically no labels, as in digital silence: where the density of all emotions, the
 posteriors averaged over `DENSITY_S`, is less than `LEAST_LABELS_PER_S`.
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emotrace.decoding.ctc import Floats, Frames, Run, best_path, class_scores
-from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi, Indices
+from emotrace.decoding.ctc import Floats, FrameRun, Frames, best_path, class_scores
+from emotrace.decoding.viterbi import DELAY_S, Indices, OnlineViterbi
 from emotrace.timeline import Span, SpanEvent, Timeline
 
 DENSITY_S = 0.5  # over which the density of labels is averaged
@@ -48,7 +48,7 @@ class SpanDecoder:
             nearly all blank means none
 
     >>> span_decoder = SpanDecoder(["anger"], first_s=0.1, step_s=0.25)
-    >>> events = span_decoder.push(Frames.of([[0.9, 0.1]] * 4)) + span_decoder.end(1.0)
+    >>> events = span_decoder.push(Frames.of([[0.9, 0.1]] * 4)) + span_decoder.flush(1.0)
     >>> [(event.kind, event.span.start, event.span.end) for event in events]
     [('opened', 0.0, 1.0), ('closed', 0.0, 1.0)]
     """
@@ -61,7 +61,7 @@ class SpanDecoder:
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
-        self._course = OnlineViterbi(len(emotions), self._delay, none=taught_none)
+        self._viterbi = OnlineViterbi(len(emotions), self._delay, none=taught_none)
         self._recent = Frames.of(np.zeros((0, len(emotions) + 1)))  # to decide on, and those that these need
         self._before = 0  # how many of these are decided
         self._decided = 0
@@ -72,25 +72,25 @@ class SpanDecoder:
         """Take in frames."""
         return self._decide(self._push(frames), least=LEAST_LABELS_PER_S)
 
-    def end(self, duration_s: float, frames: Frames | None = None) -> list[SpanEvent]:
+    def flush(self, duration_s: float, frames: Frames | None = None) -> list[SpanEvent]:
         """Take in the last frames; `duration_s` is the length of the recording."""
-        course = [] if frames is None else [self._push(frames)]
-        course.append(self._course.end())
+        path = [] if frames is None else [self._push(frames)]
+        path.append(self._viterbi.flush())
         self._duration_s = duration_s
         least = LEAST_LABELS_PER_S
         few = self._recent.posteriors[:, :-1].sum() < least * self._step_s * len(self._recent)
         if few and not self._decided and not self._taught_none:
             least = 0.0  # a short recording that is nearly all blank: its label must be somewhere
-        return self._decide(np.concatenate(course), least) + self._close()
+        return self._decide(np.concatenate(path), least) + self._close()
 
     def _push(self, frames: Frames) -> Indices:
         """Take in frames; the emotions that are decided by them."""
         self._recent += frames
-        return self._course.push(frames.posteriors, frames.scores * self._step_s)
+        return self._viterbi.push(frames.posteriors, frames.scores * self._step_s)
 
-    def _decide(self, course: Indices, least: float) -> list[SpanEvent]:
+    def _decide(self, path: Indices, least: float) -> list[SpanEvent]:
         """Decide on the next frames, whose emotions are known."""
-        count = len(course)
+        count = len(path)
         if not count:
             return []
         decided = slice(self._before, self._before + count)
@@ -98,7 +98,7 @@ class SpanDecoder:
         sure = class_scores(np.log(np.maximum(density, _LEAST)) + self._recent.scores[decided, :-1])
         first, self._decided = self._decided, self._decided + count
         events = []
-        for run in emotion_runs(course, density, least * self._step_s):
+        for run in emotion_runs(path, density, least * self._step_s):
             part = self._open
             goes_on = part is not None and (part.label, part.stop) == (run.label, first + run.start)
             if part is None or not goes_on:
@@ -134,7 +134,7 @@ class SpanDecoder:
         return edge_s if self._duration_s is None else min(edge_s, self._duration_s)
 
 
-def trace(
+def decode_spans(
     log_posteriors: npt.ArrayLike,
     emotions: Sequence[str],
     step_scores: npt.ArrayLike | None = None,
@@ -156,7 +156,7 @@ def trace(
         taught_none: as for `SpanDecoder`
 
     >>> p = np.log([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
-    >>> timeline = trace(p, ["anger", "sadness"], first_s=0.5, step_s=1.0, duration_s=2.0)
+    >>> timeline = decode_spans(p, ["anger", "sadness"], first_s=0.5, step_s=1.0, duration_s=2.0)
     >>> [(span.start, span.end, span.emotion) for span in timeline]
     [(0.0, 1.0, 'anger'), (1.0, 2.0, 'sadness')]
     """
@@ -164,7 +164,7 @@ def trace(
     frames = Frames.of(np.exp(np.asarray(log_posteriors, dtype=np.float64)))
     if step_scores is not None:
         frames = Frames(frames.posteriors, np.asarray(step_scores, dtype=np.float64))
-    events = span_decoder.end(duration_s, frames)
+    events = span_decoder.flush(duration_s, frames)
     return Timeline(tuple(event.span for event in events if event.kind == "closed"))
 
 
@@ -188,12 +188,12 @@ def averaged_around(values: npt.ArrayLike, frames: int) -> Floats:
     return average
 
 
-def emotion_runs(course: Indices, density: Floats, least: float) -> tuple[Run, ...]:
+def emotion_runs(path: Indices, density: Floats, least: float) -> tuple[FrameRun, ...]:
     """Runs of one emotion; frames with less than `least` of all emotions belong to none, as of course K.
 
     >>> density = np.array([[0.4, 0.2], [0.1, 0.5], [0.01, 0.01], [0.1, 0.3]])
     >>> emotion_runs(np.array([0, 0, 0, 1]), density, least=0.06)
     (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
     """
-    shown = np.where(density.sum(axis=1) < least, density.shape[1], course)
+    shown = np.where(density.sum(axis=1) < least, density.shape[1], path)
     return best_path(shown[:, None] == np.arange(density.shape[1] + 1))

@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from emotrace.decoding.ctc import Floats
 
-SWITCH_PENALTY = 1.0  # log-likelihood that a change must gain; chosen on validation speakers: results/README.md
+SWITCH_PENALTY = (
+    1.0  # log-likelihood that a change must gain; chosen on validation speakers: results/README.md
+)
 DELAY_S = 1.0  # after which a frame is decided
 _LEAST = 1e-300
 
@@ -25,9 +27,9 @@ class OnlineViterbi:
         delay: frames to hear before one is decided, at least 1
         none: whether there may be none
 
-    >>> course = OnlineViterbi(emotions=2, delay=2)
+    >>> path = OnlineViterbi(emotions=2, delay=2)
     >>> p = np.array([[0.9, 0.0, 0.1], [0.1, 0.2, 0.7], [0.0, 0.1, 0.9], [0.0, 0.9, 0.1]])
-    >>> course.push(p).tolist(), course.end().tolist()
+    >>> path.push(p).tolist(), path.flush().tolist()
     ([0, 0], [1, 1])
     """
 
@@ -35,7 +37,7 @@ class OnlineViterbi:
         # Plain lists: of a few emotions they are several times as fast as arrays.
         self._states = emotions + none
         self._likelihood = [0.0] * self._states  # of the best course to each emotion, as a logarithm
-        self._courses = [[0] * delay for _ in self._likelihood]  # its last frames: frame i at i % delay
+        self._paths = [[0] * delay for _ in self._likelihood]  # its last frames: frame i at i % delay
         self._delay = delay
         self._frames = 0
 
@@ -46,7 +48,7 @@ class OnlineViterbi:
             the emotions that are decided by them
         """
         decided = []
-        likelihood, courses = self._likelihood, self._courses
+        likelihood, paths = self._likelihood, self._paths
         likely = posteriors + posteriors[:, -1:]
         likely[:, -1] = posteriors[:, -1]
         gained = np.log(np.maximum(likely, _LEAST)) + added
@@ -55,19 +57,19 @@ class OnlineViterbi:
             likeliest = likelihood.index(most)
             place = self._frames % self._delay
             if self._frames >= self._delay:
-                decided.append(courses[likeliest][place])
+                decided.append(paths[likeliest][place])
             changed = most - SWITCH_PENALTY
             for emotion, gain in enumerate(gains):
                 if likelihood[emotion] < changed:
                     likelihood[emotion] = changed
-                    courses[emotion] = courses[likeliest].copy()
-                courses[emotion][place] = emotion
+                    paths[emotion] = paths[likeliest].copy()
+                paths[emotion][place] = emotion
                 likelihood[emotion] += gain
             self._frames += 1
         return np.array(decided, dtype=np.int64)
 
-    def end(self) -> Indices:
+    def flush(self) -> Indices:
         """Nothing follows: the emotions of the frames not decided yet."""
-        course = self._courses[self._likelihood.index(max(self._likelihood))]
+        path = self._paths[self._likelihood.index(max(self._likelihood))]
         frames = range(max(0, self._frames - self._delay), self._frames)
-        return np.array([course[frame % self._delay] for frame in frames], dtype=np.int64)
+        return np.array([path[frame % self._delay] for frame in frames], dtype=np.int64)

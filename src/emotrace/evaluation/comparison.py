@@ -96,9 +96,9 @@ def every_pair(runs: Mapping[str, Sequence[Prediction]]) -> list[Pair]:
     >>> [(pair.first, pair.second, pair.mcnemar_holm) for pair in pairs]
     [('a', 'b', 0.09375), ('a', 'c', 1.0), ('b', 'c', 0.09375)]
     """
-    heard = {name: lowest_seed(predictions) for name, predictions in runs.items()}
-    names = list(combinations(heard, 2))
-    tests = [mcnemar(heard[first], heard[second]) for first, second in names]
+    resampled = {name: lowest_seed(predictions) for name, predictions in runs.items()}
+    names = list(combinations(resampled, 2))
+    tests = [mcnemar(resampled[first], resampled[second]) for first, second in names]
     corrected = holm([test.p for test in tests])
     return [
         Pair(first, second, test, p) for (first, second), test, p in zip(names, tests, corrected, strict=True)

@@ -54,12 +54,12 @@ def timeline_error(truth: Timeline, found: Timeline, duration_s: float) -> Timel
     ordered = sorted(edges)
     missed = false = confused = 0.0
     for start, end in pairwise(ordered):
-        shown, told = truth.at((start + end) / 2), found.at((start + end) / 2)
-        if shown is not None and told is None:
+        true_span, decoded = truth.at((start + end) / 2), found.at((start + end) / 2)
+        if true_span is not None and decoded is None:
             missed += end - start
-        elif shown is None and told is not None:
+        elif true_span is None and decoded is not None:
             false += end - start
-        elif shown is not None and told is not None and shown.emotion != told.emotion:
+        elif true_span is not None and decoded is not None and true_span.emotion != decoded.emotion:
             confused += end - start
     return TimelineError(missed, false, confused, duration_s)
 
@@ -83,5 +83,7 @@ def boundary_errors_s(truth: Timeline, found: Timeline) -> list[float]:
     >>> boundary_errors_s(truth, truth), boundary_errors_s(truth, Timeline())
     ([0.0], [inf])
     """
-    told = changes_s(found)
-    return [min((abs(time_s - other) for other in told), default=float("inf")) for time_s in changes_s(truth)]
+    decoded = changes_s(found)
+    return [
+        min((abs(time_s - other) for other in decoded), default=float("inf")) for time_s in changes_s(truth)
+    ]

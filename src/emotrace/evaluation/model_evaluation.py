@@ -44,7 +44,7 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
             f"{len(corpus.utterances) - len(known)} utterances are left out: the model does not know "
             f"{', '.join(strange)}"
         )
-    failed = silent = non_speech = elsewhere = 0
+    failed = silent = rejected = outside = 0
     for utterance in known:
         try:
             audio = read_utterance(utterance)
@@ -56,22 +56,22 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
         if result.scores is None:
             silent += 1
             continue
-        non_speech += result.label is None
+        rejected += result.label is None
         scores = among(shared, result.scores)
         label = max(scores, key=scores.__getitem__)
-        elsewhere += label != max(result.scores, key=result.scores.__getitem__)
+        outside += label != max(result.scores, key=result.scores.__getitem__)
         about = utterance.name, utterance.speaker, 0, 0, utterance.emotion
         predictions.append(Prediction(*about, label, scores))
     if silent:
         remarks.append(f"{silent} utterances are left out: they are silent")
     if not predictions:
         raise CorpusError(f"none of the {len(known)} utterances could be recognised; {remarks[0]}")
-    if non_speech:
-        remarks.append(f"{non_speech} utterances count by their best score: no emotion was found in them")
+    if rejected:
+        remarks.append(f"{rejected} utterances count by their best score: no emotion was found in them")
     if unasked := [label for label in recogniser.labels if label not in shared]:
         remarks.append(
             f"the model chose among {', '.join(shared)}: {corpus.corpus.name} has no {', '.join(unasked)}, "
-            f"which it would have named {elsewhere} times of {len(predictions)}"
+            f"which it would have named {outside} times of {len(predictions)}"
         )
     return Measured(score_predictions(predictions), tuple(predictions), tuple(remarks), failed)
 

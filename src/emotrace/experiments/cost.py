@@ -16,7 +16,7 @@ import torch
 from emotrace.audio.windowing import window_samples
 from emotrace.errors import RunError
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ
-from emotrace.models.emotion_model import Network
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.system.files import write_text
 from emotrace.training.progress import Epoch, ProgressCallback
 
@@ -57,8 +57,8 @@ def stage_seconds(folder: Path) -> dict[str, float]:
     60
     """
     try:
-        told = json.loads((folder / SECONDS_FILE).read_text(encoding="utf-8"))
-        return {str(stage): float(seconds) for stage, seconds in told.items()}
+        content = json.loads((folder / SECONDS_FILE).read_text(encoding="utf-8"))
+        return {str(stage): float(seconds) for stage, seconds in content.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError):
@@ -66,7 +66,7 @@ def stage_seconds(folder: Path) -> dict[str, float]:
 
 
 def real_time_factor(
-    network: Network, sounds: Sequence[npt.NDArray[np.float32]], longest_frames: int
+    network: EmotionModel, sounds: Sequence[npt.NDArray[np.float32]], longest_frames: int
 ) -> float:
     """Seconds that one thread needs for a second of sound, from the waveform to the network's output.
 
@@ -81,11 +81,11 @@ def real_time_factor(
     return spent_s / (sum(map(len, sounds)) / SAMPLE_RATE_HZ)
 
 
-def _once(network: Network, sound: torch.Tensor, longest_frames: int) -> float:
+def _once(network: EmotionModel, sound: torch.Tensor, longest_frames: int) -> float:
     started_s = time.perf_counter()
     frame = network.spectrum.frame_samples
-    for start, stop in window_samples(len(sound), longest_frames, longest_frames // 2, frame):
-        network(sound[None, start:stop], torch.tensor([stop - start]))
+    for pretrained, stop in window_samples(len(sound), longest_frames, longest_frames // 2, frame):
+        network(sound[None, pretrained:stop], torch.tensor([stop - pretrained]))
     return time.perf_counter() - started_s
 
 

@@ -15,7 +15,7 @@ from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.learning_curves import read_curve
 from emotrace.experiments.report import fold_row, write_report
 from emotrace.experiments.workers import processors, work_on
-from emotrace.training.progress import Epoch, ProgressCallback, silent, within
+from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import DONE_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
@@ -28,7 +28,7 @@ def crossval(
     seeds: Sequence[int] = (1,),
     chosen: Sequence[int] | None = None,
     workers: int | None = None,
-    progress: ProgressCallback = silent,
+    progress: ProgressCallback = no_progress,
 ) -> Scores:
     """Run the corpus's protocol, or the `chosen` folds of it, and pool what is said of each test speaker.
 
@@ -42,8 +42,8 @@ def crossval(
         ModelError: the model to begin with learnt from this corpus, and so from the speakers to be tested.
         RunError: `output` holds something else.
     """
-    if experiment.start is not None:
-        experiment.start.refuse_same_corpus(experiment.corpus.corpus.name)
+    if experiment.pretrained is not None:
+        experiment.pretrained.refuse_same_corpus(experiment.corpus.corpus.name)
     folds = experiment.corpus.folds()
     numbers = list(range(len(folds))) if chosen is None else list(chosen)
     for number in numbers:
@@ -97,7 +97,12 @@ def run_job(experiment: Experiment, job: Job, progress: ProgressCallback) -> Non
     name = f"seed {job.seed}, fold {fold.name}"
     part = SpeakerSplit(fold.train, fold.validation, fold.test)
     predictions = train_split(
-        experiment, part, fold=job.fold, seed=job.seed, folder=job.folder, progress=within(progress, name)
+        experiment,
+        part,
+        fold=job.fold,
+        seed=job.seed,
+        folder=job.folder,
+        progress=with_run_name(progress, name),
     )
     test = score_predictions(predictions, resamples=1)
     progress(Epoch(name, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))

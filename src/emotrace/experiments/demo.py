@@ -34,20 +34,30 @@ def run_demo(output: Path, progress: ProgressCallback) -> str:
     folder = output / "run"
     create_or_resume(folder, experiment.fingerprint(seed=1))
     predictions = train_split(
-        experiment, SpeakerSplit(fold.train, fold.validation, fold.test), fold=0, seed=1, folder=folder, progress=progress
+        experiment,
+        SpeakerSplit(fold.train, fold.validation, fold.test),
+        fold=0,
+        seed=1,
+        folder=folder,
+        progress=progress,
     )
     progress(Epoch(text="exporting the model"))
     export_run(folder, output / "model")
     recogniser = load(output / "model")
     example = multi_emotion_clip()
     audio = read_audio((example.samples, example.sample_rate_hz))
-    evidence = recogniser.evidence(audio)
-    result = recogniser.from_frame_scores(evidence, audio)
+    frame_scores = recogniser.frame_scores(audio)
+    result = recogniser.from_frame_scores(frame_scores, audio)
     picture = output / "trace.png"
     write_bytes(
         picture,
-        png.picture(
-            audio, result, recogniser.labels, evidence.log_posteriors, evidence.times_s, truth=example.truth
+        png.timeline_png(
+            audio,
+            result,
+            recogniser.labels,
+            frame_scores.log_posteriors,
+            frame_scores.times_s,
+            truth=example.truth,
         ),
     )
     truth = ", ".join(f"{span.emotion} {span.start:.2f}-{span.end:.2f} s" for span in example.truth)

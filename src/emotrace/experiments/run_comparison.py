@@ -18,7 +18,8 @@ from emotrace.evaluation.confusion import aligned, recalls
 from emotrace.evaluation.metrics import Scores, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import Difference, paired
-from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, differences, read_fingerprint
+from emotrace.recipe import differences
+from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, read_fingerprint
 
 UNKNOWN = "not stated"
 BOUNDS_S = (2.0, 5.0)  # what is longer than 5 s, the paper cuts
@@ -84,18 +85,18 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
     """
     if len(folders) < 2:
         raise EmotraceError(f"found {len(folders)} run; expected two or more to compare")
-    said = [read_predictions(folder / PREDICTIONS_FILE) for folder in folders]
-    for folder, predictions in zip(folders[1:], said[1:], strict=True):
+    predictions_by_run = [read_predictions(folder / PREDICTIONS_FILE) for folder in folders]
+    for folder, predictions in zip(folders[1:], predictions_by_run[1:], strict=True):
         try:
-            paired(said[0], predictions)
+            paired(predictions_by_run[0], predictions)
         except RunError as error:
             raise RunError(f"{folders[0]} and {folder} cannot be compared: {error}") from None
-    compared: list[Comparison | None] = [None, *against(said[0], said[1:])]
-    labels = said[0][0].labels
-    sexes = {} if corpus is None else of_corpus(said[0], corpus, sex_of)
-    lengths = {} if corpus is None else of_corpus(said[0], corpus, length_of)
+    compared: list[Comparison | None] = [None, *against(predictions_by_run[0], predictions_by_run[1:])]
+    labels = predictions_by_run[0][0].labels
+    sexes = {} if corpus is None else of_corpus(predictions_by_run[0], corpus, sex_of)
+    lengths = {} if corpus is None else of_corpus(predictions_by_run[0], corpus, length_of)
     found = []
-    for folder, predictions, comparison in zip(folders, said, compared, strict=True):
+    for folder, predictions, comparison in zip(folders, predictions_by_run, compared, strict=True):
         scores = score_predictions(predictions)
         recall = dict(zip(scores.labels, recalls(scores.confusion), strict=True))
         found.append(
@@ -188,8 +189,13 @@ def compared_text(runs: Sequence[Compared]) -> str:
         c = run.comparison
         assert c is not None
         alone = f"{c.mcnemar.only_second} : {c.mcnemar.only_first}"
-        told = [*_told(c.ua, c.ua_holm), *_told(c.wa, c.wa_holm), alone, f"{c.mcnemar_holm:.3f}"]
-        differences.append([n, *told])
+        cells = [
+            *_difference_cells(c.ua, c.ua_holm),
+            *_difference_cells(c.wa, c.wa_holm),
+            alone,
+            f"{c.mcnemar_holm:.3f}",
+        ]
+        differences.append([n, *cells])
     emotions = [["recognised", *numbers]]
     for emotion in first.by_emotion:
         shares = [run.by_emotion[emotion] for run in runs]
@@ -209,8 +215,8 @@ def compared_text(runs: Sequence[Compared]) -> str:
         lines = [[title, "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
         for group, scores in vars(first)[groups].items():
             of = [vars(run)[groups][group] for run in runs]
-            told = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
-            lines.append([group, str(scores.n), *told])
+            cells = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
+            lines.append([group, str(scores.n), *cells])
         if len(lines) > 1:
             blocks.append(aligned(lines))
     return "\n\n".join(blocks)
@@ -238,7 +244,7 @@ def _figures(by_group: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
     }
 
 
-def _told(difference: Difference | None, p: float | None) -> list[str]:
+def _difference_cells(difference: Difference | None, p: float | None) -> list[str]:
     if difference is None or p is None:
         return ["–", "–", "–"]
     return [f"{difference.value:+.3f}", str(difference.interval), f"{p:.3f}"]

@@ -23,7 +23,11 @@ WORKER: dict[str, Any] = {}  # what a worker process keeps from one job to the n
 
 
 def work_on(
-    work: Callable[[J, ProgressCallback], None], jobs: Sequence[J], workers: int, device: str, progress: ProgressCallback
+    work: Callable[[J, ProgressCallback], None],
+    jobs: Sequence[J],
+    workers: int,
+    device: str,
+    progress: ProgressCallback,
 ) -> None:
     """Call `work` on each job, here one after the other or in as many processes as `workers`.
 
@@ -37,7 +41,9 @@ def work_on(
             work(job, progress)
 
 
-def in_processes(work: Callable[[J, ProgressCallback], None], jobs: Sequence[J], workers: int, progress: ProgressCallback) -> None:
+def in_processes(
+    work: Callable[[J, ProgressCallback], None], jobs: Sequence[J], workers: int, progress: ProgressCallback
+) -> None:
     """Call `work` on each job in as many processes as `workers`, each with one thread.
 
     Both must be such as can be sent to another process. However this ends, so do the processes, whatever they
@@ -48,11 +54,11 @@ def in_processes(work: Callable[[J, ProgressCallback], None], jobs: Sequence[J],
         Exception: whatever `work` raised.
     """
     context = multiprocessing.get_context("spawn")
-    told: Any = context.Queue()
-    listener = threading.Thread(target=pass_on, args=(told, progress), daemon=True)
-    listener.start()
+    messages: Any = context.Queue()
+    forwarder = threading.Thread(target=forward_messages, args=(messages, progress), daemon=True)
+    forwarder.start()
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, told))
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, start_worker, (work, messages))
     try:
         with sigint_blocked():
             running = [pool.submit(call_in_worker, job) for job in jobs]
@@ -62,7 +68,7 @@ def in_processes(work: Callable[[J, ProgressCallback], None], jobs: Sequence[J],
         for done in as_completed(running):
             done.result()
     except BaseException as error:
-        told.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
+        messages.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
         for worker in set(multiprocessing.active_children()) - others:
             worker.kill()
         pool.shutdown(cancel_futures=True)
@@ -73,10 +79,10 @@ def in_processes(work: Callable[[J, ProgressCallback], None], jobs: Sequence[J],
             ) from None
         raise
     pool.shutdown()  # only then has everything been told
-    told.put(None)
-    listener.join()
-    told.close()
-    told.join_thread()  # or it would race the interpreter's exit
+    messages.put(None)
+    forwarder.join()
+    messages.close()
+    messages.join_thread()  # or it would race the interpreter's exit
 
 
 @contextmanager
@@ -92,20 +98,20 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def pass_on(told: Any, progress: ProgressCallback) -> None:
+def forward_messages(messages: Any, progress: ProgressCallback) -> None:
     """Hand on what the workers tell, until None comes."""
-    while (epoch := told.get()) is not None:
+    while (epoch := messages.get()) is not None:
         progress(epoch)
 
 
-def start_worker(work: Callable[[Any, ProgressCallback], None], told: Any) -> None:
+def start_worker(work: Callable[[Any, ProgressCallback], None], messages: Any) -> None:
     """Make a fresh process a worker."""
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    WORKER.update(work=work, progress=told.put)
+    WORKER.update(work=work, progress=messages.put)
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """End this process as soon as its parent has ended: two runs must not write to one folder."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.inference.model_config import ModelConfig, network_metadata
-from emotrace.models.emotion_model import Network
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.functionals.segments import HOP
 
 
 class FeatureGraph(nn.Module):
     """The first half of the graph: what the network starts from, and what functionals hear beside it."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: EmotionModel):
         super().__init__()
         self.spectrum, self.periods = network.spectrum, network.functionals is not None
 
@@ -38,7 +38,7 @@ class ScoreGraph(nn.Module):
     Functionals' log-scores are added to a classifier's; a CTC system gives them apart.
     """
 
-    def __init__(self, network: Network, ctc: bool):
+    def __init__(self, network: EmotionModel, ctc: bool):
         super().__init__()
         self.network, self.ctc = network, ctc
 
@@ -47,36 +47,39 @@ class ScoreGraph(nn.Module):
         if periods is None:
             output, steps = self.network.from_static(static, frames)
             return (output, steps) if self.ctc else (output,)
-        sound = static, periods, frames
-        output, steps, scores = self.network.from_spectra(sound)
+        spectra = static, periods, frames
+        output, steps, scores = self.network.from_spectra(spectra)
         if not self.ctc:
             return (output + scores[:, :-1],)
-        return output, steps, scores, self.network.step_scores_of(sound, output.shape[1])
+        return output, steps, scores, self.network.step_scores_of(spectra, output.shape[1])
 
 
-def onnx_bytes(network: Network, config: ModelConfig) -> bytes:
+def onnx_bytes(network: EmotionModel, config: ModelConfig) -> bytes:
     """The network as an ONNX graph with any batch and any length, and labels and rate in its metadata.
 
     It is exported in two halves that are joined then: to the exporter a number of frames is one unknown, but
     as an expression of the number of samples it takes minutes.
     """
-    hearing, saying = FeatureGraph(network).eval(), ScoreGraph(network, config.output == "log_posteriors").eval()
+    features, scores = (
+        FeatureGraph(network).eval(),
+        ScoreGraph(network, config.output == "log_posteriors").eval(),
+    )
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
     # Of clips with one stretch alone the exporter would make an exception; what it writes holds for them too.
     frame = torch.export.Dim("frame", min=HOP + 1)
     # A batch of one would freeze that axis.
     example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
     with torch.inference_mode():
-        sound = hearing(*example)
-    names = ["static", "frames", "periods"][: len(sound)]
-    heard = [f"heard_{name}" for name in names]
-    shapes = ({0: batch, 2: frame}, {0: batch}, {0: batch, 2: frame})[: len(sound)]
-    first = exported(hearing, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch}))
-    second = exported(saying, sound, heard, list(config.outputs), shapes)
+        spectra = features(*example)
+    names = ["static", "frames", "periods"][: len(spectra)]
+    inner_names = [f"heard_{name}" for name in names]
+    shapes = ({0: batch, 2: frame}, {0: batch}, {0: batch, 2: frame})[: len(spectra)]
+    first = exported(features, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch}))
+    second = exported(scores, spectra, inner_names, list(config.outputs), shapes)
     model = onnx.compose.merge_models(
         onnx.compose.add_prefix(first, "hearing/", rename_inputs=False, rename_outputs=False),
         onnx.compose.add_prefix(second, "saying/", rename_inputs=False, rename_outputs=False),
-        list(zip(names, heard, strict=True)),
+        list(zip(names, inner_names, strict=True)),
     )
     del model.opset_import[len(first.opset_import) :]  # both halves' are there, and they are the same
     _forget_source(model)

@@ -26,20 +26,20 @@ from emotrace.inference.model_config import Calibration, Figure, ModelConfig, la
 from emotrace.inference.model_folder import CONFIG_FILE, MODEL_FILE, write_config
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.recipe import Recipe
 from emotrace.system.files import files_in, write_bytes, write_text
-from emotrace.training.pretrained_weights import WEIGHTS_FILE
+from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, Run, read_run, same_experiment
 
 CARD_FILE = "README.md"
 CALIBRATED_BY = 48  # utterances, spread over the corpus
 REJECTION_THRESHOLD = 0.3  # of the empty sequence's likelihood; by validation speakers: results/README.md
-MODEL_FILES = {CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE, CARD_FILE}
+MODEL_FILES = {CONFIG_FILE, MODEL_FILE, MODEL_WEIGHTS_FILE, CARD_FILE}
 
 
 def export_model(
-    network: Network,
+    network: EmotionModel,
     provenance: Provenance,
     folder: Path,
     *,
@@ -62,17 +62,17 @@ def export_model(
     write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-        write_bytes(folder / WEIGHTS_FILE, save(tensors))
+        write_bytes(folder / MODEL_WEIGHTS_FILE, save(tensors))
     else:
-        (folder / WEIGHTS_FILE).unlink(missing_ok=True)
+        (folder / MODEL_WEIGHTS_FILE).unlink(missing_ok=True)
     write_text(folder / CARD_FILE, card(provenance, config))
     return write_config(folder, config)
 
 
-def config_of(network: Network, provenance: Provenance) -> ModelConfig:
+def config_of(network: EmotionModel, provenance: Provenance) -> ModelConfig:
     """What `config.json` says, but for the hashes."""
     recipe, system = provenance.recipe, find_system(provenance.system)
-    ctc, longest, frame = system.loss == "ctc", system.longest_frames(recipe), network.spectrum.frame_samples
+    ctc, longest, frame = system.loss == "ctc", system.max_frames(recipe), network.spectrum.frame_samples
     return ModelConfig(
         name=provenance.name,
         version=provenance.version,
@@ -88,7 +88,7 @@ def config_of(network: Network, provenance: Provenance) -> ModelConfig:
         functionals=ctc and network.functionals is not None,
         calibration=Calibration(
             temperature=provenance.temperature,
-            rejection_threshold=REJECTION_THRESHOLD if ctc and recipe.non_speech else None,
+            rejection_threshold=REJECTION_THRESHOLD if ctc and recipe.non_speech_per_utterance else None,
         ),
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,
@@ -127,14 +127,14 @@ def export_run_in_int8(
     speakers = run.test or run.validation
     if missing := {*run.train, *speakers} - {utterance.speaker for utterance in corpus.utterances}:
         raise RunError(f"{root} has no speaker {', '.join(sorted(missing))} of the run; check --root")
-    heard = [utterance for utterance in corpus.utterances if utterance.speaker in run.train]
-    chosen = heard[:: -(-len(heard) // CALIBRATED_BY)]
+    training_utterances = [utterance for utterance in corpus.utterances if utterance.speaker in run.train]
+    chosen = training_utterances[:: -(-len(training_utterances) // CALIBRATED_BY)]
     longest = config_of(network, provenance).window_samples
     calibration = [read_utterance(utterance).samples[:longest] for utterance in chosen]
     unmeasured = replace(provenance, figures=None)
     config = export_model(network, unmeasured, output, weights=False, calibration=calibration)
-    asked = tuple(utterance for utterance in corpus.utterances if utterance.speaker in speakers)
-    own = measure(load(output), replace(corpus, utterances=asked)).scores
+    measured_utterances = tuple(utterance for utterance in corpus.utterances if utterance.speaker in speakers)
+    own = measure(load(output), replace(corpus, utterances=measured_utterances)).scores
     on = _part(run)
     figures = {**_figures(on, own), f"{on} UA lost by int8": Figure(value=scores.ua - own.ua)}
     provenance = replace(
@@ -148,7 +148,7 @@ def export_run_in_int8(
     return write_config(output, config)
 
 
-def _finished(run_folder: Path) -> tuple[Run, Network, Provenance, Scores]:
+def _finished(run_folder: Path) -> tuple[Run, EmotionModel, Provenance, Scores]:
     """A finished run, its network, where that comes from, and how it was measured."""
     run, recipe, network = read_run(run_folder)
     scores = score_predictions(read_predictions(run_folder / PREDICTIONS_FILE))
@@ -167,7 +167,7 @@ def _finished(run_folder: Path) -> tuple[Run, Network, Provenance, Scores]:
         figures=_figures(on, scores),
         measured=""
         if run.test
-        else f"The validation speakers also {recipe.judged}, so their figures flatter.",
+        else f"The validation speakers also {recipe.validation_role}, so their figures flatter.",
         confusion=confusion_text(scores.labels, scores.confusion),
     )
     return run, network, provenance, scores
@@ -238,11 +238,11 @@ def _figures(of: str, scores: Scores) -> dict[str, Figure]:
 
 def _speakers(run: Run, recipe: Recipe) -> str:
     after = ""
-    if recipe.refit and not run.test:
+    if recipe.refit_on_validation and not run.test:
         after = ", then trained too"
-    elif recipe.functionals:
+    elif recipe.functionals_l2:
         after = ", then functionals learnt from them too"
-    return f"{len(run.train)}, and {len(run.validation)} ({', '.join(run.validation)}) {recipe.judged}{after}"
+    return f"{len(run.train)}, and {len(run.validation)} ({', '.join(run.validation)}) {recipe.validation_role}{after}"
 
 
 def _refuse_other_files(output: Path) -> None:

@@ -12,12 +12,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES, FRAME_SAMPLES
 from emotrace.features.spectrogram import PRE_EMPHASIS, SAMPLE_RATE_HZ, LogMel
-from emotrace.models.emotion_model import Network
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.layers.fft_convolution import correlate, correlation_points, pointwise_kernels
 from emotrace.models.layers.pcnse import ConvBlock, ParallelConv
 
 
-def optimise_for_inference(network: Network, *, points: bool = True) -> Network:
+def optimise_for_inference(network: EmotionModel, *, points: bool = True) -> EmotionModel:
     """A copy of a network that gives the same in less time; nothing of it can be trained.
 
     `points`: whether Conv_4 becomes a `FftBandConv`, which does not pay in int8.

@@ -104,8 +104,8 @@ def autocorrelation(hz: Tensor, count: int, pre_emphasis: float = PRE_EMPHASIS) 
     hz = hz.double()
     rows = torch.cos(2 * math.pi * lags(count)[:, None] * hz)
     emphasised = 1 + pre_emphasis**2 - 2 * pre_emphasis * torch.cos(2 * math.pi * hz / SAMPLE_RATE_HZ)
-    heard = (hz >= PERIODIC_HZ[0]) & (hz <= PERIODIC_HZ[1])
-    return torch.cat([torch.ones_like(rows[:1]), rows]) * (heard / emphasised)
+    in_range = (hz >= PERIODIC_HZ[0]) & (hz <= PERIODIC_HZ[1])
+    return torch.cat([torch.ones_like(rows[:1]), rows]) * (in_range / emphasised)
 
 
 class LogPower(nn.Module):
@@ -151,9 +151,11 @@ class LogPower(nn.Module):
 
         There are as many lags as bands, so that functionals hear two pictures of one size.
         """
-        return *self.heard(self.power(waveform)), whole_frames(lengths, self.frame_samples)
+        return *self.bands_and_autocorrelation(self.power(waveform)), whole_frames(
+            lengths, self.frame_samples
+        )
 
-    def heard(self, power: Tensor) -> tuple[Tensor, Tensor]:
+    def bands_and_autocorrelation(self, power: Tensor) -> tuple[Tensor, Tensor]:
         """Log-power of each band, and periods, of a power spectrum (batch, frame, bin)."""
         return self.bands_of(power), periods_of(power, self.autocorrelation)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emotrace.audio.windowing import (
     FRAME_HOP_SAMPLES,
@@ -24,7 +24,9 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), populate_by_name=True
+    )
 
 
 class Calibration(_Strict):
@@ -35,7 +37,9 @@ class Calibration(_Strict):
     """
 
     temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # beyond, scores overflow
-    rejection_threshold: float | None = Field(default=None, gt=0, lt=1)
+    rejection_threshold: float | None = Field(
+        default=None, gt=0, lt=1, validation_alias=AliasChoices("rejection_threshold", "no_emotion_above")
+    )
 
 
 class Figure(_Strict):
@@ -72,7 +76,7 @@ class ModelConfig(_Strict):
     ...     frame_first_s=0.0875,
     ...     frame_step_s=0.02,
     ... )
-    >>> config.labels, config.window_samples, config.longest_frames, config.hop_frames
+    >>> config.labels, config.window_samples, config.max_frames, config.hop_frames
     (('anger', 'sadness'), 80240, 500, 250)
     """
 
@@ -111,7 +115,7 @@ class ModelConfig(_Strict):
             raise ValueError("label2id must be the inverse of id2label")
         if self.hop_samples > self.window_samples or self.hop_samples % self.frame_hop_samples:
             raise ValueError("hop_samples must be whole frame hops, and no more than window_samples")
-        if self.hop_frames > self.longest_frames:
+        if self.hop_frames > self.max_frames:
             raise ValueError("hop_samples must be no more than the frames of a window cover")
         if not self.frame_samples <= self.minimum_samples <= self.window_samples:
             raise ValueError("minimum_samples must lie between frame_samples and window_samples")
@@ -139,7 +143,7 @@ class ModelConfig(_Strict):
         return ("log_posteriors", "frame_lengths", *more)
 
     @property
-    def longest_frames(self) -> int:
+    def max_frames(self) -> int:
         return frames_in(self.window_samples, self.frame_samples, self.frame_hop_samples)
 
     @property

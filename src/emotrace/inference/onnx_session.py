@@ -14,7 +14,7 @@ _SPARE_S = 0.5  # what padding may add to a window
 _ROUNDING = 1e-2  # of a network in half precision
 
 
-class Network:
+class OnnxSession:
     """A network ready to run, from several threads at once if need be.
 
     Args:
@@ -49,7 +49,7 @@ class Network:
                 f"{self.path}: the network gave {frames} frames of {step_s} s for {len(samples)} samples; "
                 "export the model again"
             )
-        logs = self._sound(log_posteriors[0, : int(frames)], classes=len(self.config.labels) + 1)
+        logs = self._check_logarithms(log_posteriors[0, : int(frames)], classes=len(self.config.labels) + 1)
         if not (np.abs(np.logaddexp.reduce(logs, axis=1)) < _ROUNDING).all():
             raise ModelError(
                 f"{self.path}: the network gave log_posteriors whose probabilities do not sum to 1; "
@@ -64,13 +64,13 @@ class Network:
                 f"{self.path}: the network gave step_scores of shape {step_scores.shape} beside "
                 f"{log_posteriors.shape[1]} frames; export the model again"
             )
-        along = self._sound(step_scores[0, : int(frames)], emotions + 1)
-        return logs, self._sound(label_scores, emotions + 1)[0], along
+        along = self._check_logarithms(step_scores[0, : int(frames)], emotions + 1)
+        return logs, self._check_logarithms(label_scores, emotions + 1)[0], along
 
     def log_scores_of(self, clips: Samples) -> Floats:
         """Log-scores of clips of one length, (clip, sample) → (clip, K)."""
         (log_scores,) = self._run(clips, ["log_scores"])
-        return self._sound(log_scores, len(self.config.labels))
+        return self._check_logarithms(log_scores, len(self.config.labels))
 
     def stop(self) -> None:
         """End what other threads have under way, and all that is asked hereafter, by an error."""
@@ -89,7 +89,7 @@ class Network:
             ) from None
         return found
 
-    def _sound(self, output: npt.NDArray[np.generic], classes: int) -> Floats:
+    def _check_logarithms(self, output: npt.NDArray[np.generic], classes: int) -> Floats:
         if output.dtype.kind != "f" or output.ndim != 2 or not len(output) or output.shape[1] != classes:
             raise ModelError(
                 f"{self.path}: the network gave {output.dtype} of shape {output.shape}, "

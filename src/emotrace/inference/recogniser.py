@@ -6,14 +6,14 @@ from emotrace.audio.reading import Audio, Source, open_audio, read_audio
 from emotrace.inference.hub import folder_of
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.model_folder import load_model_folder
-from emotrace.inference.onnx_session import Network
+from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.pretrained import pretrained_model
 from emotrace.inference.result import Result
 from emotrace.inference.scorers import FrameScores
-from emotrace.inference.streaming import StreamDecoder, Stream, result_of
+from emotrace.inference.streaming import Stream, StreamDecoder, result_of
 from emotrace.timeline import Timeline
 
-__all__ = ["Evidence", "Recogniser", "load"]
+__all__ = ["FrameScores", "Recogniser", "load"]
 
 
 class Recogniser:
@@ -31,7 +31,7 @@ class Recogniser:
 
     def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
         self.folder = load_model_folder(folder)
-        self._network = Network(self.folder, threads)
+        self._session = OnnxSession(self.folder, threads)
 
     @property
     def config(self) -> ModelConfig:
@@ -52,10 +52,10 @@ class Recogniser:
             AudioError: if there is no audio to be had from it, or too little
         """
         with open_audio(source) as sound:
-            stream = Stream(self._network, sound.rate_hz, sound.name)
+            stream = Stream(self._session, sound.rate_hz, sound.name)
             for block in sound.blocks:
                 stream.push(block)
-            stream.end()
+            stream.flush()
             return stream.result(sound.file, tuple(sound.faults))
 
     def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
@@ -65,13 +65,13 @@ class Recogniser:
             for chunk in chunks:                    # (n,) or (n, channels), of any size
                 for event in stream.feed(chunk):    # event.kind: opened, extended or closed; event.span
                     ...
-            stream.end(), stream.result()           # the rest, and the whole
+            stream.flush(), stream.result()           # the rest, and the whole
 
         A moment is told of at most `stream.latency_s` of audio after it, about 6.2 s: a window of 5 s, 1 s
         until a frame is decided, and 0.2 s for blocks and resampling. What the network takes comes on top.
         Errors call the recording by its `name`.
         """
-        return Stream(self._network, sample_rate_hz, name)
+        return Stream(self._session, sample_rate_hz, name)
 
     def read(self, source: Source) -> Audio:
         """The audio as this model takes it."""
@@ -84,23 +84,23 @@ class Recogniser:
             return result_of(
                 self.config, None, False, Timeline(), audio.duration_s, audio.name, audio.warnings
             )
-        return self.from_frame_scores(self._listen(audio, keep=False).evidence(), audio)
+        return self.from_frame_scores(self._decode(audio, keep=False).frame_scores(), audio)
 
-    def evidence(self, audio: Audio) -> FrameScores:
+    def frame_scores(self, audio: Audio) -> FrameScores:
         """Scores of the recording and posteriors over time, all of which are kept.
 
         Raises:
             ModelError: if the network gives what no model of its kind may give
         """
-        return self._listen(audio, keep=True).evidence()
+        return self._decode(audio, keep=True).frame_scores()
 
-    def from_frame_scores(self, evidence: FrameScores, audio: Audio) -> Result:
+    def from_frame_scores(self, frame_scores: FrameScores, audio: Audio) -> Result:
         """The result that the evidence of a recording makes."""
         return result_of(
             self.config,
-            evidence.scores,
-            evidence.non_speech,
-            evidence.timeline,
+            frame_scores.scores,
+            frame_scores.rejected,
+            frame_scores.timeline,
             audio.duration_s,
             audio.name,
             audio.warnings,
@@ -108,13 +108,13 @@ class Recogniser:
 
     def stop(self) -> None:
         """End the calls that other threads have under way, and all later ones, by an error."""
-        self._network.stop()
+        self._session.stop()
 
-    def _listen(self, audio: Audio, keep: bool) -> StreamDecoder:
-        listener = StreamDecoder(self._network, keep)
-        listener.push(audio.samples)
-        listener.end(audio.duration_s)
-        return listener
+    def _decode(self, audio: Audio, keep: bool) -> StreamDecoder:
+        decoder = StreamDecoder(self._session, keep)
+        decoder.push(audio.samples)
+        decoder.flush(audio.duration_s)
+        return decoder
 
 
 def load(folder: str | os.PathLike[str] | None = None, threads: int | None = None) -> Recogniser:

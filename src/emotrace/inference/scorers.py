@@ -11,9 +11,9 @@ import numpy as np
 
 from emotrace.audio.quality import SILENCE, Samples
 from emotrace.audio.windowing import SampleBuffer, Window, WindowCutter
-from emotrace.decoding.ctc import Floats, Frames, class_scores, no_emotion_probability, log_scores
+from emotrace.decoding.ctc import Floats, Frames, class_scores, log_scores, no_emotion_probability
 from emotrace.errors import ModelError
-from emotrace.inference.onnx_session import Network
+from emotrace.inference.onnx_session import OnnxSession
 from emotrace.timeline import Timeline
 
 # How a classifier, which names one emotion a clip, traces: by many short clips.
@@ -36,7 +36,7 @@ class FrameScores:
     """
 
     scores: Floats | None
-    non_speech: bool
+    rejected: bool
     log_posteriors: Floats
     first_s: float
     step_s: float
@@ -59,19 +59,19 @@ class Scorer(Protocol):
         """Probabilities of the K emotions in the windows so far, None if all were silent."""
 
     @property
-    def non_speech(self) -> bool:
+    def rejected(self) -> bool:
         """Whether there were windows, none of which holds an emotion."""
 
     def push(self, samples: Samples) -> Iterator[Frames]:
         """Frames that become final by these samples."""
 
-    def end(self) -> Iterator[Frames]:
+    def flush(self) -> Iterator[Frames]:
         """Those that become final since nothing follows."""
 
 
-def make_scorer(network: Network) -> Scorer:
+def make_scorer(session: OnnxSession) -> Scorer:
     """The way to the evidence that fits the network's output."""
-    return FrameScorer(network) if network.config.output == "log_posteriors" else ClipScorer(network)
+    return FrameScorer(session) if session.config.output == "log_posteriors" else ClipScorer(session)
 
 
 class FrameScorer:
@@ -82,13 +82,13 @@ class FrameScorer:
     functionals say at each step whether anybody speaks.
     """
 
-    def __init__(self, network: Network) -> None:
-        config = network.config
+    def __init__(self, session: OnnxSession) -> None:
+        config = session.config
         assert config.frame_first_s is not None and config.frame_step_s is not None  # noqa: PT018
         self.first_s, self.step_s = config.frame_first_s, config.frame_step_s
-        self._network = network
+        self._session = session
         self._hop_frames = round(config.hop_samples / config.sampling_rate / config.frame_step_s)
-        self._windows = _cutter(network)
+        self._windows = _cutter(session)
         self._average = ScoreAverage()
         self._least_nothing = 1.0  # the least probability, of all windows, of there being no emotion
         self._stitch = OverlapAverage(2 * len(config.labels) + 2)  # posteriors, and what functionals say
@@ -98,8 +98,8 @@ class FrameScorer:
         return self._average.scores
 
     @property
-    def non_speech(self) -> bool:
-        most = self._network.config.calibration.rejection_threshold
+    def rejected(self) -> bool:
+        most = self._session.config.calibration.rejection_threshold
         return most is not None and self.scores is not None and self._least_nothing > most
 
     def push(self, samples: Samples) -> Iterator[Frames]:
@@ -107,25 +107,25 @@ class FrameScorer:
             first = self._add(window)
             yield self._settled(first + self._hop_frames)
 
-    def end(self) -> Iterator[Frames]:
-        for window in self._windows.end():
+    def flush(self) -> Iterator[Frames]:
+        for window in self._windows.flush():
             self._add(window)
         yield self._settled()
 
     def _settled(self, before: int | None = None) -> Frames:
         rows = self._stitch.settle(before)
-        classes = len(self._network.config.labels) + 1
+        classes = len(self._session.config.labels) + 1
         return Frames(rows[:, :classes], rows[:, classes:])
 
     def _add(self, window: Window) -> int:
         """Take in a window; say at which frame it starts."""
-        config = self._network.config
+        config = self._session.config
         first = round(window.start / config.sampling_rate / self.step_s)
         if _silent(window.samples):
             seconds = len(window.samples) / config.sampling_rate - 2 * self.first_s
             self._stitch.add(first, self._nothing(1 + max(0, int(seconds / self.step_s + 1e-6))))
             return first
-        log_posteriors, label_scores, step_scores = self._network.posteriors_of(window.samples)
+        log_posteriors, label_scores, step_scores = self._session.posteriors_of(window.samples)
         logs = log_scores(log_posteriors, None, config.decoding) + label_scores[:-1]
         rows = np.concatenate([np.exp(log_posteriors), step_scores], axis=1)
         weight, most = float(len(window.samples)), config.calibration.rejection_threshold
@@ -141,7 +141,7 @@ class FrameScorer:
 
     def _nothing(self, frames: int) -> Floats:
         """What is said of so many frames that certainly hold no emotion."""
-        emotions = len(self._network.config.labels)
+        emotions = len(self._session.config.labels)
         rows = np.zeros((frames, 2 * emotions + 2))
         rows[:, emotions] = 1.0
         return rows
@@ -151,12 +151,12 @@ class ClipScorer:
     """Classifiers: windows scored as they are, and short clips all along for the timeline."""
 
     step_s = CLIP_HOP_S
-    non_speech = False  # a classifier always names one
+    rejected = False  # a classifier always names one
 
-    def __init__(self, network: Network) -> None:
-        config = network.config
-        self._network = network
-        self._windows = _cutter(network)
+    def __init__(self, session: OnnxSession) -> None:
+        config = session.config
+        self._session = session
+        self._windows = _cutter(session)
         self._average = ScoreAverage()
         self._buffer = SampleBuffer()
         self._length = max(round(CLIP_S * config.sampling_rate), config.minimum_samples)
@@ -175,11 +175,11 @@ class ClipScorer:
         while self._buffer.stop >= self._next + whole_batch:
             yield self._clips(CLIPS_AT_ONCE)
 
-    def end(self) -> Iterator[Frames]:
-        self._add(self._windows.end())
+    def flush(self) -> Iterator[Frames]:
+        self._add(self._windows.flush())
         if not self._next and self._buffer.stop < self._length:
             self._length = self._buffer.stop
-            self.first_s = self._length / self._network.config.sampling_rate / 2
+            self.first_s = self._length / self._session.config.sampling_rate / 2
         if self._buffer.stop >= self._next + self._length:
             yield self._clips(1 + (self._buffer.stop - self._next - self._length) // self._hop)
 
@@ -189,11 +189,11 @@ class ClipScorer:
         clips = np.lib.stride_tricks.sliding_window_view(stretch, self._length)[:: self._hop]
         self._next += count * self._hop
         self._buffer.forget(self._next)
-        posteriors = np.zeros((count, len(self._network.config.labels) + 1))
-        heard = np.array([not _silent(clip) for clip in clips])
-        posteriors[~heard, -1] = 1.0
-        if heard.any():
-            posteriors[heard, :-1] = self._scores_of(clips[heard])
+        posteriors = np.zeros((count, len(self._session.config.labels) + 1))
+        audible = np.array([not _silent(clip) for clip in clips])
+        posteriors[~audible, -1] = 1.0
+        if audible.any():
+            posteriors[audible, :-1] = self._scores_of(clips[audible])
         return Frames.of(posteriors)
 
     def _add(self, windows: Iterator[Window]) -> None:
@@ -203,7 +203,7 @@ class ClipScorer:
 
     def _scores_of(self, clips: Samples) -> Floats:
         """Calibrated scores of clips of one length, (clip, sample) → (clip, K)."""
-        return class_scores(self._network.log_scores_of(clips), self._network.config.calibration.temperature)
+        return class_scores(self._session.log_scores_of(clips), self._session.config.calibration.temperature)
 
 
 @dataclass(slots=True)
@@ -268,11 +268,9 @@ class OverlapAverage:
         return average
 
 
-def _cutter(network: Network) -> WindowCutter:
-    config = network.config
-    return WindowCutter(
-        config.longest_frames, config.hop_frames, config.frame_samples, config.frame_hop_samples
-    )
+def _cutter(session: OnnxSession) -> WindowCutter:
+    config = session.config
+    return WindowCutter(config.max_frames, config.hop_frames, config.frame_samples, config.frame_hop_samples)
 
 
 def _silent(samples: Samples) -> bool:

@@ -32,20 +32,22 @@ def recognise_segments(
     Raises:
         AudioError: if the recording cannot be used
     """
-    heard = recogniser.read(recording)
-    crowded = overlapping(segments)
-    answers: list[Result | EmotraceError] = []
+    recording_audio = recogniser.read(recording)
+    overlapping_indices = overlapping(segments)
+    results: list[Result | EmotraceError] = []
     for index, segment in enumerate(segments):
         try:
-            answers.append(_recognise(recogniser, heard, segment, overlaps=index in crowded))
+            results.append(
+                _recognise(recogniser, recording_audio, segment, overlaps=index in overlapping_indices)
+            )
         except EmotraceError as error:
-            answers.append(
+            results.append(
                 SegmentError(
                     f"{recording}: segment {segment.start:.3f} to {segment.end:.3f} s "
                     f"({source.name}, line {segment.line}): {error}"
                 )
             )
-    return answers
+    return results
 
 
 def overlapping(segments: Sequence[Segment]) -> set[int]:
@@ -64,10 +66,10 @@ def overlapping(segments: Sequence[Segment]) -> set[int]:
     return found
 
 
-def _recognise(recogniser: Recogniser, heard: Audio, segment: Segment, overlaps: bool) -> Result:
-    _refuse_what_is_not_there(segment, heard.duration_s)
-    rate_hz = heard.sample_rate_hz
-    stretch = heard.samples[round(segment.start * rate_hz) : round(segment.end * rate_hz)]
+def _recognise(recogniser: Recogniser, recording_audio: Audio, segment: Segment, overlaps: bool) -> Result:
+    _refuse_what_is_not_there(segment, recording_audio.duration_s)
+    rate_hz = recording_audio.sample_rate_hz
+    stretch = recording_audio.samples[round(segment.start * rate_hz) : round(segment.end * rate_hz)]
     found_s, least_s = len(stretch) / rate_hz, recogniser.config.minimum_samples / rate_hz
     if found_s < least_s:
         raise SegmentError(
@@ -75,13 +77,13 @@ def _recognise(recogniser: Recogniser, heard: Audio, segment: Segment, overlaps:
             "join it to its neighbour, or leave it out"
         )
     result = recogniser((stretch, rate_hz))
-    warnings = [warning for warning in heard.warnings if not warning.startswith(_OF_THE_STRETCH)]
+    warnings = [warning for warning in recording_audio.warnings if not warning.startswith(_OF_THE_STRETCH)]
     warnings += [warning for warning in result.warnings if not warning.startswith(_OF_THE_FILE)]
     warnings += ["overlaps another segment"] if overlaps else []
     return dataclasses.replace(
         result,
         timeline=_shifted(result.timeline, segment.start),
-        file=heard.name,
+        file=recording_audio.name,
         warnings=tuple(warnings),
         segment=segment,
     )

@@ -13,7 +13,7 @@ from emotrace.decoding.spans import SpanDecoder
 from emotrace.decoding.viterbi import DELAY_S
 from emotrace.errors import AudioError
 from emotrace.inference.model_config import ModelConfig
-from emotrace.inference.onnx_session import Network
+from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.result import Result
 from emotrace.inference.scorers import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, FrameScores, make_scorer
 from emotrace.timeline import Span, SpanEvent, Timeline
@@ -26,13 +26,13 @@ class StreamDecoder:
 
     Args:
         network: what is asked
-        keep: keep the posteriors, for `evidence`
+        keep: keep the posteriors, for `frame_scores`
     """
 
-    def __init__(self, network: Network, keep: bool = False) -> None:
-        self._labels = network.config.labels
-        self._taught_none = network.config.calibration.rejection_threshold is not None
-        self._scorer = make_scorer(network)
+    def __init__(self, session: OnnxSession, keep: bool = False) -> None:
+        self._labels = session.config.labels
+        self._taught_none = session.config.calibration.rejection_threshold is not None
+        self._scorer = make_scorer(session)
         self._span_decoder: SpanDecoder | None = None
         self._kept: list[Floats] | None = [] if keep else None
         self._closed: list[Span] = []
@@ -43,9 +43,9 @@ class StreamDecoder:
         return self._scorer.scores
 
     @property
-    def non_speech(self) -> bool:
+    def rejected(self) -> bool:
         """Whether no emotion was found in what was heard so far."""
-        return self._scorer.non_speech
+        return self._scorer.rejected
 
     @property
     def timeline(self) -> Timeline:
@@ -60,22 +60,22 @@ class StreamDecoder:
             events += self._started_span_decoder().push(frames)
         return self._noted(events)
 
-    def end(self, duration_s: float) -> list[SpanEvent]:
+    def flush(self, duration_s: float) -> list[SpanEvent]:
         """Nothing follows; `duration_s` is the length of the recording."""
         rest: Frames | None = None
-        for frames in self._scorer.end():
+        for frames in self._scorer.flush():
             self._keep(frames)
             rest = frames if rest is None else rest + frames
-        return self._noted(self._started_span_decoder().end(duration_s, rest))
+        return self._noted(self._started_span_decoder().flush(duration_s, rest))
 
-    def evidence(self) -> FrameScores:
+    def frame_scores(self) -> FrameScores:
         """All of it, if it was kept."""
         posteriors = np.concatenate(self._kept or [np.zeros((0, len(self._labels) + 1))])
         with np.errstate(divide="ignore"):
             log_posteriors = np.log(posteriors)
         source = self._scorer
         return FrameScores(
-            self.scores, self.non_speech, log_posteriors, source.first_s, source.step_s, self.timeline
+            self.scores, self.rejected, log_posteriors, source.first_s, source.step_s, self.timeline
         )
 
     def _started_span_decoder(self) -> SpanDecoder:
@@ -109,10 +109,10 @@ class Stream:
             be full, and for the second after which its emotion is decided
     """
 
-    def __init__(self, network: Network, sample_rate_hz: float, name: str = "<stream>") -> None:
-        self._config = network.config
+    def __init__(self, session: OnnxSession, sample_rate_hz: float, name: str = "<stream>") -> None:
+        self._config = session.config
         self._preprocessor = StreamPreprocessor(sample_rate_hz, self._config.sampling_rate, name)
-        self._decoder = StreamDecoder(network)
+        self._decoder = StreamDecoder(session)
         self._held: list[SpanEvent] = []
         self._ended = False
         self.latency_s = latency_s(self._config)
@@ -143,7 +143,7 @@ class Stream:
             )
         return self._unless_silent(self._decoder.push(self._preprocessor.push(samples)))
 
-    def end(self) -> list[SpanEvent]:
+    def flush(self) -> list[SpanEvent]:
         """Nothing follows: the rest of the spans. A second call has nothing to add.
 
         Raises:
@@ -152,16 +152,16 @@ class Stream:
         if self._ended:
             return []
         self._ended = True
-        rest = self._preprocessor.end(self._config.minimum_samples / self._config.sampling_rate)
+        rest = self._preprocessor.flush(self._config.minimum_samples / self._config.sampling_rate)
         events = self._decoder.push(rest)
-        return self._unless_silent(events + self._decoder.end(self._preprocessor.duration_s))
+        return self._unless_silent(events + self._decoder.flush(self._preprocessor.duration_s))
 
     def result(self, file: str | None = None, faults: tuple[str, ...] = ()) -> Result:
         """What recognition gives of the whole, once `end` was called; `faults` are those of the file."""
         return result_of(
             self._config,
             None if self._preprocessor.silent else self._decoder.scores,
-            self._decoder.non_speech,
+            self._decoder.rejected,
             Timeline() if self._preprocessor.silent else self._decoder.timeline,
             self._preprocessor.duration_s,
             file,
@@ -188,7 +188,7 @@ def latency_s(config: ModelConfig) -> float:
 def result_of(
     config: ModelConfig,
     scores: Floats | None,
-    non_speech: bool,
+    rejected: bool,
     timeline: Timeline,
     duration_s: float,
     file: str | None,
@@ -206,11 +206,11 @@ def result_of(
             f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one "
             "emotion a clip",
         )
-    if non_speech:
+    if rejected:
         timeline = Timeline()
         warnings += ("no emotional speech found: the scores mean nothing",)
     return Result(
-        label=None if non_speech else config.labels[best],
+        label=None if rejected else config.labels[best],
         score=float(scores[best]),
         scores=_by_name(config, scores),
         timeline=timeline,

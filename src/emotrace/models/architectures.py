@@ -21,7 +21,7 @@ class Literature:
 
     units: int
     dense: int | None = None
-    longest_frames: int | None = None
+    max_frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class System:
         """2 where a back end is trained on the features of a front trained before it."""
         return 2 if self.front and self.back and self.literature is None else 1
 
-    def longest_frames(self, recipe: Recipe) -> int:
+    def max_frames(self, recipe: Recipe) -> int:
         """Frames of the longest window."""
-        own = None if self.literature is None else self.literature.longest_frames
-        return recipe.longest_frames if own is None else own
+        own = None if self.literature is None else self.literature.max_frames
+        return recipe.max_frames if own is None else own
 
     def ctc_target(self, recipe: Recipe) -> str:
         """The CTC target: Han et al.'s for their own system."""
@@ -66,8 +66,8 @@ SYSTEMS = {
     "pcnse-drn-gap": System("pcnse", "drn", "mean", "cross-entropy"),
     "pcnse-sadrn": System("pcnse", "drn", "attention", "cross-entropy"),
     "pcnse-sadrn-ctc": System("pcnse", "drn", "attention", "ctc"),
-    "cnn-blstm": System("cnn", "blstm", "last", "cross-entropy", Literature(128, longest_frames=297)),
-    "cnn-gru": System("cnn", "bgru", "mean", "cross-entropy", Literature(128, 64, longest_frames=1000)),
+    "cnn-blstm": System("cnn", "blstm", "last", "cross-entropy", Literature(128, max_frames=297)),
+    "cnn-gru": System("cnn", "bgru", "mean", "cross-entropy", Literature(128, 64, max_frames=1000)),
     "blstm-ctc": System(None, "blstm", None, "ctc", Literature(256, 128)),
     "sadrn-ctc": System(None, "drn", "attention", "ctc"),
 }

@@ -34,7 +34,7 @@ from emotrace.models.layers.spectrogram_cnn import WIDTHS, SpectrogramConv
 from emotrace.recipe import Recipe
 
 # Static bands, periods, and true lengths in frames: what `LogPower.with_autocorrelation` gives.
-Sound = tuple[Tensor, Tensor, Tensor]
+Spectra = tuple[Tensor, Tensor, Tensor]
 
 
 class Front(nn.Module):
@@ -47,8 +47,8 @@ class Front(nn.Module):
         super().__init__()
         features = recipe.features
         self.reach, self.channels = features.delta_reach, 1 if system.front == "cnn" else features.channels
-        self.levels, self.range_db = features.normalisation == "level", features.range_db
-        self.pad_to = None if recipe.masked else system.longest_frames(recipe)
+        self.levels, self.dynamic_range_db = features.normalisation == "level", features.dynamic_range_db
+        self.pad_to = None if recipe.masked else system.max_frames(recipe)
         self.normalise = Normalisation(self.channels, bands, features.normalisation)
         self.pcnse = convolutions(recipe, system, self.channels, bands)
         self.features_out = bands * self.channels
@@ -72,11 +72,11 @@ class Front(nn.Module):
 
     def levelled(self, static: Tensor, frames: Tensor) -> Tensor:
         """Static bands as the recipe wants them: of one level, and none far below it."""
-        if not self.levels and not self.range_db:
+        if not self.levels and not self.dynamic_range_db:
             return static
         own = level(loudness(static), frames)
-        if self.range_db:  # below lie the room and the recorder, which say who speaks rather than how
-            static = static.maximum(own - self.range_db * NEPERS_PER_DB)
+        if self.dynamic_range_db:  # below lie the room and the recorder, which say who speaks rather than how
+            static = static.maximum(own - self.dynamic_range_db * NEPERS_PER_DB)
         return static - own if self.levels else static
 
     def extract(self, image: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,7 +163,7 @@ class Back(nn.Module):
         return self.pooled(context, steps)
 
 
-class Network(nn.Module):
+class EmotionModel(nn.Module):
     """A whole system, from the waveform on; beside it, if the recipe says so, a classifier of functionals.
 
     >>> network = build(Recipe(), "pcnse-sadrn-ctc", labels=4).eval()
@@ -172,7 +172,9 @@ class Network(nn.Module):
     (torch.Size([1, 243, 5]), [243])
     """
 
-    def __init__(self, spectrum: LogPower, front: Front, back: Back, functionals: FunctionalsClassifier | None = None):
+    def __init__(
+        self, spectrum: LogPower, front: Front, back: Back, functionals: FunctionalsClassifier | None = None
+    ):
         super().__init__()
         self.spectrum, self.front, self.back, self.functionals = spectrum, front, back, functionals
 
@@ -188,7 +190,7 @@ class Network(nn.Module):
         """The same from local features (batch, step, feature)."""
         return self.back(local, steps), steps
 
-    def heard(self, static: Tensor, periods: Tensor, frames: Tensor) -> Tensor:
+    def representations(self, static: Tensor, periods: Tensor, frames: Tensor) -> Tensor:
         """What functionals hear: two pictures, the 3-D spectrogram, and periodicity with its deltas.
 
         Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (2, batch, channel, frame, band).
@@ -197,31 +199,33 @@ class Network(nn.Module):
         both = spectrogram(pictures, frames.repeat(2), self.front.reach, self.front.channels)
         return both.unflatten(0, (2, -1))
 
-    def forward_with_functionals(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Sound]:
+    def forward_with_functionals(
+        self, waveform: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Spectra]:
         """`from_spectra` of a waveform (batch, sample), and last what `step_scores_of` starts from."""
-        sound = self.spectrum.with_autocorrelation(waveform, lengths)
-        return *self.from_spectra(sound), sound
+        spectra = self.spectrum.with_autocorrelation(waveform, lengths)
+        return *self.from_spectra(spectra), spectra
 
-    def from_spectra(self, sound: Sound) -> tuple[Tensor, Tensor, Tensor]:
+    def from_spectra(self, spectra: Spectra) -> tuple[Tensor, Tensor, Tensor]:
         """What the back end gives, true lengths in steps, what functionals add: `utterance_scores`."""
         assert self.functionals is not None
-        frames = sound[2]
-        heard = self.heard(*sound)
-        local, steps = self.front.extract(self.front.normalise(heard[0], frames), frames)
-        return self.back(local, steps), steps, self.functionals.utterance_scores(heard, frames)
+        frames = spectra[2]
+        representations = self.representations(*spectra)
+        local, steps = self.front.extract(self.front.normalise(representations[0], frames), frames)
+        return self.back(local, steps), steps, self.functionals.utterance_scores(representations, frames)
 
-    def step_scores_of(self, sound: Sound, steps: int) -> Tensor:
+    def step_scores_of(self, spectra: Spectra, steps: int) -> Tensor:
         """What functionals say of the second and a half around each of so many steps, (batch, step, K + 1).
 
         Each stretch has a level and means of its own: what is soft is heard beside what is loud.
         """
         assert self.functionals is not None
-        static, periods, frames = sound
+        static, periods, frames = spectra
         stretches, real = cut(torch.cat([static, periods], 1), frames)
         bands, lags = stretches.split([static.shape[1], periods.shape[1]], 1)
-        said = self.functionals.segment_scores(self.heard(bands, lags, real), real)
-        said = said.unflatten(0, (static.shape[0], -1))
-        return at_steps(said, steps, self.front.first_frame, self.front.frames_per_step)
+        segment_scores = self.functionals.segment_scores(self.representations(bands, lags, real), real)
+        segment_scores = segment_scores.unflatten(0, (static.shape[0], -1))
+        return at_steps(segment_scores, steps, self.front.first_frame, self.front.frames_per_step)
 
     @property
     def first_step_s(self) -> float:
@@ -239,7 +243,7 @@ class Network(nn.Module):
         return self.front.frames_per_step * FRAME_HOP_SAMPLES / SAMPLE_RATE_HZ
 
 
-def build(recipe: Recipe, name: str, labels: int) -> Network:
+def build(recipe: Recipe, name: str, labels: int) -> EmotionModel:
     """A system with fresh weights.
 
     Raises:
@@ -258,10 +262,12 @@ def build(recipe: Recipe, name: str, labels: int) -> Network:
     back = Back(recipe, system, front.features_out, labels)
     if recipe.weights == "glorot":
         glorot(back)
-    functionals = FunctionalsClassifier(front.channels, spectrum.bands, labels) if recipe.functionals else None
-    return Network(spectrum, front, back, functionals)
+    functionals = (
+        FunctionalsClassifier(front.channels, spectrum.bands, labels) if recipe.functionals_l2 else None
+    )
+    return EmotionModel(spectrum, front, back, functionals)
 
 
 def spectrum_of(recipe: Recipe, system: System) -> LogPower:
     """What turns the waveform into the static bands that the system starts from."""
-    return LogSpectrogram() if system.front == "cnn" else LogMel(recipe.features.bands)
+    return LogSpectrogram() if system.front == "cnn" else LogMel(recipe.features.n_mels)

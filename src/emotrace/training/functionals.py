@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from emotrace.models.architectures import System
-from emotrace.models.emotion_model import Network
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.functionals.classifier import FEATURE_SET_WEIGHTS, UTTERANCE_WEIGHT, trim_silence
 from emotrace.models.functionals.random_kernels import FLAT
 from emotrace.recipe import Recipe
@@ -25,24 +25,24 @@ from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_lo
 from emotrace.training.seeds import seed_of
 from emotrace.training.two_stage import FromStatic
 
-Said = TypeVar("Said")
+T = TypeVar("T")
 STEPS = 100
 MIXED = 20_000  # frames that a mixture is fitted to
 MIXTURE_STEPS = 30
 LEAST_VARIANCE = 1e-3  # of a component, where the variance of all is 1
 
 
-def fit_functionals(network: Network, examples: Sequence[Example], recipe: Recipe, seed: int) -> None:
+def fit_functionals(network: EmotionModel, examples: Sequence[Example], recipe: Recipe, seed: int) -> None:
     """Set the classifier of `network.functionals` by clips of training speakers.
 
     It hears each of them as it is, and other takes of it.
     """
     fit_mixture(network, examples, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
-    fit(network, augmented_copies(network.spectrum, examples, recipe, generator), recipe.functionals)
+    fit(network, augmented_copies(network.spectrum, examples, recipe, generator), recipe.functionals_l2)
 
 
-def fit_mixture(network: Network, examples: Sequence[Example], seed: int) -> None:
+def fit_mixture(network: EmotionModel, examples: Sequence[Example], seed: int) -> None:
     """Set the mixture of each picture of `network.functionals` by frames of training speakers.
 
     Of `MIXED` frames drawn by chance, every value in its own deviations, so that all count the same.
@@ -50,10 +50,10 @@ def fit_mixture(network: Network, examples: Sequence[Example], seed: int) -> Non
     classifier = network.functionals
     assert classifier is not None
 
-    def described(heard: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        counts = trim_silence(heard[0, :, 0], frames)
-        mixed, _ = classifier.coefficients(heard, counts)
-        for place, own in enumerate(counts):
+    def described(representations: Tensor, frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        speech_mask = trim_silence(representations[0, :, 0], frames)
+        mixed, _ = classifier.coefficients(representations, speech_mask)
+        for place, own in enumerate(speech_mask):
             yield tuple(mixed[:, place, own])
 
     found = zip(*in_order(network, examples, described), strict=True)
@@ -84,15 +84,15 @@ def mixture_of(frames: Floats, components: int, seed: int) -> tuple[Floats, Floa
     return mixture.weights_, mixture.means_ * unit, mixture.covariances_**0.5 * unit
 
 
-def fit(network: Network, takes: Iterable[Sequence[Example]], l2: float) -> None:
+def fit(network: EmotionModel, copies: Iterable[Sequence[Example]], l2: float) -> None:
     """Set the classifier of `network.functionals`: each window is an example, emotions weigh the same.
 
     Each kind of statistics is fitted apart, so that none leans on the errors of another.
     """
     classifier = network.functionals
     assert classifier is not None
-    found, truth = examples(network, takes)
-    fits = regressions(found, truth, classifier.kinds, len(classifier.bias) - 1, l2)
+    found, truth = examples(network, copies)
+    fits = regressions(found, truth, classifier.feature_set_sizes, len(classifier.bias) - 1, l2)
     means, scales, weights, biases = zip(*fits, strict=True)
     classifier.mean.copy_(torch.cat(means))
     classifier.scale.copy_(torch.cat(scales))
@@ -100,25 +100,28 @@ def fit(network: Network, takes: Iterable[Sequence[Example]], l2: float) -> None
     classifier.bias[:-1] = sum(weight_feature_sets(biases))
 
 
-def weight_feature_sets(kinds: Iterable[Tensor]) -> list[Tensor]:
+def weight_feature_sets(feature_sets: Iterable[Tensor]) -> list[Tensor]:
     """What each kind of statistics says, as much as it counts."""
-    return [count / sum(FEATURE_SET_WEIGHTS) * own for count, own in zip(FEATURE_SET_WEIGHTS, kinds, strict=True)]
+    return [
+        count / sum(FEATURE_SET_WEIGHTS) * own
+        for count, own in zip(FEATURE_SET_WEIGHTS, feature_sets, strict=True)
+    ]
 
 
 def regressions(
-    found: Tensor, truth: Tensor, kinds: Sequence[int], emotions: int, l2: float
+    found: Tensor, truth: Tensor, feature_sets: Sequence[int], emotions: int, l2: float
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """For each kind of statistics its means, its scales, and weights and bias of what that makes of them."""
-    for kind in found.split(list(kinds), 1):
-        x = kind.double()  # one kind at a time: all of a large corpus take gigabytes
+    for feature_set in found.split(list(feature_sets), 1):
+        x = feature_set.double()  # one kind at a time: all of a large corpus take gigabytes
         mean, scale = x.mean(0), 1 / (x.std(0) + 1e-4)
         yield mean, scale, *regression((x - mean) * scale, truth, emotions, l2)
 
 
-def examples(network: Network, takes: Iterable[Sequence[Example]]) -> tuple[Tensor, Tensor]:
+def examples(network: EmotionModel, copies: Iterable[Sequence[Example]]) -> tuple[Tensor, Tensor]:
     """The functionals of every window of every take, (window, statistic), and its emotion."""
     found, labels = [], []
-    for examples in takes:
+    for examples in copies:
         found.append(statistics_of(network, examples))
         labels += [example.label for example in examples for _ in example.windows]
     return torch.cat(found), torch.tensor(labels)
@@ -147,20 +150,22 @@ def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tens
     return weight.detach(), bias.detach()
 
 
-def fit_fusion_weight(network: Network, examples: Sequence[Example], system: System, recipe: Recipe) -> None:
-    """Set `network.functionals.share` by clips of validation speakers: what calibrates either, as a ratio.
+def fit_fusion_weight(
+    network: EmotionModel, examples: Sequence[Example], system: System, recipe: Recipe
+) -> None:
+    """Set `network.functionals.fusion_weight` by clips of validation speakers: what calibrates either, as a ratio.
 
     A network that knows nothing wants no end of temperature; it gets what leaves some for both together.
     """
     classifier = network.functionals
     assert classifier is not None
-    classifier.share.fill_(1.0)
+    classifier.fusion_weight.fill_(1.0)
     own = fit_temperature(window_log_scores(network, examples, system, recipe, functionals=False), examples)
-    theirs = fit_temperature(classifier_log_scores(network, examples), examples)
-    classifier.share.fill_(min(own, HOTTEST / UTTERANCE_WEIGHT) / theirs)
+    classifier_temperature = fit_temperature(classifier_log_scores(network, examples), examples)
+    classifier.fusion_weight.fill_(min(own, HOTTEST / UTTERANCE_WEIGHT) / classifier_temperature)
 
 
-def statistics_of(network: Network, examples: Sequence[Example]) -> Tensor:
+def statistics_of(network: EmotionModel, examples: Sequence[Example]) -> Tensor:
     """The functionals of every window in the order of the clips, (window, statistic)."""
     classifier = network.functionals
     assert classifier is not None
@@ -168,7 +173,12 @@ def statistics_of(network: Network, examples: Sequence[Example]) -> Tensor:
 
 
 def window_log_scores(
-    network: Network, examples: Sequence[Example], system: System, recipe: Recipe, *, functionals: bool = True
+    network: EmotionModel,
+    examples: Sequence[Example],
+    system: System,
+    recipe: Recipe,
+    *,
+    functionals: bool = True,
 ) -> list[list[Floats]]:
     """Log-scores (K,) of each window of each clip: the network's, and what functionals add."""
     model = FromStatic(network, recipe.augmentation)
@@ -179,7 +189,7 @@ def window_log_scores(
     return [[row + UTTERANCE_WEIGHT * more for row, more in zip(*rows, strict=True)] for rows in both]
 
 
-def classifier_log_scores(network: Network, examples: Sequence[Example]) -> list[list[Floats]]:
+def classifier_log_scores(network: EmotionModel, examples: Sequence[Example]) -> list[list[Floats]]:
     """What functionals say of each window of each clip, times their share."""
     assert network.functionals is not None
     rows = iter(in_order(network, examples, network.functionals))
@@ -187,15 +197,19 @@ def classifier_log_scores(network: Network, examples: Sequence[Example]) -> list
 
 
 def in_order(
-    network: Network, examples: Sequence[Example], asked: Callable[[Tensor, Tensor], Iterable[Said]]
-) -> list[Said]:
+    network: EmotionModel, examples: Sequence[Example], function: Callable[[Tensor, Tensor], Iterable[T]]
+) -> list[T]:
     """What is said of every window as functionals hear it, one by one, in the order of the clips."""
     assert network.functionals is not None
     device = network.functionals.mean.device
-    found: dict[tuple[int, int], Said] = {}
+    found: dict[tuple[int, int], T] = {}
     with torch.inference_mode():
-        for places, batch in window_batches([replace(example, views=(example.spectra,)) for example in examples]):
+        for places, batch in window_batches(
+            [replace(example, views=(example.spectra,)) for example in examples]
+        ):
             frames = batch.lengths.to(device)
-            sound = network.spectrum.heard(batch.x.to(device))
-            found.update(zip(places, asked(network.heard(*sound, frames), frames), strict=True))
+            spectra = network.spectrum.bands_and_autocorrelation(batch.x.to(device))
+            found.update(
+                zip(places, function(network.representations(*spectra, frames), frames), strict=True)
+            )
     return [found[c, w] for c, example in enumerate(examples) for w in range(len(example.spectra))]

@@ -20,7 +20,6 @@ from emotrace.decoding.ctc import Decoding
 from emotrace.models.heads.ctc import ctc_loss, repeated_target
 from emotrace.recipe import Stage
 from emotrace.system.files import write_text
-from emotrace.training.augmentation.spectrogram import mixup
 from emotrace.training.checkpoints import SafetensorsIO
 from emotrace.training.class_weights import class_weights
 from emotrace.training.data.examples import Batch, Example, epoch_batches
@@ -77,7 +76,9 @@ class Objective:
         show_progress = [(label, share) for label, share in parts if label is not None]
         if self.ctc_target == "single":
             return [label for label, _ in show_progress]
-        return [same for label, share in show_progress for same in repeated_target(label, round(share * frames))]
+        return [
+            same for label, share in show_progress for same in repeated_target(label, round(share * frames))
+        ]
 
 
 class Streamed(IterableDataset[Any]):
@@ -99,7 +100,7 @@ class StageModule(L.LightningModule):
         whole = [example for example in data.train if not example.parts]
         self.weights = class_weights(whole, data.labels, stage.class_weights)
         # Two speakers' UA jumps from epoch to epoch; that of averaged weights far less.
-        self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.average else None
+        self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.ema_decay else None
 
     @property
     def judged(self) -> nn.Module:
@@ -110,7 +111,7 @@ class StageModule(L.LightningModule):
         """Let the average follow; at first it follows faster, so that it forgets the initial weights."""
         if self.averaged is None:
             return
-        keep = min(self.stage.average, (1 + self.global_step) / (10 + self.global_step))
+        keep = min(self.stage.ema_decay, (1 + self.global_step) / (10 + self.global_step))
         current = self.model.state_dict()
         for name, value in self.averaged.state_dict().items():
             if value.is_floating_point():
@@ -120,14 +121,14 @@ class StageModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Keras's optimiser with its decay, step by step."""
-        steps = self.stage.epochs * -(-len(self.data.train) // self.stage.batch)
+        steps = self.stage.epochs * -(-len(self.data.train) // self.stage.batch_size)
         adam = optimiser(self.model.parameters(), self.stage)
         schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: rate_factor(step, steps, self.stage))
         return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def train_dataloader(self) -> Any:
         """The batches of the current epoch, the same whether or not the run was interrupted."""
-        data, batch, seed = self.data, self.stage.batch, seed_of(self.seed, self.current_epoch)
+        data, batch, seed = self.data, self.stage.batch_size, seed_of(self.seed, self.current_epoch)
 
         def batches() -> Iterator[Batch]:
             return epoch_batches(data.train, batch, torch.Generator().manual_seed(seed), data.change)
@@ -142,13 +143,9 @@ class StageModule(L.LightningModule):
         """Loss of one batch."""
         # Once an epoch is not enough: loaders draw from the global generator too, more often after a restart.
         torch.manual_seed(seed_of(self.seed, self.current_epoch, index))
-        heard, mixed_in, share = mixup(batch, self.stage.mixup)
-        output, steps = self.model(heard.x, heard.lengths)
+        output, steps = self.model(batch.x, batch.lengths)
         weights = self.weights.to(output.device)
-        loss = self.objective(output, steps, heard, weights, self.stage.label_smoothing)
-        if share < 1:
-            other = self.objective(output, steps, mixed_in, weights, self.stage.label_smoothing)
-            loss = share * loss + (1 - share) * other
+        loss = self.objective(output, steps, batch, weights, self.stage.label_smoothing)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
         return loss
 
@@ -217,7 +214,7 @@ def run_stage(
         del module, trainer
         give_back_freed_memory()
     weights = io.load_checkpoint(best)["state_dict"]
-    prefix = "averaged." if stage.average else "model."
+    prefix = "averaged." if stage.ema_decay else "model."
     model.load_state_dict(
         {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     )

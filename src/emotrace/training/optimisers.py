@@ -37,7 +37,7 @@ def rate_factor(step: int, steps: int, stage: Stage) -> float:
     >>> rate_factor(1_000_000, 2_000_000, Recipe().stage1)
     0.5
     """
-    factor = 1 / (1 + stage.decay * step)
+    factor = 1 / (1 + stage.lr_decay * step)
     if stage.schedule == "cosine":
         factor *= 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
     return factor

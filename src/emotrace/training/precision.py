@@ -22,6 +22,8 @@ def trains_in_bfloat16(precision: str, device: str) -> bool:
         return False
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    progress: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)  # older: not told
+    progress: Callable[[], Mapping[str, object]] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )  # older: not told
     found = progress()
     return any(found.get(name) for name in INSTRUCTIONS)

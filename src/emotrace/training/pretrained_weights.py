@@ -12,11 +12,10 @@ from safetensors.torch import load
 from emotrace.errors import ModelError, RecipeError
 from emotrace.inference.model_folder import ModelFolder, load_model_folder
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network
-from emotrace.recipe import Recipe, laid_over
-from emotrace.training.run_folder import differences
+from emotrace.models.emotion_model import EmotionModel
+from emotrace.recipe import Recipe, differences, laid_over
 
-WEIGHTS_FILE = "model.safetensors"
+MODEL_WEIGHTS_FILE = "model.safetensors"
 OUTPUT_LAYERS = ("back.ctc.", "back.pooled.")
 MUST_AGREE = ("features", "front")  # of the recipes: a front's weights mean nothing to another one
 
@@ -36,7 +35,7 @@ class PretrainedWeights:
     def fingerprint(self) -> dict[str, str]:
         """What makes two trainings begin alike, for `create_or_resume`."""
         config = self.model.config
-        return {"model": config.name, "corpus": config.corpus, "sha256": config.sha256[WEIGHTS_FILE]}
+        return {"model": config.name, "corpus": config.corpus, "sha256": config.sha256[MODEL_WEIGHTS_FILE]}
 
     @property
     def corpora(self) -> tuple[str, ...]:
@@ -56,15 +55,15 @@ class PretrainedWeights:
                 "begin with a model of another corpus"
             )
 
-    def into(self, network: Network) -> None:
+    def into(self, network: EmotionModel) -> None:
         """Give a network with fresh weights what fits it of the model's.
 
         Raises:
             ModelError: the weights are damaged, or of another front.
         """
-        path = self.model.path / WEIGHTS_FILE
+        path = self.model.path / MODEL_WEIGHTS_FILE
         try:
-            weights = load(self.model.read(WEIGHTS_FILE))
+            weights = load(self.model.read(MODEL_WEIGHTS_FILE))
         except SafetensorError as error:
             raise ModelError(f"{path} is damaged ({error}); export the model again") from None
         own = network.state_dict()
@@ -83,7 +82,9 @@ class PretrainedWeights:
         network.load_state_dict(own)
 
 
-def read_pretrained_weights(folder: Path, system: str, recipe: Recipe, emotions: Sequence[str]) -> PretrainedWeights:
+def read_pretrained_weights(
+    folder: Path, system: str, recipe: Recipe, emotions: Sequence[str]
+) -> PretrainedWeights:
     """A model folder to begin with.
 
     Raises:
@@ -92,9 +93,9 @@ def read_pretrained_weights(folder: Path, system: str, recipe: Recipe, emotions:
     """
     model = load_model_folder(folder)
     config = model.config
-    if WEIGHTS_FILE not in config.sha256:
+    if MODEL_WEIGHTS_FILE not in config.sha256:
         raise ModelError(
-            f"{folder} has no {WEIGHTS_FILE} to begin with; give the model/ of a run, or what "
+            f"{folder} has no {MODEL_WEIGHTS_FILE} to begin with; give the model/ of a run, or what "
             "`emotrace export` makes without --int8"
         )
     theirs, ours = find_system(config.system), find_system(system)

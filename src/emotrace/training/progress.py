@@ -31,8 +31,8 @@ class Epoch:
         fold 03, back: epoch 2 of 40, loss 1.250, validation UA 0.500 (best 0.750)
         """
         where = ", ".join(part for part in (self.run, self.stage) if part)
-        told = self.text or f"epoch {self.number} of {self.of}, {self.how}"
-        return f"{where}: {told}" if where else told
+        message = self.text or f"epoch {self.number} of {self.of}, {self.how}"
+        return f"{where}: {message}" if where else message
 
     @property
     def how(self) -> str:
@@ -48,12 +48,12 @@ class Epoch:
 ProgressCallback = Callable[[Epoch], None]
 
 
-def within(progress: ProgressCallback, run: str) -> ProgressCallback:
+def with_run_name(report: ProgressCallback, run: str) -> ProgressCallback:
     """The same, with the name of the run to which the epochs belong."""
-    return lambda epoch: progress(replace(epoch, run=run))
+    return lambda epoch: report(replace(epoch, run=run))
 
 
-def silent(_: Epoch) -> None:
+def no_progress(_: Epoch) -> None:
     """Tell nothing."""
 
 
@@ -73,7 +73,7 @@ def show_progress() -> Iterator[ProgressCallback]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[tuple[str, str], TaskID] = {}
 
-        def progress(epoch: Epoch) -> None:
+        def report(epoch: Epoch) -> None:
             if epoch.text:
                 bars.console.print(str(epoch), highlight=False, markup=False)
                 return
@@ -86,7 +86,7 @@ def show_progress() -> Iterator[ProgressCallback]:
                 tasks[key] = bars.add_task(name, total=epoch.of, how="")
             bars.update(tasks[key], completed=epoch.number, how=epoch.how)
 
-        yield progress
+        yield report
 
 
 def print_line(line: str) -> None:

@@ -36,7 +36,7 @@ class TrainingRecorder(L.Callback):
     @property
     def best(self) -> int:
         """Place of the best row; the last where nothing judges."""
-        return best_row(self.rows, self.stage.select) if self.judges else len(self.rows) - 1
+        return best_row(self.rows, self.stage.checkpoint_metric) if self.judges else len(self.rows) - 1
 
     @property
     def spent(self) -> bool:

@@ -13,13 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from emotrace.errors import RunError
-from emotrace.models.emotion_model import Network, build
-from emotrace.recipe import Recipe
+from emotrace.models.emotion_model import EmotionModel, build
+from emotrace.recipe import Recipe, differences
 from emotrace.system.files import clear_unfinished, files_in, write_bytes, write_text
 
 RUN_FILE = "run.json"
 RECIPE_FILE = "recipe.json"
-WEIGHTS_FILE = "weights.safetensors"
+RUN_WEIGHTS_FILE = "weights.safetensors"
 PREDICTIONS_FILE = "predictions.csv"
 METRICS_FILE = "metrics.json"
 VALIDATION_FILE = "validation.csv"
@@ -74,14 +74,14 @@ def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(wanted, indent=2) + "\n")
 
 
-def write_run(folder: Path, run: Run, network: Network) -> None:
+def write_run(folder: Path, run: Run, network: EmotionModel) -> None:
     """Keep a trained network; `run.json` comes last, so that its presence means that all is there."""
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_bytes(folder / WEIGHTS_FILE, save(tensors))
+    write_bytes(folder / RUN_WEIGHTS_FILE, save(tensors))
     write_text(folder / RUN_FILE, run.model_dump_json(indent=2) + "\n")
 
 
-def read_run(folder: Path) -> tuple[Run, Recipe, Network]:
+def read_run(folder: Path) -> tuple[Run, Recipe, EmotionModel]:
     """A finished run and its network, in evaluation mode.
 
     Raises:
@@ -92,7 +92,7 @@ def read_run(folder: Path) -> tuple[Run, Recipe, Network]:
         run = Run.model_validate_json(path.read_text(encoding="utf-8"))
         recipe = recipe_of(folder)
         network = build(recipe, run.system, len(run.emotions))
-        network.load_state_dict(load((folder / WEIGHTS_FILE).read_bytes()))
+        network.load_state_dict(load((folder / RUN_WEIGHTS_FILE).read_bytes()))
     except FileNotFoundError as error:
         name = Path(error.filename).name
         raise RunError(
@@ -152,18 +152,3 @@ def read_fingerprint(folder: Path) -> dict[str, Any]:
     with suppress(ValidationError):  # a setting that is no more
         found["recipe"] = Recipe.model_validate(found["recipe"]).model_dump(mode="json")
     return found
-
-
-def differences(found: Any, wanted: Any, prefix: str = "") -> list[str]:
-    """Names of what two identities do not share.
-
-    >>> differences({"system": "pcn", "recipe": {"views": 1}}, {"system": "pcn", "recipe": {"views": 6}})
-    ['recipe.views']
-    """
-    if not isinstance(found, dict) or not isinstance(wanted, dict):
-        return [prefix]
-    names = []
-    for key in {**found, **wanted}:
-        if found.get(key) != wanted.get(key):
-            names += differences(found.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
-    return names

@@ -40,7 +40,9 @@ def model_log_scores(
     return found
 
 
-def example_scores(logs: Sequence[Sequence[Floats]], examples: Sequence[Example], temperature: float = 1.0) -> Floats:
+def example_scores(
+    logs: Sequence[Sequence[Floats]], examples: Sequence[Example], temperature: float = 1.0
+) -> Floats:
     """Probabilities of each clip, shape (clip, K): per window normalised, averaged by duration."""
     return np.stack(
         [

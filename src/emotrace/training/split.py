@@ -17,7 +17,7 @@ from emotrace.evaluation.confusion import confusion_png
 from emotrace.evaluation.metrics import Scores, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network, spectrum_of
+from emotrace.models.emotion_model import EmotionModel, spectrum_of
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.augmentation.acoustic import augmented_views
@@ -38,7 +38,7 @@ from emotrace.training.run_folder import (
 from emotrace.training.scoring import example_scores, fit_temperature, predictions_of
 from emotrace.training.seeds import seed_of
 from emotrace.training.speech_presence import fit_speech_presence
-from emotrace.training.two_stage import Trainer
+from emotrace.training.two_stage import TwoStageTrainer
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class Experiment:
     recipe: Recipe
     version: str
     device: str = "cpu"
-    start: PretrainedWeights | None = None  # the model whose weights networks begin with, in place of random ones
+    pretrained: PretrainedWeights | None = (
+        None  # the model whose weights networks begin with, in place of random ones
+    )
     # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
     read: dict[tuple[str, int, int, bool], tuple[object, list[Example]]] = field(
         default_factory=dict, compare=False, repr=False
@@ -63,8 +65,8 @@ class Experiment:
     def examples(self) -> list[Example]:
         """The whole corpus as windows of what the system starts from, read when it is first needed."""
         system, utterances = find_system(self.system), self.corpus.utterances
-        spectrum, longest = spectrum_of(self.recipe, system), system.longest_frames(self.recipe)
-        spectra = self.recipe.functionals > 0 or self.recipe.surroundings
+        spectrum, longest = spectrum_of(self.recipe, system), system.max_frames(self.recipe)
+        spectra = self.recipe.functionals_l2 > 0 or self.recipe.acoustic_augmentation
         key = type(spectrum).__name__, spectrum.bands, longest, spectra
         if key not in self.read or self.read[key][0] is not utterances:
             found = read_examples(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
@@ -76,12 +78,14 @@ class Experiment:
         wanted = set(speakers)
         return [example for example in self.examples if example.speaker in wanted]
 
-    def seen(self, examples: Sequence[Example], seed: int) -> Sequence[Example]:
+    def training_views(self, examples: Sequence[Example], seed: int) -> Sequence[Example]:
         """What networks learn from: the clips, with `surroundings` elsewhere too."""
-        if not self.recipe.surroundings:
+        if not self.recipe.acoustic_augmentation:
             return examples
         generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
-        return augmented_views(spectrum_of(self.recipe, find_system(self.system)), examples, self.recipe, generator)
+        return augmented_views(
+            spectrum_of(self.recipe, find_system(self.system)), examples, self.recipe, generator
+        )
 
     def fingerprint(self, **more: Any) -> dict[str, Any]:
         """What makes two runs the same, for `create_or_resume`."""
@@ -91,7 +95,7 @@ class Experiment:
             "utterances": len(self.corpus.utterances),
             "emotions": list(self.corpus.emotions),
             "system": self.system,
-            **({} if self.start is None else {"start": self.start.fingerprint}),
+            **({} if self.pretrained is None else {"start": self.pretrained.fingerprint}),
             **more,
             "recipe": self.recipe.model_dump(mode="json"),
         }
@@ -116,7 +120,7 @@ class SpeakerSplit:
 
 def train_split(
     experiment: Experiment,
-    part: SpeakerSplit,
+    split: SpeakerSplit,
     *,
     fold: int,
     seed: int,
@@ -135,36 +139,46 @@ def train_split(
     """
     if not (folder / RUN_FILE).exists():
         started = time.monotonic()
-        train, validation = experiment.of(part.train), experiment.of(part.validation)
-        trainer = Trainer(
-            experiment.recipe, seed, folder, progress, experiment.device, front_folder, start=experiment.start
+        train, validation = experiment.of(split.train), experiment.of(split.validation)
+        trainer = TwoStageTrainer(
+            experiment.recipe,
+            seed,
+            folder,
+            progress,
+            experiment.device,
+            front_folder,
+            pretrained=experiment.pretrained,
         )
         emotions = experiment.corpus.emotions
-        network = trainer.train(experiment.system, len(emotions), experiment.seen(train, seed), validation)
+        network = trainer.train(
+            experiment.system, len(emotions), experiment.training_views(train, seed), validation
+        )
         scoring = find_system(experiment.system), experiment.recipe
         if network.functionals is not None:
             fit_functionals(network, train, experiment.recipe, seed)
             fit_fusion_weight(network, validation, *scoring)
         temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
 
-        def predictions(network: Network, examples: Sequence[Example]) -> list[Prediction]:
+        def predictions(network: EmotionModel, examples: Sequence[Example]) -> list[Prediction]:
             scores = example_scores(window_log_scores(network, examples, *scoring), examples, temperature)
             return predictions_of(examples, scores, emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
         everybody = [*train, *validation]
-        if experiment.recipe.refit and not part.test:
-            again = trainer.refit(experiment.system, len(emotions), experiment.seen(everybody, seed))
+        if experiment.recipe.refit_on_validation and not split.test:
+            again = trainer.refit(
+                experiment.system, len(emotions), experiment.training_views(everybody, seed)
+            )
             if again.functionals is not None and network.functionals is not None:
-                again.functionals.share.copy_(network.functionals.share)
+                again.functionals.fusion_weight.copy_(network.functionals.fusion_weight)
             network = again
         if network.functionals is not None:
             fit_functionals(network, everybody, experiment.recipe, seed)
             if scoring[0].loss == "ctc":
                 fit_speech_presence(network, everybody, experiment.recipe, seed)
-        if part.test:
+        if split.test:
             write_predictions(folder / VALIDATION_FILE, judged)
-            judged = predictions(network, experiment.of(part.test))
+            judged = predictions(network, experiment.of(split.test))
         write_predictions(folder / PREDICTIONS_FILE, judged)
         run = Run(
             system=experiment.system,
@@ -172,12 +186,12 @@ def train_split(
             protocol=experiment.corpus.protocol,
             emotions=emotions,
             seed=seed,
-            train=part.train,
-            validation=part.validation,
-            test=part.test,
+            train=split.train,
+            validation=split.validation,
+            test=split.test,
             temperature=temperature,
             version=experiment.version,
-            earlier_corpora=() if experiment.start is None else experiment.start.corpora,
+            earlier_corpora=() if experiment.pretrained is None else experiment.pretrained.corpora,
             seconds=round(time.monotonic() - started, 1),
         )
         write_run(folder, run, network)
@@ -190,15 +204,15 @@ def final_split(corpus: OpenCorpus) -> SpeakerSplit:
     Whom a protocol only ever tests, as the second school of FAU-AEC, it does not hear.
     """
     folds = corpus.folds()
-    heard = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
-    return SpeakerSplit(tuple(sorted(heard.difference(folds[0].validation))), folds[0].validation)
+    known_speakers = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
+    return SpeakerSplit(tuple(sorted(known_speakers.difference(folds[0].validation))), folds[0].validation)
 
 
 def train_run(experiment: Experiment, *, seed: int, folder: Path, progress: ProgressCallback) -> Scores:
     """Train a model to keep, and measure it on its validation speakers."""
-    part = final_split(experiment.corpus)
+    split = final_split(experiment.corpus)
     create_or_resume(folder, experiment.fingerprint(seed=seed))
-    predictions = train_split(experiment, part, fold=0, seed=seed, folder=folder, progress=progress)
+    predictions = train_split(experiment, split, fold=0, seed=seed, folder=folder, progress=progress)
     scores = score_predictions(predictions)
     write_text(
         folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.models.architectures import System, find_system
-from emotrace.models.emotion_model import Network, build, spectrum_of
+from emotrace.models.emotion_model import EmotionModel, build, spectrum_of
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augmentation.spectrogram import augment, masks
 from emotrace.training.data.concatenation import concatenated_examples
@@ -31,7 +31,7 @@ REFIT_FOLDER = "refit"
 class FromStatic(nn.Module):
     """Front and back end on windows of static bands (batch, frame, band), masked while training."""
 
-    def __init__(self, network: Network, settings: Augmentation):
+    def __init__(self, network: EmotionModel, settings: Augmentation):
         super().__init__()
         self.front, self.back, self.settings = network.front, network.back, settings
 
@@ -49,7 +49,7 @@ class FromStatic(nn.Module):
 class FromLocal(nn.Module):
     """A back end on windows of cached local features (batch, step, feature)."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: EmotionModel):
         super().__init__()
         self.back = network.back
 
@@ -59,7 +59,7 @@ class FromLocal(nn.Module):
 
 
 @dataclass(frozen=True)
-class Trainer:
+class TwoStageTrainer:
     """What the stages of one training have in common; state is kept in `folder`, progress told to `progress`.
 
     `front_folder` keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several systems
@@ -74,15 +74,15 @@ class Trainer:
     progress: ProgressCallback
     device: str = "cpu"
     front_folder: Path | None = None
-    again: bool = False  # whether this is `refit`
-    start: PretrainedWeights | None = None  # the model whose weights networks begin with
+    refitting: bool = False  # whether this is `refit`
+    pretrained: PretrainedWeights | None = None  # the model whose weights networks begin with
 
-    def refit(self, name: str, labels: int, examples: Sequence[Example]) -> Network:
+    def refit(self, name: str, labels: int, examples: Sequence[Example]) -> EmotionModel:
         """Train anew on all the clips, which now include the validation speakers'.
 
         Each stage goes on for as many epochs as `train` found best; it must have been called before.
         """
-        return replace(self, again=True).train(name, labels, examples, ())
+        return replace(self, refitting=True).train(name, labels, examples, ())
 
     def run(
         self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
@@ -90,7 +90,7 @@ class Trainer:
         """One stage; its seed depends on the run's and on its name alone."""
 
         def progress(epoch: Epoch) -> None:
-            self.progress(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.again else epoch)
+            self.progress(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.refitting else epoch)
 
         front = name.startswith(FRONT_STAGE)
         folder = self.front_folder if front and self.front_folder else self.folder
@@ -100,14 +100,16 @@ class Trainer:
             objective,
             settings,
             seed=seed_of(self.seed, name),
-            folder=folder / REFIT_FOLDER / name if self.again else folder / name,
+            folder=folder / REFIT_FOLDER / name if self.refitting else folder / name,
             progress=progress,
             precision=self.recipe.precision,
             device=self.device,
-            epochs=best_epoch_count(folder / name) if self.again else None,
+            epochs=best_epoch_count(folder / name) if self.refitting else None,
         )
 
-    def train(self, name: str, labels: int, train: Sequence[Example], validation: Sequence[Example]) -> Network:
+    def train(
+        self, name: str, labels: int, train: Sequence[Example], validation: Sequence[Example]
+    ) -> EmotionModel:
         """A trained network of the system `name`, in evaluation mode.
 
         Stage 1 trains the front as a classifier with cross-entropy, which is the system `pcn` or `pcnse`;
@@ -119,19 +121,19 @@ class Trainer:
         recipe, system = self.recipe, find_system(name)
 
         def change(window: Tensor, generator: torch.Generator) -> Tensor:
-            return augment(window, recipe.augmentation, generator, system.longest_frames(recipe))
+            return augment(window, recipe.augmentation, generator, system.max_frames(recipe))
 
         torch.manual_seed(seed_of(self.seed, system.front or name, "weights"))
         network = build(recipe, name, labels)
-        if self.start is not None:
-            self.start.into(network)
+        if self.pretrained is not None:
+            self.pretrained.into(network)
         objective = Objective(
             system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
         )
-        made = self.made(system, train, change) if system.loss == "ctc" else []
+        synthetic = self.synthetic(system, train, change) if system.loss == "ctc" else []
         if system.front is None or system.stages == 1 or recipe.end_to_end:
             fit_normalisation(network, train)
-            data = StageData([*train, *made], validation, labels, change)
+            data = StageData([*train, *synthetic], validation, labels, change)
             stage = "whole" if system.back else f"{FRONT_STAGE}{system.front}"
             settings = recipe.stage1 if system.front else recipe.stage2
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
@@ -140,11 +142,13 @@ class Trainer:
         kept = (self.front_folder or self.folder) / LOCAL_FOLDER
         dtype = torch.bfloat16 if trains_in_bfloat16(recipe.precision, self.device) else torch.float32
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
-        takes = [local_feature_examples(network, train, kept, dtype)]
-        while len(takes) < recipe.views:
-            takes.append(local_feature_examples(network, augmented(train, change, generator, len(takes)), kept, dtype))
+        copies = [local_feature_examples(network, train, kept, dtype)]
+        while len(copies) < recipe.stage2_views:
+            copies.append(
+                local_feature_examples(network, augmented(train, change, generator, len(copies)), kept, dtype)
+            )
         local = StageData(
-            [*views(takes), *local_feature_examples(network, made, kept, dtype)],
+            [*merge_views(copies), *local_feature_examples(network, synthetic, kept, dtype)],
             local_feature_examples(network, validation, kept),
             labels,
         )
@@ -153,18 +157,18 @@ class Trainer:
             forget_local_features(self.folder)
         return network.eval()
 
-    def made(self, system: System, train: Sequence[Example], change: Change) -> list[Example]:
+    def synthetic(self, system: System, train: Sequence[Example], change: Change) -> list[Example]:
         """What CTC learns beside the utterances: sounds without emotion, and clips whose emotion changes."""
-        recipe, longest = self.recipe, system.longest_frames(self.recipe)
+        recipe, longest = self.recipe, system.max_frames(self.recipe)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
-        count = round(recipe.non_speech * len(train))
+        count = round(recipe.non_speech_per_utterance * len(train))
         non_speech = non_speech_examples(count, spectrum_of(recipe, system), longest, generator)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
-        count = round(recipe.changing * len(train))
+        count = round(recipe.concatenated_per_utterance * len(train))
         return [*concatenated_examples(train, count, longest, generator, change, non_speech), *non_speech]
 
 
-def fit_normalisation(network: Network, examples: Sequence[Example]) -> None:
+def fit_normalisation(network: EmotionModel, examples: Sequence[Example]) -> None:
     """Set mean and standard deviation per channel and band from the clips' real frames.
 
     Frames that two windows share count once.
@@ -187,20 +191,24 @@ def fit_normalisation(network: Network, examples: Sequence[Example]) -> None:
     front.normalise.scale.copy_(1 / deviation[:, None])
 
 
-def augmented(examples: Sequence[Example], change: Change, generator: torch.Generator, number: int) -> list[Example]:
+def augmented(
+    examples: Sequence[Example], change: Change, generator: torch.Generator, number: int
+) -> list[Example]:
     """The clips with every window of the view whose turn it is changed."""
     return [
         replace(
             example,
-            views=(tuple(change(window, generator) for window in example.views[number % len(example.views)]),),
+            views=(
+                tuple(change(window, generator) for window in example.views[number % len(example.views)]),
+            ),
         )
         for example in examples
     ]
 
 
-def views(takes: Sequence[Sequence[Example]]) -> list[Example]:
+def merge_views(copies: Sequence[Sequence[Example]]) -> list[Example]:
     """Several takes of the same clips as one list of clips with several views."""
     return [
         replace(versions[0], views=tuple(example.windows for example in versions))
-        for versions in zip(*takes, strict=True)
+        for versions in zip(*copies, strict=True)
     ]

@@ -10,8 +10,8 @@ from emotrace.models.functionals.classifier import (
     COEFFICIENTS,
     MARGIN,
     MIXED_COEFFICIENTS,
-    UTTERANCE_WEIGHT,
     SCALES,
+    UTTERANCE_WEIGHT,
     FunctionalsClassifier,
     cosines,
     trim_silence,
@@ -36,7 +36,7 @@ def drawn(seed: int, std: float) -> FunctionalsClassifier:
     classifier = FunctionalsClassifier(3, BANDS, 4)
     for own in (classifier.fisher.means, classifier.mean, classifier.weight, classifier.bias):
         own.normal_(std=std, generator=random)
-    classifier.share.fill_(1.7)
+    classifier.fusion_weight.fill_(1.7)
     return classifier
 
 
@@ -146,7 +146,8 @@ def test_a_pause_counts(heard: torch.Tensor) -> None:
 
 def test_of_silence_alone_all_is_heard() -> None:
     assert (
-        trim_silence(torch.full((1, 40, BANDS), -3.0), torch.tensor([25]))[0].tolist() == [True] * 25 + [False] * 15
+        trim_silence(torch.full((1, 40, BANDS), -3.0), torch.tensor([25]))[0].tolist()
+        == [True] * 25 + [False] * 15
     )
 
 
@@ -186,7 +187,7 @@ def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:
     classifier.weight.normal_(generator=torch.Generator().manual_seed(1))
     once = classifier(heard, FRAMES)
     assert torch.allclose(once.exp().sum(1), torch.ones(3), atol=1e-5)
-    classifier.share.fill_(2.5)
+    classifier.fusion_weight.fill_(2.5)
     assert torch.allclose(classifier(heard, FRAMES), 2.5 * once, atol=1e-5)
 
 

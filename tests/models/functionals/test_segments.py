@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.functionals.segments import HOP, LENGTH, at_steps, cut
 from emotrace.recipe import load_recipe
 
@@ -12,7 +12,7 @@ FRAMES = torch.tensor([400, 230, 150, 90, 16])
 
 
 @pytest.fixture
-def network() -> Network:
+def network() -> EmotionModel:
     torch.manual_seed(0)
     network = build(load_recipe([]), "pcnse-sadrn-ctc", labels=4).eval()
     assert network.functionals is not None
@@ -55,7 +55,7 @@ def test_stretches_lie_around_the_middles_and_within_the_clip(static: Tensor) ->
 
 
 def test_each_step_is_told_what_its_stretch_alone_would_be(
-    network: Network, static: Tensor, periods: Tensor
+    network: EmotionModel, static: Tensor, periods: Tensor
 ) -> None:
     assert network.functionals is not None
     steps = network.front.steps_out(400)
@@ -76,7 +76,7 @@ def test_each_step_is_told_what_its_stretch_alone_would_be(
 
 
 def test_a_clip_alone_is_told_what_it_is_told_in_company(
-    network: Network, static: Tensor, periods: Tensor
+    network: EmotionModel, static: Tensor, periods: Tensor
 ) -> None:
     steps = network.front.steps_out(400)
     with torch.inference_mode():

@@ -15,16 +15,16 @@ from emotrace.training.augmentation.acoustic import (
     SNR_DB,
     AcousticAugmenter,
     augmented_copies,
-    reverberate,
     augmented_views,
     mel_places,
     noisy,
+    reverberate,
 )
 from emotrace.training.data.examples import Example
 
 BANDS = 18
 SPECTRUM = LogMel(BANDS)
-ELSEWHERE = Recipe(surroundings=True, takes=7)
+ELSEWHERE = Recipe(acoustic_augmentation=True, augmented_copies=7)
 
 
 def drawn(seed: int = 0) -> torch.Generator:
@@ -62,9 +62,9 @@ def test_they_are_where_they_were_in_rooms_through_channels_in_noise_in_turn(exa
 
 
 def test_elsewhere_or_not_they_have_other_tempos(examples: list[Example]) -> None:
-    recipe = Recipe(augmentation=Augmentation(stretch=0.2))
+    recipe = Recipe(augmentation=Augmentation(tempo_perturbation=0.2))
     others = list(augmented_copies(SPECTRUM, examples, recipe, drawn()))[1:]
-    assert len(others) == recipe.takes
+    assert len(others) == recipe.augmented_copies
     ratios = [
         len(b.spectra[0]) / len(a.spectra[0]) for take in others for a, b in zip(examples, take, strict=True)
     ]
@@ -81,12 +81,12 @@ def test_of_a_large_corpus_takes_are_of_fewer_clips_in_turn(
 ) -> None:
     """Each clip has takes of each kind as often as others do, and all windows are as many as are borne."""
     monkeypatch.setattr(takes, "MOST_WINDOWS", most)
-    recipe = Recipe(surroundings=True, takes=8)
+    recipe = Recipe(acoustic_augmentation=True, augmented_copies=8)
     first, *others = augmented_copies(SPECTRUM, examples, recipe, drawn())
     assert first == examples
     heard = [{example.name for example in take} for take in others]
     assert {len(names) for names in heard} <= {20 // every, math.ceil(20 / every)}
-    if every <= recipe.takes:
+    if every <= recipe.augmented_copies:
         assert set.union(*heard) == {example.name for example in examples}
     if every > 1:
         assert heard[0].isdisjoint(heard[1])
@@ -96,7 +96,7 @@ def test_of_a_large_corpus_takes_are_of_fewer_clips_in_turn(
 
 def test_networks_see_each_clip_where_it_was_and_elsewhere(examples: list[Example]) -> None:
     """Each view as it was, in a room, through a channel, in noise; no tempo but the clip's own."""
-    seen = augmented_views(SPECTRUM, examples, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
+    seen = augmented_views(SPECTRUM, examples, ELSEWHERE.model_copy(update={"augmented_copies": 9}), drawn())
     for ours, example in zip(seen, examples, strict=True):
         assert ours.views[0] is ours.views[4] is example.views[0]
         assert len(ours.views) == 8
@@ -107,7 +107,7 @@ def test_networks_see_each_clip_where_it_was_and_elsewhere(examples: list[Exampl
                 assert more.min() > -1e-4
                 assert (more.max() > 0.01) == (number % 4 > 0)
         assert not any(torch.equal(ours.views[place][0], ours.views[place + 4][0]) for place in (1, 2, 3))
-    again = augmented_views(SPECTRUM, examples, ELSEWHERE.model_copy(update={"takes": 9}), drawn())
+    again = augmented_views(SPECTRUM, examples, ELSEWHERE.model_copy(update={"augmented_copies": 9}), drawn())
     assert all(torch.equal(a.views[3][0], b.views[3][0]) for a, b in zip(seen, again, strict=True))
 
 
@@ -116,7 +116,9 @@ def test_of_a_large_corpus_networks_see_fewer_views(
     examples: list[Example], most: int, views: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(takes, "MOST_WINDOWS", most)
-    seen = augmented_views(SPECTRUM, examples, Recipe(surroundings=True, takes=12), drawn())
+    seen = augmented_views(
+        SPECTRUM, examples, Recipe(acoustic_augmentation=True, augmented_copies=12), drawn()
+    )
     assert {len(example.views) for example in seen} == {views}
 
 

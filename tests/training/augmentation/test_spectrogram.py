@@ -10,12 +10,9 @@ from emotrace.recipe import Augmentation
 from emotrace.training.augmentation.spectrogram import augment, masks
 
 ALL = Augmentation(
-    stretch=0.2,
-    warp=0.1,
+    tempo_perturbation=0.2,
+    vtlp=0.1,
     gain_db=6.0,
-    tilt_db=3.0,
-    noise_db=20.0,
-    narrow=0.5,
     time_masks=2,
     band_masks=2,
     band_mask_bands=5,
@@ -48,18 +45,8 @@ def test_gain_shifts_all_bands_alike_and_no_further_than_asked(static: Tensor) -
     assert decibels.min() < -5.5 and decibels.max() > 5.5  # noqa: PT018
 
 
-def test_tilt_turns_about_the_middle_band(static: Tensor) -> None:
-    for seed in range(20):
-        change = take(Augmentation(tilt_db=3.0), static, seed) - static
-        assert change.std(dim=0).max() < 1e-5
-        line = change.mean(0) * 10 / math.log(10)
-        assert torch.allclose(line, -line.flip(0), atol=1e-4)
-        assert torch.allclose(line.diff(), line.diff()[0], atol=1e-4)
-        assert line.abs().max() <= 3.0
-
-
 def test_stretch_changes_the_tempo_within_its_limits_and_keeps_both_ends(static: Tensor) -> None:
-    takes = [take(Augmentation(stretch=0.2), static, seed) for seed in range(200)]
+    takes = [take(Augmentation(tempo_perturbation=0.2), static, seed) for seed in range(200)]
     frames = [len(x) for x in takes]
     assert 96 <= min(frames) < 98
     assert 142 < max(frames) <= 144
@@ -71,58 +58,23 @@ def test_stretch_changes_the_tempo_within_its_limits_and_keeps_both_ends(static:
 
 
 def test_a_stretched_take_fits_the_network(static: Tensor) -> None:
-    assert {len(take(Augmentation(stretch=0.5), static, seed, longest=120)) for seed in range(50)} <= {
-        *range(60, 121)
+    assert {
+        len(take(Augmentation(tempo_perturbation=0.5), static, seed, longest=120)) for seed in range(50)
+    } <= {*range(60, 121)}
+    assert {len(take(Augmentation(tempo_perturbation=0.9), static[:17], seed)) for seed in range(50)} <= {
+        *range(16, 33)
     }
-    assert {len(take(Augmentation(stretch=0.9), static[:17], seed)) for seed in range(50)} <= {*range(16, 33)}
 
 
 def test_warp_moves_bands_and_not_frames() -> None:
     rising = torch.arange(40.0).repeat(7, 1)  # the value of each band is its place
     for seed in range(50):
-        x = take(Augmentation(warp=0.1), rising, seed)
+        x = take(Augmentation(vtlp=0.1), rising, seed)
         assert x.shape == rising.shape
         assert torch.equal(x, x[:1].expand(7, 40))
         factor = (x[0, 20] / 20).item()
         assert 0.9 <= factor <= 1.1
         assert torch.allclose(x[0], (torch.arange(40.0) * factor).clamp(max=39), atol=1e-4)
-
-
-def test_noise_fills_what_is_quiet_and_leaves_what_is_loud(static: Tensor) -> None:
-    loud = static.clone()
-    loud[60:] += 40
-    x = take(Augmentation(noise_db=30.0), loud, seed=3)
-    assert (x >= loud).all()
-    assert torch.allclose(x[60:], loud[60:], atol=1e-3)
-    assert x[:5].min() > loud[:5].max() + 1
-
-
-def test_a_narrow_band_takes_what_is_beyond_it_and_leaves_the_speech_band(static: Tensor) -> None:
-    low, high = [], []
-    for seed in range(200):
-        x = take(Augmentation(narrow=1.0), static, seed)
-        kept = (x == static).all(0).nonzero().flatten()
-        low.append(int(kept[0]))
-        high.append(int(kept[-1]))
-        assert len(kept) == high[-1] - low[-1] + 1
-        assert (x <= static).all()
-        assert x.min() >= math.log(1e-10) - 1e-4
-    assert max(low) == 6  # of 40 bands: 15 % of the axis
-    assert min(high) == 25  # 35 %
-    assert (min(low), max(high)) == (0, 39)
-
-
-def test_a_narrow_band_may_lose_all_that_a_telephone_loses(static: Tensor) -> None:
-    losses = [(static - take(Augmentation(narrow=1.0), static, seed))[20:].max() for seed in range(300)]
-    decibels = 10 * torch.stack(losses) / math.log(10)
-    assert decibels.max() > 60
-
-
-@pytest.mark.parametrize("key", ["noisy", "narrow"])
-def test_poor_channels_come_to_the_share_of_takes_that_is_asked_for(static: Tensor, key: str) -> None:
-    settings = Augmentation(**{"noise_db": 20.0, "noisy": 0.0, key: 0.3})
-    changed = sum(not torch.equal(take(settings, static, seed), static) for seed in range(500))
-    assert 110 < changed < 190
 
 
 @pytest.mark.parametrize("frames", [16, 40, 500])

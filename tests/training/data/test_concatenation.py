@@ -9,7 +9,7 @@ from torch import Tensor
 from emotrace.training.data.concatenation import concatenated_examples
 from emotrace.training.data.examples import Example
 from emotrace.training.loop import Objective
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 
@@ -61,7 +61,9 @@ def test_each_holds_stretches_of_one_speakers_utterances_and_says_how_long() -> 
 def test_all_of_a_clip_is_in_one_place() -> None:
     """Of clips with several views all parts are of the same one, and every view has its turn."""
     examples = [
-        replace(example, views=tuple((window + 1000 * place,) for window in example.windows for place in range(3)))
+        replace(
+            example, views=tuple((window + 1000 * place,) for window in example.windows for place in range(3))
+        )
         for example in clips_of({"ann": [0, 1, 2], "bea": [0, 3]})
     ]
     places = [(example.windows[0][:, 0] // 1000).unique().tolist() for example in made(examples)]
@@ -92,9 +94,11 @@ def test_a_training_takes_them_in(experiment: Experiment, tmp_path: Path) -> Non
     part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
     curves = []
     for changing in (0.0, 1.0):
-        recipe = experiment.recipe.model_copy(update={"changing": changing})
+        recipe = experiment.recipe.model_copy(update={"concatenated_per_utterance": changing})
         folder = tmp_path / str(changing)
-        train_split(replace(experiment, recipe=recipe), part, fold=0, seed=1, folder=folder, progress=silent)
+        train_split(
+            replace(experiment, recipe=recipe), part, fold=0, seed=1, folder=folder, progress=no_progress
+        )
         curves.append([(folder / stage / "curve.csv").read_text() for stage in ("front-pcnse", "back")])
     assert curves[0][0] == curves[1][0]
     assert curves[0][1] != curves[1][1]

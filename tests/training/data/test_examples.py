@@ -56,7 +56,9 @@ def test_a_batch_holds_clips_of_like_length() -> None:
     random = torch.Generator().manual_seed(5)
     examples = clips_of(torch.randint(50, 500, (64,), generator=random).tolist())
     padded = sum(batch.x.shape[0] * batch.x.shape[1] for batch in passed(examples, 8))
-    assert padded < 1.15 * sum(len(example.windows[0]) for example in examples)  # in any order it would be 1.6
+    assert padded < 1.15 * sum(
+        len(example.windows[0]) for example in examples
+    )  # in any order it would be 1.6
 
 
 def test_the_generator_alone_gives_the_order() -> None:

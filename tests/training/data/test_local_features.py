@@ -10,17 +10,17 @@ from safetensors import SafetensorError
 
 import emotrace.training.two_stage as fold
 from emotrace.errors import RunError
-from emotrace.models.emotion_model import Network, build
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.recipe import Recipe
 from emotrace.training.data.examples import Example
 from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
 from emotrace.training.precision import trains_in_bfloat16
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 
 @pytest.fixture
-def network(tiny_recipe: Recipe) -> Network:
+def network(tiny_recipe: Recipe) -> EmotionModel:
     torch.manual_seed(0)
     return build(tiny_recipe, "pcnse-sadrn-ctc", 2)
 
@@ -43,7 +43,9 @@ def same(ours: list[Example], theirs: list[Example]) -> bool:
     )
 
 
-def test_kept_features_are_those_computed(network: Network, examples: list[Example], tmp_path: Path) -> None:
+def test_kept_features_are_those_computed(
+    network: EmotionModel, examples: list[Example], tmp_path: Path
+) -> None:
     computed = local_feature_examples(network, examples)
     assert computed[1].windows[0].shape == (network.front.steps_out(50), network.front.features_out)
     assert same(local_feature_examples(network, examples, tmp_path), computed)
@@ -51,7 +53,7 @@ def test_kept_features_are_those_computed(network: Network, examples: list[Examp
 
 
 def test_they_are_found_again_without_the_front(
-    network: Network, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: EmotionModel, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = local_feature_examples(network, examples, tmp_path)
     monkeypatch.setattr(type(network.front), "forward", None)
@@ -59,12 +61,14 @@ def test_they_are_found_again_without_the_front(
 
 
 def test_other_clips_fronts_or_precisions_have_files_of_their_own(
-    network: Network, examples: list[Example], tmp_path: Path
+    network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
     local_feature_examples(network, examples, tmp_path)
     local_feature_examples(network, examples[:4], tmp_path)
     local_feature_examples(network, examples, tmp_path, torch.bfloat16)
-    louder = [replace(example, views=(tuple(window + 1 for window in example.windows),)) for example in examples]
+    louder = [
+        replace(example, views=(tuple(window + 1 for window in example.windows),)) for example in examples
+    ]
     local_feature_examples(network, louder, tmp_path)
     next(iter(network.front.parameters())).data += 1e-6
     local_feature_examples(network, examples, tmp_path)
@@ -72,22 +76,24 @@ def test_other_clips_fronts_or_precisions_have_files_of_their_own(
 
 
 def test_half_the_bytes_are_the_same_numbers_rounded(
-    network: Network, examples: list[Example], tmp_path: Path
+    network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
-    whole, half = (local_feature_examples(network, examples, tmp_path, kind) for kind in (torch.float32, torch.bfloat16))
+    whole, half = (
+        local_feature_examples(network, examples, tmp_path, kind) for kind in (torch.float32, torch.bfloat16)
+    )
     for a, b in zip(whole, half, strict=True):
         assert all(torch.equal(x.bfloat16(), y) for x, y in zip(a.windows, b.windows, strict=True))
     small, large = sorted(path.stat().st_size for path in tmp_path.iterdir())
     assert small < 0.55 * large
 
 
-def test_no_clips_make_no_file(network: Network, tmp_path: Path) -> None:
+def test_no_clips_make_no_file(network: EmotionModel, tmp_path: Path) -> None:
     assert local_feature_examples(network, [], tmp_path) == []
     assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_file_is_an_error_that_says_what_to_do(
-    network: Network, examples: list[Example], tmp_path: Path
+    network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
     local_feature_examples(network, examples, tmp_path)
     (file,) = tmp_path.iterdir()
@@ -97,7 +103,7 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do(
 
 
 def test_a_full_disk_is_an_error_that_says_what_to_do(
-    network: Network, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: EmotionModel, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise SafetensorError("No space left on device")
@@ -117,7 +123,7 @@ def trained_in(
         monkeypatch.setattr(
             f"emotrace.training.{module}.trains_in_bfloat16", lambda precision, _: precision == "bfloat16"
         )
-    recipe = experiment.recipe.model_copy(update={"precision": "bfloat16", "refit": True})
+    recipe = experiment.recipe.model_copy(update={"precision": "bfloat16", "refit_on_validation": True})
     yield replace(experiment, recipe=recipe), SpeakerSplit(("ann", "bea", "cem"), ("dov",))
     assert not list(tmp_path.rglob(LOCAL_FOLDER))  # nothing stays when a training is over
 
@@ -133,14 +139,14 @@ def test_rounded_features_train_the_same_weights(
     asked = []
 
     def whole(
-        network: Network, examples: list[Example], folder: Path, dtype: torch.dtype = torch.float32
+        network: EmotionModel, examples: list[Example], folder: Path, dtype: torch.dtype = torch.float32
     ) -> list[Example]:
         asked.append(dtype)
         return local_feature_examples(network, examples)
 
-    train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "rounded", progress=silent)
+    train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "rounded", progress=no_progress)
     monkeypatch.setattr(fold, "local_feature_examples", whole)
-    train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "whole", progress=silent)
+    train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "whole", progress=no_progress)
     assert torch.bfloat16 in asked
     for name in ("weights.safetensors", "predictions.csv"):
         assert (tmp_path / "rounded" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -9,9 +9,9 @@ import torch
 from emotrace.features.spectrogram import LogMel
 from emotrace.training.data.examples import window_batches
 from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, non_speech_examples, sound
-from emotrace.training.progress import silent
+from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment
-from emotrace.training.two_stage import FromStatic, Trainer
+from emotrace.training.two_stage import FromStatic, TwoStageTrainer
 
 
 @pytest.mark.parametrize("kind", SOUNDS)
@@ -43,8 +43,10 @@ def test_a_network_taught_so_gives_them_no_label(experiment: Experiment, tmp_pat
     nothing = []
     stage2 = experiment.recipe.stage2.model_copy(update={"epochs": 15, "learning_rate": 2e-2})
     for non_speech in (0.0, 1.0):
-        recipe = experiment.recipe.model_copy(update={"emotionless": non_speech, "stage2": stage2})
-        trainer = Trainer(recipe, 1, tmp_path / str(non_speech), silent)
+        recipe = experiment.recipe.model_copy(
+            update={"non_speech_per_utterance": non_speech, "stage2": stage2}
+        )
+        trainer = TwoStageTrainer(recipe, 1, tmp_path / str(non_speech), no_progress)
         network = trainer.train("pcnse-sadrn-ctc", 2, train, validation)
         model = FromStatic(network, recipe.augmentation).eval()
         found = []

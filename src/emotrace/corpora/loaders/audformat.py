@@ -155,19 +155,21 @@ def _load(root: Path) -> Any:
     try:
         header = yaml.safe_load((root / HEADER).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise CorpusError(f"{root / HEADER} is not the plain YAML of an audformat header ({said})") from error
+        reason = " ".join(str(error).split())
+        raise CorpusError(
+            f"{root / HEADER} is not the plain YAML of an audformat header ({reason})"
+        ) from error
     if not isinstance(header, dict) or not {"name", "source", "usage"} <= header.keys():
         raise CorpusError(f"{root / HEADER} is not an audformat header, which has name, source and usage")
-    with tempfile.TemporaryDirectory() as lent:
-        (Path(lent) / HEADER).write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as temporary:
+        (Path(temporary) / HEADER).write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
         for table in (str(name) for kind in ("tables", "misc_tables") for name in header.get(kind) or ()):
-            _copy_table(root, table, Path(lent))
+            _copy_table(root, table, Path(temporary))
         try:
-            return audformat.Database.load(lent, load_data=True)
+            return audformat.Database.load(temporary, load_data=True)
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            said = " ".join(str(error).replace(lent, str(root)).split())
-            raise CorpusError(f"{root} cannot be read as an audformat database ({said})") from error
+            reason = " ".join(str(error).replace(temporary, str(root)).split())
+            raise CorpusError(f"{root} cannot be read as an audformat database ({reason})") from error
 
 
 def _copy_table(root: Path, table: str, folder: Path) -> None:
@@ -224,12 +226,12 @@ def _sexes(db: Any, scheme: str | None) -> dict[str, str]:
         labels = db.misc_tables[labels].df.to_dict("index")
     if not isinstance(labels, dict):
         return {}
-    told = {
+    values = {
         str(speaker): str(facts.get("sex", facts.get("gender"))).lower()
         for speaker, facts in labels.items()
         if isinstance(facts, dict)
     }
-    return {speaker: sex for speaker, sex in told.items() if sex in SEXES}
+    return {speaker: sex for speaker, sex in values.items() if sex in SEXES}
 
 
 def _recognise(root: Path) -> bool:

@@ -84,9 +84,9 @@ def _read(root: Path, allow_missing: bool = False) -> list[Utterance]:
 
 
 def _need_both_schools(root: Path, utterances: Sequence[Utterance]) -> None:
-    heard = {utterance.session for utterance in utterances}
+    schools = {utterance.session for utterance in utterances}
     for school, purpose in ((TRAINING_SCHOOL, "to train on"), (TEST_SCHOOL, "to test on")):
-        if school not in heard:
+        if school not in schools:
             raise CorpusError(
                 f"{root} holds no chunk of the school {school}, {purpose}; get the whole corpus"
             )

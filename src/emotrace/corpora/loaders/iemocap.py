@@ -176,8 +176,8 @@ def _labelled(root: Path, odd: list[str]) -> Iterator[tuple[str, str, str, str]]
 
 
 def _need_all_speakers(root: Path, utterances: Sequence[Utterance]) -> None:
-    heard = speakers_of(utterances)
-    silent = [speaker for speaker in (f"Ses0{s}{x}" for s in SESSIONS for x in SEXES) if speaker not in heard]
+    found = speakers_of(utterances)
+    silent = [speaker for speaker in (f"Ses0{s}{x}" for s in SESSIONS for x in SEXES) if speaker not in found]
     if silent:
         raise CorpusError(
             f"{root} holds no utterance of {', '.join(silent)}; the protocol tests and validates on both "

@@ -221,9 +221,9 @@ def _vowel(random: np.random.Generator, pitch_hz: Array, tract: float, manner: M
     source *= 10 ** (manner.tilt_db * np.log2(np.maximum(hz, 500) / 500) / 20)
     first, last = random.choice(len(VOWELS_HZ), 2, replace=False)
     glide = np.linspace(0, 1, length)
-    heard = np.fft.irfft(source * _tract(hz, VOWELS_HZ[first] * tract), length) * (1 - glide)
-    heard += np.fft.irfft(source * _tract(hz, VOWELS_HZ[last] * tract), length) * glide
-    return _faded(heard / np.sqrt(np.mean(heard**2))) * random.uniform(0.7, 1.3)
+    voiced = np.fft.irfft(source * _tract(hz, VOWELS_HZ[first] * tract), length) * (1 - glide)
+    voiced += np.fft.irfft(source * _tract(hz, VOWELS_HZ[last] * tract), length) * glide
+    return _faded(voiced / np.sqrt(np.mean(voiced**2))) * random.uniform(0.7, 1.3)
 
 
 def _tract(hz: Array, resonances_hz: Array) -> npt.NDArray[np.complex128]:

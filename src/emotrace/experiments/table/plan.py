@@ -18,7 +18,7 @@ from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
 from emotrace.training.data.local_features import forget_local_features
-from emotrace.training.progress import Epoch, ProgressCallback, silent, within
+from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import CURVE_FILE, DONE_FILE
 from emotrace.training.run_folder import RUN_FILE, create_or_resume
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
@@ -107,7 +107,7 @@ def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCallback = silent) -> None:
+def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCallback = no_progress) -> None:
     """Train whatever of the table is not trained yet, and write each system's cross-validation.
 
     Called again after it was killed, it goes on from the last epoch. A fold with a seed is one job, so that
@@ -159,7 +159,7 @@ def train_systems(plan: Plan, job: tuple[int, int], progress: ProgressCallback) 
             fold=number,
             seed=seed,
             folder=folder,
-            progress=Stopwatch(folder, within(progress, run)),
+            progress=Stopwatch(folder, with_run_name(progress, run)),
             front_folder=plan.folder(plan.fronts.get(name, name), *job),
         )
         test = score_predictions(predictions, resamples=1)

@@ -46,5 +46,5 @@ def table_png(table: Table) -> bytes:
 
 
 def _diamonds(table: Table) -> str:
-    told = any(row.published and row.published.ua is not None for row in table.rows)
-    return "; diamonds: the paper's" if told else ""
+    has_published = any(row.published and row.published.ua is not None for row in table.rows)
+    return "; diamonds: the paper's" if has_published else ""

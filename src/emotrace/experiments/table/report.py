@@ -191,18 +191,18 @@ def _spread_heads(table: Table) -> list[str]:
 
 
 def _spreads(row: Row, name: str) -> list[str]:
-    told = []
+    cells = []
     for spread in (row.over_folds, row.over_seeds):
         if spread is not None:
             mean, deviation = vars(spread)[f"{name}_mean"], vars(spread)[f"{name}_sd"]
-            told.append(f"{mean:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}"))
-    return told
+            cells.append(f"{mean:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}"))
+    return cells
 
 
 def _figures(row: Row, name: str, paper: bool) -> list[str]:
     value, interval = getattr(row.scores, name), getattr(row.scores, f"{name}_interval")
-    said = [_fraction(_paper(row, name))] if paper else []
-    return [f"{value:.3f}", _interval(interval), *_spreads(row, name), *said]
+    cells = [_fraction(_paper(row, name))] if paper else []
+    return [f"{value:.3f}", _interval(interval), *_spreads(row, name), *cells]
 
 
 def _interval(interval: Interval | None) -> str:

@@ -66,11 +66,21 @@ class Table:
 def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
     """The table of what `train_table` trained; `recipes` are the names to print of those that made it."""
     corpus = plan.experiment.corpus
-    said = {name: read_predictions(plan.output / name / PREDICTIONS_FILE) for name in plan.systems}
-    scores = {name: score_predictions(predictions) for name, predictions in said.items()}
-    reference = REFERENCE if REFERENCE in said else max(plan.systems, key=lambda name: scores[name].ua)
+    predictions_by_run = {
+        name: read_predictions(plan.output / name / PREDICTIONS_FILE) for name in plan.systems
+    }
+    scores = {name: score_predictions(predictions) for name, predictions in predictions_by_run.items()}
+    reference = (
+        REFERENCE if REFERENCE in predictions_by_run else max(plan.systems, key=lambda name: scores[name].ua)
+    )
     others = [name for name in plan.systems if name != reference]
-    compared = dict(zip(others, against(said[reference], [said[name] for name in others]), strict=True))
+    compared = dict(
+        zip(
+            others,
+            against(predictions_by_run[reference], [predictions_by_run[name] for name in others]),
+            strict=True,
+        )
+    )
     sounds, rows = sounds_to_time(corpus), []
     for name in plan.systems:
         _, recipe, network = read_run(plan.folder(name, *plan.jobs[0]))
@@ -78,12 +88,12 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
             Row(
                 system=name,
                 scores=scores[name],
-                over_folds=spread(said[name], "fold"),
-                over_seeds=spread(said[name], "seed") if len(plan.seeds) > 1 else None,
+                over_folds=spread(predictions_by_run[name], "fold"),
+                over_seeds=spread(predictions_by_run[name], "seed") if len(plan.seeds) > 1 else None,
                 published=published(corpus.corpus.name, name),
                 parameters=sum(parameter.numel() for parameter in network.parameters()),
                 training_s=training_seconds(plan, name),
-                inference=real_time_factor(network, sounds, find_system(name).longest_frames(recipe)),
+                inference=real_time_factor(network, sounds, find_system(name).max_frames(recipe)),
                 comparison=compared.get(name),
             )
         )
@@ -92,13 +102,13 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
         recipes=tuple(recipes),
         folds=tuple(plan.fold(number).name for number in plan.folds),
         seeds=plan.seeds,
-        utterances=len({p.file for p in said[reference]}),
+        utterances=len({p.file for p in predictions_by_run[reference]}),
         speakers=scores[reference].speakers,
         emotions=len(corpus.emotions),
         version=plan.experiment.version,
         reference=reference,
         rows=tuple(rows),
-        pairs=tuple(every_pair(said)),
+        pairs=tuple(every_pair(predictions_by_run)),
     )
 
 

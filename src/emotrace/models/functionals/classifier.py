@@ -26,7 +26,9 @@ FEATURE_SET_WEIGHTS = (
     1.0,
     0.5,
 )  # how much each kind of statistics does; by validation speakers: results/README.md
-UTTERANCE_WEIGHT = 4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
+UTTERANCE_WEIGHT = (
+    4.0  # how many times functionals of a whole count; by validation speakers: results/README.md
+)
 
 
 class FunctionalsClassifier(nn.Module):
@@ -46,7 +48,7 @@ class FunctionalsClassifier(nn.Module):
     All are of the frames from where the utterance begins to where it ends (`trim_silence`): how much silence lies
     around it says who cut it. And of values less their mean over these: means tell the microphone and the
     room. The statistics have mean 0 and deviation 1 over the training clips. The scores of the four are
-    averaged (`FEATURE_SET_WEIGHTS`), which is one linear classifier of all. Times `share` its log-scores count as much as
+    averaged (`FEATURE_SET_WEIGHTS`), which is one linear classifier of all. Times `fusion_weight` its log-scores count as much as
     the network's posteriors do.
 
     A classifier more, of two classes, hears whether anybody speaks: the last row of `weight` and `bias`.
@@ -65,86 +67,94 @@ class FunctionalsClassifier(nn.Module):
     scale: Tensor
     weight: Tensor
     bias: Tensor
-    share: Tensor
+    fusion_weight: Tensor
 
     def __init__(self, channels: int, size: int, labels: int):
         super().__init__()
         self.size = size
         self.register_buffer("cosines", cosines(size), persistent=False)
         self.kernels = RandomKernels(size)
-        self.fisher = FisherVector(REPRESENTATIONS, COMPONENTS, channels * len(self.cosines[:MIXED_COEFFICIENTS]))
+        self.fisher = FisherVector(
+            REPRESENTATIONS, COMPONENTS, channels * len(self.cosines[:MIXED_COEFFICIENTS])
+        )
         varying = (size + len(self.cosines)) * (2 * channels + len(SCALES))
-        self.kinds = (varying, self.kernels.size, *[self.fisher.size] * REPRESENTATIONS)
-        found = sum(self.kinds)
-        self.register_buffer("mean", torch.zeros(found))
-        self.register_buffer("scale", torch.ones(found))
-        self.register_buffer("weight", torch.zeros(labels + 1, found))
+        self.feature_set_sizes = (varying, self.kernels.size, *[self.fisher.size] * REPRESENTATIONS)
+        size = sum(self.feature_set_sizes)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("weight", torch.zeros(labels + 1, size))
         self.register_buffer("bias", torch.zeros(labels + 1))
         self.register_buffer("share", torch.ones(()))
 
-    def forward(self, heard: Tensor, frames: Tensor) -> Tensor:
-        """Log-scores, times `share`."""
-        return self.emotions(self.scored(self.statistics(heard, frames)))
+    def forward(self, representations: Tensor, frames: Tensor) -> Tensor:
+        """Log-scores, times `fusion_weight`."""
+        return self.emotion_scores(self.class_scores(self.statistics(representations, frames)))
 
-    def utterance_scores(self, heard: Tensor, frames: Tensor) -> Tensor:
+    def utterance_scores(self, representations: Tensor, frames: Tensor) -> Tensor:
         """What is added to the log-scores of a whole utterance, and to the log-odds of there being no speech.
 
         Shape: → (batch, K + 1), the latter last.
         """
-        return UTTERANCE_WEIGHT * self.apart(self.scored(self.statistics(heard, frames)))
+        return UTTERANCE_WEIGHT * self.with_speech_presence(
+            self.class_scores(self.statistics(representations, frames))
+        )
 
-    def segment_scores(self, heard: Tensor, frames: Tensor) -> Tensor:
+    def segment_scores(self, representations: Tensor, frames: Tensor) -> Tensor:
         """The same of parts, which begin and end anywhere: of every frame, and by Fisher vectors alone.
 
         By all kinds timelines are no better, for more work (results/README.md, timeline).
         """
         # A mean of two scores in place of one of all.
         more = sum(FEATURE_SET_WEIGHTS) / sum(FEATURE_SET_WEIGHTS[-REPRESENTATIONS:])
-        return self.apart(self.scored(self.fisher_vectors(heard, real(frames, heard.shape[3])), more))
+        return self.with_speech_presence(
+            self.class_scores(
+                self.fisher_vectors(representations, real(frames, representations.shape[3])), more
+            )
+        )
 
-    def scored(self, found: Tensor, more: float = 1.0) -> Tensor:
+    def class_scores(self, size: Tensor, more: float = 1.0) -> Tensor:
         """What the classifiers make of the statistics, or of the last kinds of them, which count for more.
 
         Shape: (batch, statistic) → (batch, K + 1), not normalised; last the log-odds of no speech.
         """
-        own = slice(-found.shape[1], None)
-        standardised = (found - self.mean[own]) * self.scale[own]
+        own = slice(-size.shape[1], None)
+        standardised = (size - self.mean[own]) * self.scale[own]
         return F.linear(standardised, more * self.weight[:, own], self.bias)
 
-    def emotions(self, scores: Tensor) -> Tensor:
-        """The log-scores of the emotions alone, times `share`, (batch, K + 1) → (batch, K)."""
-        return self.share * scores[:, :-1].log_softmax(1)
+    def emotion_scores(self, scores: Tensor) -> Tensor:
+        """The log-scores of the emotions alone, times `fusion_weight`, (batch, K + 1) → (batch, K)."""
+        return self.fusion_weight * scores[:, :-1].log_softmax(1)
 
-    def apart(self, scores: Tensor) -> Tensor:
+    def with_speech_presence(self, scores: Tensor) -> Tensor:
         """The log-scores of the emotions, and last the log-odds of no speech as they are, (batch, K + 1)."""
-        return torch.cat([self.emotions(scores), scores[:, -1:]], 1)
+        return torch.cat([self.emotion_scores(scores), scores[:, -1:]], 1)
 
-    def statistics(self, heard: Tensor, frames: Tensor) -> Tensor:
+    def statistics(self, representations: Tensor, frames: Tensor) -> Tensor:
         """The statistics as they are, (batch, statistic), one kind after the other."""
-        image, counts = heard[0], trim_silence(heard[0, :, 0], frames)
-        weight, within = frame_weights(counts)[:, None], counts[:, :, None].to(image.dtype)
+        image, speech_mask = representations[0], trim_silence(representations[0, :, 0], frames)
+        weight, within = frame_weights(speech_mask)[:, None], speech_mask[:, :, None].to(image.dtype)
         values = torch.cat([image, image @ self.cosines.T], 3)
         values = values - weight @ values
         varying = variations(values, weight, within[:, None])
         responses = self.kernels(values[:, 0, :, : self.size] * within, within)
-        return torch.cat([varying, responses, self.fisher_vectors(heard, counts)], 1)
+        return torch.cat([varying, responses, self.fisher_vectors(representations, speech_mask)], 1)
 
-    def fisher_vectors(self, heard: Tensor, counts: Tensor) -> Tensor:
+    def fisher_vectors(self, representations: Tensor, speech_mask: Tensor) -> Tensor:
         """Fisher vectors of either picture, one after the other, (batch, statistic)."""
-        return self.fisher(*self.coefficients(heard, counts)).transpose(0, 1).flatten(1)
+        return self.fisher(*self.coefficients(representations, speech_mask)).transpose(0, 1).flatten(1)
 
-    def coefficients(self, heard: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def coefficients(self, representations: Tensor, speech_mask: Tensor) -> tuple[Tensor, Tensor]:
         """What mixtures describe of each frame: first coefficients of all channels, less their means.
 
         Shape: (2, batch, channel, frame, value), (batch, frame) true where a frame counts → (2, batch,
         frame, coefficient), and the weight of each frame (batch, 1, frame).
         """
-        values = (heard @ self.cosines[:MIXED_COEFFICIENTS].T).transpose(2, 3).flatten(3)
-        weight = frame_weights(counts)
+        values = (representations @ self.cosines[:MIXED_COEFFICIENTS].T).transpose(2, 3).flatten(3)
+        weight = frame_weights(speech_mask)
         return values - weight @ values, weight
 
 
-def frame_weights(counts: Tensor) -> Tensor:
+def frame_weights(speech_mask: Tensor) -> Tensor:
     """By which a product is the mean over the frames that count.
 
     Shape: (batch, frame) → (batch, 1, frame).
@@ -152,7 +162,7 @@ def frame_weights(counts: Tensor) -> Tensor:
     >>> frame_weights(torch.tensor([[True, True, False]])) @ torch.tensor([[[2.0], [4.0], [9.0]]])
     tensor([[[3.]]])
     """
-    within = counts[:, None].float()
+    within = speech_mask[:, None].float()
     return within / within.sum(2, keepdim=True)
 
 
@@ -195,9 +205,9 @@ def modulations(x: Tensor, weight: Tensor, within: Tensor) -> list[Tensor]:
         # Averages of the real frames alone, of fewer where the utterance begins and ends.
         sums = moving_sum(torch.cat([x, within], 3) * within, size)
         smooth = sums[..., :-1] / sums[..., -1:].clamp(min=1)
-        taken = x - smooth
-        taken = taken - weight @ taken
-        found.append((weight @ (taken * taken)).sqrt())
+        detail = x - smooth
+        detail = detail - weight @ detail
+        found.append((weight @ (detail * detail)).sqrt())
         x = smooth
     return found
 

@@ -25,14 +25,16 @@ def cut(static: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
     begin = torch.arange(0, static.shape[2], HOP, device=static.device) + (HOP - LENGTH) // 2
     last = (frames - LENGTH)[:, None].clamp(min=0)
     begin = begin.clamp(min=0)[None].minimum(last)
-    places = (begin[:, :, None] + torch.arange(LENGTH, device=static.device)).clamp(max=static.shape[2] - 1)
-    taken = static.gather(2, places.flatten(1)[:, None].expand(-1, static.shape[1], -1))
-    taken = taken.unflatten(2, (places.shape[1], LENGTH)).transpose(1, 2).flatten(0, 1)
-    real = frames.clamp(max=LENGTH)[:, None].expand(-1, places.shape[1])
-    return taken, real.flatten()
+    positions = (begin[:, :, None] + torch.arange(LENGTH, device=static.device)).clamp(
+        max=static.shape[2] - 1
+    )
+    segments = static.gather(2, positions.flatten(1)[:, None].expand(-1, static.shape[1], -1))
+    segments = segments.unflatten(2, (positions.shape[1], LENGTH)).transpose(1, 2).flatten(0, 1)
+    real = frames.clamp(max=LENGTH)[:, None].expand(-1, positions.shape[1])
+    return segments, real.flatten()
 
 
-def at_steps(said: Tensor, steps: int, first_frame: float, frames_per_step: int) -> Tensor:
+def at_steps(scores: Tensor, steps: int, first_frame: float, frames_per_step: int) -> Tensor:
     """What is said of the stretch around each of so many steps.
 
     Shape: (batch, stretch, value) → (batch, step, value).
@@ -40,5 +42,5 @@ def at_steps(said: Tensor, steps: int, first_frame: float, frames_per_step: int)
     >>> at_steps(torch.tensor([[[1.0], [2.0]]]), 5, first_frame=7.5, frames_per_step=40).flatten().tolist()
     [1.0, 1.0, 1.0, 2.0, 2.0]
     """
-    middle = first_frame + frames_per_step * torch.arange(steps, device=said.device)
-    return said[:, (middle / HOP).long().clamp(max=said.shape[1] - 1)]
+    middle = first_frame + frames_per_step * torch.arange(steps, device=scores.device)
+    return scores[:, (middle / HOP).long().clamp(max=scores.shape[1] - 1)]

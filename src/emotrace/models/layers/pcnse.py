@@ -253,11 +253,11 @@ class ParallelConv(nn.Module):
             block(channels, width, kernel, True, places.branch_pool) for kernel in BRANCH_KERNELS
         )
         sizes = ((3 * width, width, 8), (width, 2 * width, 3), (2 * width, width, 3))
-        kinds = (FftConv2d, nn.Conv2d, nn.Conv2d)  # Conv_4 has eight products of ten
+        convolutions = (FftConv2d, nn.Conv2d, nn.Conv2d)  # Conv_4 has eight products of ten
         self.trunk = nn.ModuleList(
             block(*size, same, pool, kind)
             for size, same, pool, kind in zip(
-                sizes, places.trunk_same, places.trunk_pools, kinds, strict=True
+                sizes, places.trunk_same, places.trunk_pools, convolutions, strict=True
             )
         )
         self.features_out = self.positions_out(bands) * width

@@ -33,7 +33,7 @@ MOST_WINDOWS = 40_000  # of all takes, some 2 GB of statistics
 def augmented_copies(
     spectrum: LogPower, examples: Sequence[Example], recipe: Recipe, generator: torch.Generator
 ) -> Iterator[Sequence[Example]]:
-    """The clips as they are, then `recipe.takes` other takes of them.
+    """The clips as they are, then `recipe.augmented_copies` other takes of them.
 
     One after the other: spectra are large. With `surroundings` one is where it was, the next in rooms, the
     next through channels, the next in noise, and so on: from clean takes alone a classifier of functionals
@@ -43,46 +43,57 @@ def augmented_copies(
     Of a corpus so large that all would have more than `MOST_WINDOWS` windows, each other take is of every
     second clip, or every third …, in turn.
     """
-    takes = AcousticAugmenter(copy.deepcopy(spectrum).cpu(), recipe, generator)
-    changes = takes.places if recipe.surroundings else takes.places[:1]
+    augmenter = AcousticAugmenter(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    conditions = augmenter.conditions if recipe.acoustic_augmentation else augmenter.conditions[:1]
     windows = sum(len(example.windows) for example in examples)
-    every = max(1, math.ceil(recipe.takes * windows / max(1, MOST_WINDOWS - windows)))
+    every = max(1, math.ceil(recipe.augmented_copies * windows / max(1, MOST_WINDOWS - windows)))
     yield examples
-    for number in range(recipe.takes):
-        turn, place = divmod(number, len(changes))
-        change = changes[place]
-        yield [taken(example, takes, change) for example in examples[(number + turn) % every :: every]]
+    for number in range(recipe.augmented_copies):
+        turn, index = divmod(number, len(conditions))
+        condition = conditions[index]
+        yield [
+            augmented_copy(example, augmenter, condition)
+            for example in examples[(number + turn) % every :: every]
+        ]
 
 
-def taken(example: Example, takes: AcousticAugmenter, change: Callable[[Tensor], Tensor]) -> Example:
+def augmented_copy(
+    example: Example, augmenter: AcousticAugmenter, condition: Callable[[Tensor], Tensor]
+) -> Example:
     """Another take of a clip at some place."""
-    return replace(example, spectra=tuple(change(takes.another(power)) for power in example.spectra))
+    return replace(
+        example, spectra=tuple(condition(augmenter.perturb_speaker(power)) for power in example.spectra)
+    )
 
 
 def augmented_views(
     spectrum: LogPower, examples: Sequence[Example], recipe: Recipe, generator: torch.Generator
 ) -> list[Example]:
-    """The clips with some `recipe.takes` views, for networks to learn from.
+    """The clips with some `recipe.augmented_copies` views, for networks to learn from.
 
     Each place has as many of them, and at least one: the first is as it was, the next in a room, the next
     through a channel, the next in noise, and so on. Of tempo and vocal tract stages make more each time they
     draw one. Of a large corpus there are fewer views.
     """
-    takes = AcousticAugmenter(copy.deepcopy(spectrum).cpu(), recipe, generator)
+    augmenter = AcousticAugmenter(copy.deepcopy(spectrum).cpu(), recipe, generator)
     windows = sum(len(example.windows) for example in examples)
-    rounds = max(1, min(recipe.takes, MOST_WINDOWS // max(1, windows)) // len(takes.places))
+    rounds = max(
+        1, min(recipe.augmented_copies, MOST_WINDOWS // max(1, windows)) // len(augmenter.conditions)
+    )
 
     def viewed(example: Example) -> Example:
         found = [example.windows]
-        for number in range(1, rounds * len(takes.places)):
-            change = takes.places[number % len(takes.places)]
+        for number in range(1, rounds * len(augmenter.conditions)):
+            condition = augmenter.conditions[number % len(augmenter.conditions)]
             found.append(
-                example.windows if change is unchanged else tuple(map(bands, map(change, example.spectra)))
+                example.windows
+                if condition is unchanged
+                else tuple(map(bands, map(condition, example.spectra)))
             )
         return replace(example, views=tuple(found))
 
     def bands(power: Tensor) -> Tensor:
-        return takes.spectrum.bands_of(power[None])[0].T.contiguous()
+        return augmenter.spectrum.bands_of(power[None])[0].T.contiguous()
 
     return [viewed(example) for example in examples]
 
@@ -96,45 +107,51 @@ class AcousticAugmenter:
     generator: torch.Generator
 
     @property
-    def places(self) -> tuple[Callable[[Tensor], Tensor], ...]:
+    def conditions(self) -> tuple[Callable[[Tensor], Tensor], ...]:
         """Where a take may be: where it was, in a room, through a channel, in noise."""
         return unchanged, self.in_room, self.through_channel, self.in_noise
 
-    def another(self, power: Tensor) -> Tensor:
+    def perturb_speaker(self, power: Tensor) -> Tensor:
         """Of another tempo, and of another pitch and vocal tract."""
-        changes = Augmentation(stretch=self.recipe.augmentation.stretch, warp=self.recipe.augmentation.warp)
+        conditions = Augmentation(
+            tempo_perturbation=self.recipe.augmentation.tempo_perturbation, vtlp=self.recipe.augmentation.vtlp
+        )
         log = power.clamp(min=FLOOR).log()
-        return augment(log, changes, self.generator, self.recipe.longest_frames).exp()
+        return augment(log, conditions, self.generator, self.recipe.max_frames).exp()
 
     def in_room(self, power: Tensor) -> Tensor:
         """With an echo."""
         shortest, longest = DECAY_S
-        return reverberate(power, shortest * (longest / shortest) ** self.share(), self.between(*ECHO))
+        return reverberate(
+            power, shortest * (longest / shortest) ** self.uniform(), self.uniform_between(*ECHO)
+        )
 
     def through_channel(self, power: Tensor) -> Tensor:
         """Without high frequencies, and half of the time without low ones."""
-        low = self.between(*LOW) if self.share() < 0.5 else 0.0
-        high = 1 - HIGHEST * self.share()
-        places = mel_places(self.spectrum.hz)
-        return band_limit(power.clamp(min=FLOOR).log(), low, high, self.between(*LOSS_DB), places).exp()
+        low = self.uniform_between(*LOW) if self.uniform() < 0.5 else 0.0
+        high = 1 - HIGHEST * self.uniform()
+        conditions = mel_positions(self.spectrum.hz)
+        return band_limit(
+            power.clamp(min=FLOOR).log(), low, high, self.uniform_between(*LOSS_DB), conditions
+        ).exp()
 
     def in_noise(self, power: Tensor, snr_db: tuple[float, float] = SNR_DB) -> Tensor:
         """With noise, steady or swelling, whose power falls by 0 to 4.5 dB an octave."""
         frames = len(power)
         samples = self.spectrum.frame_samples + (frames - 1) * FRAME_HOP_SAMPLES
         noise = self.spectrum.power(torch.randn(1, samples, generator=self.generator))[0]
-        noise = noise * self.spectrum.hz.clamp(min=HUM_HZ) ** (-STEEPEST * self.share())
-        if self.share() < 0.5:
+        noise = noise * self.spectrum.hz.clamp(min=HUM_HZ) ** (-STEEPEST * self.uniform())
+        if self.uniform() < 0.5:
             points = torch.rand(max(2, frames // SWELL_FRAMES) + 1, 1, generator=self.generator)
             swell = resampled(points, torch.linspace(0, len(points) - 1, frames))
             noise = noise * 10 ** (-SWELL_DB / 10 * swell)
-        return noisy(power, noise, self.spectrum.autocorrelation[:, 0], self.between(*snr_db))
+        return mix_at_snr(power, noise, self.spectrum.autocorrelation[:, 0], self.uniform_between(*snr_db))
 
-    def between(self, least: float, most: float) -> float:
+    def uniform_between(self, least: float, most: float) -> float:
         """A number drawn from a range."""
-        return least + (most - least) * self.share()
+        return least + (most - least) * self.uniform()
 
-    def share(self) -> float:
+    def uniform(self) -> float:
         """A number between 0 and 1."""
         return torch.rand((), generator=self.generator).item()
 
@@ -144,10 +161,10 @@ def unchanged(power: Tensor) -> Tensor:
     return power
 
 
-def mel_places(hz: Tensor) -> Tensor:
+def mel_positions(hz: Tensor) -> Tensor:
     """Where frequencies lie on a mel axis that is 1 at half the sampling rate.
 
-    >>> [round(place, 2) for place in mel_places(torch.tensor([0.0, 1000.0, 8000.0])).tolist()]
+    >>> [round(index, 2) for index in mel_positions(torch.tensor([0.0, 1000.0, 8000.0])).tolist()]
     [0.0, 0.35, 1.0]
     """
     return hz_to_mel(hz) / hz_to_mel(torch.tensor(SAMPLE_RATE_HZ / 2))
@@ -169,12 +186,12 @@ def reverberate(power: Tensor, decay_s: float, loudness: float) -> Tensor:
     return power + echo.T
 
 
-def noisy(power: Tensor, noise: Tensor, loudness: Tensor, snr_db: float) -> Tensor:
+def mix_at_snr(power: Tensor, noise: Tensor, loudness: Tensor, snr_db: float) -> Tensor:
     """Power and that of noise, which is so much softer in all; `loudness` says how much each bin counts.
 
     Shape: (frame, bin), (frame, bin), (bin,) → (frame, bin).
 
-    >>> noisy(torch.full((1, 2), 10.0), torch.ones(1, 2), torch.ones(2), snr_db=20).tolist()
+    >>> mix_at_snr(torch.full((1, 2), 10.0), torch.ones(1, 2), torch.ones(2), snr_db=20).tolist()
     [[10.100000381469727, 10.100000381469727]]
     """
     ratio = (power @ loudness).mean() / (noise @ loudness).mean().clamp(min=FLOOR)

@@ -37,12 +37,12 @@ def concatenated_examples(
     for example in examples:
         speakers.setdefault(example.speaker, []).append(example)
     able = [own for own in speakers.values() if len({example.label for example in own}) > 1]
-    made = []
+    concatenated = []
     for number in range(count if able else 0):
         own = able[_draw(len(able), generator)]
         other = non_speech[_draw(len(non_speech), generator)] if non_speech and number % 2 else None
-        made.append(_concatenated(own, longest, generator, change, other))
-    return made
+        concatenated.append(_concatenated(own, longest, generator, change, other))
+    return concatenated
 
 
 def _concatenated(

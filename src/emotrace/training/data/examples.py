@@ -134,7 +134,9 @@ def epoch_batches(
         yield batched([drawn[i] for i in groups[group]], [examples[i] for i in groups[group]])
 
 
-def window_batches(examples: Sequence[Example], size: int = 16) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
+def window_batches(
+    examples: Sequence[Example], size: int = 16
+) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
     """Every window of every clip in batches of like length, with (clip, window) places."""
     places = [(c, w) for c, example in enumerate(examples) for w in range(len(example.windows))]
     places.sort(key=lambda place: len(examples[place[0]].windows[place[1]]))

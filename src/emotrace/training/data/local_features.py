@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from emotrace.errors import RunError
-from emotrace.models.emotion_model import Front, Network
+from emotrace.models.emotion_model import EmotionModel, Front
 from emotrace.system.files import atomic_path
 from emotrace.training.data.examples import Example, window_batches
 from emotrace.training.memory import give_back_freed_memory
@@ -23,7 +23,10 @@ LOCAL_FOLDER = "local-features"
 
 
 def local_feature_examples(
-    network: Network, examples: Sequence[Example], folder: Path | None = None, dtype: torch.dtype = torch.float32
+    network: EmotionModel,
+    examples: Sequence[Example],
+    folder: Path | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> list[Example]:
     """The clips with their windows of static bands replaced by the front's local features.
 
@@ -93,7 +96,10 @@ def with_windows(examples: Sequence[Example], windows: Sequence[Tensor]) -> list
 def key(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> str:
     """A name for what depends on nothing but these."""
     made_of = hashlib.sha256(f"{front} {dtype}".encode())
-    for tensor in (*front.state_dict().values(), *(window for example in examples for window in example.windows)):
+    for tensor in (
+        *front.state_dict().values(),
+        *(window for example in examples for window in example.windows),
+    ):
         made_of.update(f"{tuple(tensor.shape)}".encode())
         made_of.update(tensor.cpu().contiguous().numpy())
     return made_of.hexdigest()[:32]

@@ -16,8 +16,8 @@ from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.features.spectrogram import SAMPLE_RATE_HZ, LogPower
 from emotrace.training.data.examples import Example
 
-Samples = npt.NDArray[np.float64]
-Sound = Callable[[np.random.Generator, int], Samples]
+Array = npt.NDArray[np.float64]
+SoundGenerator = Callable[[np.random.Generator, int], Array]
 
 SHORTEST_S = 0.4
 LEVEL_DB = (-90.0, -6.0)  # of full scale, root mean square; the lowest is what an idle microphone gives
@@ -37,27 +37,32 @@ def non_speech_examples(
     (40, ((None, 1.0),))
     """
     random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-    kinds = list(SOUNDS)
-    return [_clip(random, kinds[place % len(kinds)], spectrum, longest, spectra) for place in range(count)]
+    sound_names = list(SOUNDS)
+    return [
+        _example(random, sound_names[place % len(sound_names)], spectrum, longest, spectra)
+        for place in range(count)
+    ]
 
 
-def _clip(random: np.random.Generator, kind: str, spectrum: LogPower, longest: int, spectra: bool) -> Example:
+def _example(
+    random: np.random.Generator, sound_name: str, spectrum: LogPower, longest: int, spectra: bool
+) -> Example:
     most = spectrum.frame_samples + (longest - 1) * FRAME_HOP_SAMPLES
     length = int(random.integers(min(most, int(SHORTEST_S * SAMPLE_RATE_HZ)), most + 1))
-    samples = torch.from_numpy(sound(random, kind, length)).float()
+    samples = torch.from_numpy(sound(random, sound_name, length)).float()
     with torch.inference_mode():
         power = spectrum.power(samples[None])
         window = spectrum.bands_of(power)[0].T.contiguous()
     powers = (power[0].clone(),) if spectra else ()
-    return Example(kind, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
+    return Example(sound_name, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
 
 
-def sound(random: np.random.Generator, kind: str, length: int) -> Samples:
+def sound(random: np.random.Generator, sound_name: str, length: int) -> Array:
     """One of `SOUNDS`, at times through a filter, an envelope and over another one, at a level of its own.
 
     A floor of noise lies under it; the whole is within full scale.
     """
-    samples = SOUNDS[kind](random, length)
+    samples = SOUNDS[sound_name](random, length)
     if random.random() < 0.5:
         samples = filtered(random, samples)
     if random.random() < 0.5:
@@ -69,7 +74,7 @@ def sound(random: np.random.Generator, kind: str, length: int) -> Samples:
     return (at_level(samples, random.uniform(*LEVEL_DB)) + floor).clip(-1, 1)
 
 
-def filtered(random: np.random.Generator, samples: Samples) -> Samples:
+def filtered(random: np.random.Generator, samples: Array) -> Array:
     """The sound through a loudspeaker of its own: gains of -20 to 20 dB, smooth over octaves."""
     hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE_HZ)
     octaves = np.log2(np.maximum(hz, 31) / 31)
@@ -77,7 +82,7 @@ def filtered(random: np.random.Generator, samples: Samples) -> Samples:
     return np.fft.irfft(np.fft.rfft(samples) * 10 ** (gains_db / 20), len(samples))
 
 
-def envelope(random: np.random.Generator, length: int) -> Samples:
+def envelope(random: np.random.Generator, length: int) -> Array:
     """Loudness that goes up and down at random, 0.5 to 12 times a second, in steps or smoothly."""
     points = max(2, int(random.uniform(0.5, 12) * length / SAMPLE_RATE_HZ)) + 1
     places = np.sort(random.uniform(0, length, points))
@@ -87,12 +92,12 @@ def envelope(random: np.random.Generator, length: int) -> Samples:
     return np.interp(np.arange(length), places, heights)
 
 
-def at_level(samples: Samples, level_db: float) -> Samples:
+def at_level(samples: Array, level_db: float) -> Array:
     """The sound with this root mean square, in dB of full scale."""
     return samples * (10 ** (level_db / 20) / max(float(np.sqrt(np.mean(samples**2))), 1e-12))
 
 
-def coloured_noise(random: np.random.Generator, length: int) -> Samples:
+def coloured_noise(random: np.random.Generator, length: int) -> Array:
     """Gaussian noise whose power falls by 0 to 6 dB an octave, steady or swelling."""
     spectrum = np.fft.rfft(random.normal(size=length))
     spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** random.uniform(0, 1)
@@ -100,7 +105,7 @@ def coloured_noise(random: np.random.Generator, length: int) -> Samples:
     return np.fft.irfft(spectrum, length) * swell
 
 
-def tones(random: np.random.Generator, length: int) -> Samples:
+def tones(random: np.random.Generator, length: int) -> Array:
     """One to four sines of any pitch, gliding by up to an octave a second, at times in pulses."""
     times = _times(length)
     samples = np.zeros(length)
@@ -114,7 +119,7 @@ def tones(random: np.random.Generator, length: int) -> Samples:
     return samples
 
 
-def music(random: np.random.Generator, length: int) -> Samples:
+def music(random: np.random.Generator, length: int) -> Array:
     """One to three voices of plucked or held harmonic notes in steps of a scale."""
     samples = np.zeros(length)
     scale = np.array([0, 2, 4, 5, 7, 9, 11, 12])
@@ -135,7 +140,7 @@ def music(random: np.random.Generator, length: int) -> Samples:
     return samples
 
 
-def buzz(random: np.random.Generator, length: int) -> Samples:
+def buzz(random: np.random.Generator, length: int) -> Array:
     """A sawtooth, a square wave or pulses of one pitch, which may tremble or glide."""
     hz = np.exp(random.uniform(np.log(40), np.log(2000)))
     glide = random.uniform(-0.5, 0.5) * (random.random() < 0.5) * _times(length)
@@ -145,7 +150,7 @@ def buzz(random: np.random.Generator, length: int) -> Samples:
     return shapes[random.integers(3)]
 
 
-def hum(random: np.random.Generator, length: int) -> Samples:
+def hum(random: np.random.Generator, length: int) -> Array:
     """Mains or a machine: harmonics of a steady low pitch, of random strength and phase."""
     hz = random.uniform(45, 130)
     parts = [
@@ -155,7 +160,7 @@ def hum(random: np.random.Generator, length: int) -> Samples:
     return np.sum(parts, axis=0) + random.uniform(0, 0.3) * random.normal(size=length)
 
 
-def knocks(random: np.random.Generator, length: int) -> Samples:
+def knocks(random: np.random.Generator, length: int) -> Array:
     """Clicks, taps and rattles: short noise bursts at random times, each with a resonance."""
     samples = np.zeros(length)
     for start in random.integers(0, length, max(1, int(random.uniform(1, 25) * length / SAMPLE_RATE_HZ))):
@@ -167,8 +172,10 @@ def knocks(random: np.random.Generator, length: int) -> Samples:
     return samples
 
 
-SOUNDS: dict[str, Sound] = {make.__name__: make for make in (coloured_noise, tones, buzz, music, hum, knocks)}
+SOUNDS: dict[str, SoundGenerator] = {
+    make.__name__: make for make in (coloured_noise, tones, buzz, music, hum, knocks)
+}
 
 
-def _times(length: int) -> Samples:
+def _times(length: int) -> Array:
     return np.arange(length) / SAMPLE_RATE_HZ
