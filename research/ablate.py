@@ -44,10 +44,10 @@ OF_THE_BACK = {
     "stage2",
     "ctc_target",
     "decoding",
-    "changing",
-    "emotionless",
-    "functionals",
-    "views",
+    "concatenated_per_utterance",
+    "non_speech_per_utterance",
+    "functionals_l2",
+    "stage2_views",
 }
 
 

@@ -51,7 +51,7 @@ def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator
     examples = read_examples(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
     logs = {
         "network": window_log_scores(network, examples, system, recipe, functionals=False),
-        "functionals": classifier_log_scores(network, examples),
+        "functionals_l2": classifier_log_scores(network, examples),
         "both": window_log_scores(network, examples, system, recipe),
     }
     scores = {part: example_scores(rows, examples, run.temperature) for part, rows in logs.items()}
@@ -86,7 +86,7 @@ def main() -> None:
     if not folds:
         raise SystemExit(f"{given.run} has no finished fold")
     rows = []
-    for condition in given.heard.split(";"):
+    for condition in given.representations.split(";"):
         if condition not in CONDITIONS:
             raise SystemExit(f"there is no condition {condition!r}; choose among {'; '.join(CONDITIONS)}")
         said = [one for fold in folds for one in answers(fold, given.root, condition)]
@@ -97,7 +97,7 @@ def main() -> None:
             less = "" if part == "network" else f"{more.value:+.3f} {more.interval}"
             rows.append(
                 {
-                    **({"heard": condition} if given.heard != "clean" else {}),
+                    **({"heard": condition} if given.representations != "clean" else {}),
                     "part": part,
                     "UA": f"{scores.ua:.3f}",
                     "interval": str(scores.ua_interval),

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ALONE = {"functionals": 0.0, "surroundings": False}  # what wants power spectra
+ALONE = {"functionals_l2": 0.0, "acoustic_augmentation": False}  # what wants power spectra
 HERE = Path(__file__).resolve().parents[1]
 WHEELS = (
     "pydantic",
@@ -69,13 +69,13 @@ class Job:
 JOBS = {
     "trial": Job(
         "emodb",
-        settings={"views": 1, "stage1": {"epochs": 1}, "stage2": {"epochs": 1}},
+        settings={"stage2_views": 1, "stage1": {"epochs": 1}, "stage2": {"epochs": 1}},
         seeds=(1,),
         folds=(0, 1),
     ),
     "emodb": Job("emodb"),
     "ravdess": Job("ravdess"),
-    "emodb-plain": Job("emodb", settings={"changing": 0.0}),
+    "emodb-plain": Job("emodb", settings={"concatenated_per_utterance": 0.0}),
     "emodb-wide": Job("emodb", settings={"front": {"width": 48}}),
     "emodb-deep": Job("emodb", settings={"back": {"width": 128, "stacks": 2}}),
     "emodb-long": Job("emodb", settings={"stage1": {"epochs": 80, "patience": 80}}),

@@ -391,7 +391,7 @@ def main() -> None:
         for speaker in getattr(run, given.part):
             own = [u for u in corpus.utterances if u.speaker == speaker]
             generator = np.random.default_rng((SEED, int.from_bytes(speaker.encode(), "big")))
-            for recording in recordings(own, generator, sounds, given.between):
+            for recording in recordings(own, generator, sounds, given.uniform_between):
                 heard = push(model, recording)
                 for name, rule in rules.items():
                     found = rule(heard)
@@ -405,7 +405,7 @@ def main() -> None:
             "EDER": f"{error.rate:.3f}",
             "95 % over speakers": "{:.3f} to {:.3f}".format(*interval(list(errors[name].values()))),
             "missed": f"{error.missed_s / error.duration_s:.3f}",
-            **({"false": f"{error.false_s / error.duration_s:.3f}"} if given.between else {}),
+            **({"false": f"{error.false_s / error.duration_s:.3f}"} if given.uniform_between else {}),
             "confused": f"{error.confused_s / error.duration_s:.3f}",
             "median boundary error, s": f"{np.median(edges[name]):.2f}",
             "boundaries within 0.5 s": f"{np.mean(np.array(edges[name]) <= 0.5):.3f}",

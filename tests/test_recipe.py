@@ -104,8 +104,8 @@ def test_a_stage_named_in_part_keeps_its_other_settings(tmp_path: Path) -> None:
         ("[stage1]\nlearning_rate = -1.0", r"recipe key stage1\.learning_rate is -1\.0: .*greater than 0"),
         ("[stage1]\nlearning_rate = inf", r"recipe key stage1\.learning_rate is inf: .*finite"),
         ("[stage1]\nlearning_rate = nan", r"recipe key stage1\.learning_rate is nan: .*finite"),
-        ("[features]\nn_mels = 40.5", r"recipe key features\.bands is 40\.5: "),
-        ("max_frames = 15", r"recipe key longest_frames is 15: .*greater than or equal to 16"),
+        ("[features]\nn_mels = 40.5", r"recipe key features\.n_mels is 40\.5: "),
+        ("max_frames = 15", r"recipe key max_frames is 15: .*greater than or equal to 16"),
         ("[front\nwidth = 64", r"mine\.toml is not a TOML file: "),
     ],
 )

@@ -61,7 +61,7 @@ def exported(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> C
     def export(system: str, masked: bool = True) -> Exported:
         if (system, masked) not in made:
             torch.manual_seed(1)
-            own = {} if system in HEARING_MORE else {"functionals": 0.0}
+            own = {} if system in HEARING_MORE else {"functionals_l2": 0.0}
             recipe = tiny_recipe.model_copy(update={"masked": masked, **own})
             network = lively(build(recipe, system, len(LABELS)))
             folder = tmp_path_factory.mktemp("models") / system
@@ -257,7 +257,7 @@ def test_a_config_that_is_silent_about_them_is_refused(
     folder = tmp_path / "model"
     shutil.copytree(exported("pcnse-sadrn-ctc")[1], folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"functionals": False}))
+    (folder / "config.json").write_text(json.dumps(config | {"functionals_l2": False}))
     with pytest.raises(ModelError, match=r"has outputs .*label_scores.* but config\.json says"):
         load(folder)
 

@@ -36,7 +36,7 @@ from emotrace.training.two_stage import TwoStageTrainer
 
 L2 = 0.1
 # Of the small corpus, which functionals know by heart, and networks that heard it elsewhere too.
-UNSURE = {"functionals": 30.0, "surroundings": False}
+UNSURE = {"functionals_l2": 30.0, "acoustic_augmentation": False}
 BINS = 257
 
 
@@ -158,7 +158,9 @@ def test_the_mixture_is_of_the_frames_of_the_clips(
     for example in examples:
         for spectrum in example.spectra:
             lengths = torch.tensor([len(spectrum)])
-            heard = fitted.heard(*fitted.spectrum.heard(spectrum[None]), lengths)
+            heard = fitted.representations(
+                *fitted.spectrum.bands_and_autocorrelation(spectrum[None]), lengths
+            )
             counts = trim_silence(heard[0, :, 0], lengths)
             frames.append(classifier.coefficients(heard, counts)[0][place, 0, counts[0]])
     x = torch.cat(frames).double()
@@ -189,7 +191,7 @@ def test_the_parts_of_a_fold_make_up_the_whole(
     experiment: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`research/functionals.py` tells apart what is added up."""
-    settings = {"functionals": 1000.0}
+    settings = {"functionals_l2": 1000.0}
     experiment = replace(experiment, recipe=experiment.recipe.model_copy(update=settings))
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "research")
     bench = importlib.import_module("functionals")

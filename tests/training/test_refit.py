@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emotrace.features.spectrogram import spectrogram
 from emotrace.training.progress import Epoch, no_progress
-from emotrace.training.run_folder import WEIGHTS_FILE
+from emotrace.training.run_folder import RUN_WEIGHTS_FILE
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",))
@@ -60,7 +60,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
         assert [epoch.number for epoch in told if epoch.stage == f"{stage}, refit"] == [*range(1, kept + 1)]
     # What is said of the validation speaker is said by a network that had not learnt from him.
     assert (refitted / "predictions.csv").read_bytes() == (plain / "predictions.csv").read_bytes()
-    assert (refitted / WEIGHTS_FILE).read_bytes() != (plain / WEIGHTS_FILE).read_bytes()
+    assert (refitted / RUN_WEIGHTS_FILE).read_bytes() != (plain / RUN_WEIGHTS_FILE).read_bytes()
 
     features = experiment.recipe.features
     windows = [
@@ -76,7 +76,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
         ],
         dim=1,
     )
-    mean = load_file(refitted / WEIGHTS_FILE)["front.normalise.mean"]
+    mean = load_file(refitted / RUN_WEIGHTS_FILE)["front.normalise.mean"]
     assert torch.allclose(mean[:, 0], frames.mean(1), atol=1e-4)
 
 
@@ -91,5 +91,5 @@ def test_a_refit_that_was_killed_goes_on_and_ends_the_same(learn: Callable[..., 
         with pytest.raises(Killed):
             learn("killed", refit=True, progress=stop)
     ended = learn("killed", refit=True)
-    for name in (WEIGHTS_FILE, "predictions.csv"):
+    for name in (RUN_WEIGHTS_FILE, "predictions.csv"):
         assert (ended / name).read_bytes() == (undisturbed / name).read_bytes()

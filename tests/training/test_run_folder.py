@@ -12,8 +12,8 @@ from emotrace.recipe import Front, Recipe
 from emotrace.training.run_folder import create_or_resume, read_run
 
 
-def recipe(width: int = 64, views: int = 1) -> dict[str, Any]:
-    return Recipe(front=Front(width=width), views=views).model_dump(mode="json")
+def recipe(width: int = 64, stage2_views: int = 1) -> dict[str, Any]:
+    return Recipe(front=Front(width=width), stage2_views=stage2_views).model_dump(mode="json")
 
 
 IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": recipe()}
@@ -32,11 +32,11 @@ def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_p
     create_or_resume(tmp_path / "run", IDENTITY)
     path = tmp_path / "run" / "recipe.json"
     old = json.loads(path.read_text())
-    del old["recipe"]["views"]
+    del old["recipe"]["stage2_views"]
     path.write_text(json.dumps(old))
     create_or_resume(tmp_path / "run", IDENTITY)
-    with pytest.raises(RunError, match=r"with another recipe\.views;"):
-        create_or_resume(tmp_path / "run", {**IDENTITY, "recipe": recipe(views=2)})
+    with pytest.raises(RunError, match=r"with another recipe\.stage2_views;"):
+        create_or_resume(tmp_path / "run", {**IDENTITY, "recipe": recipe(stage2_views=2)})
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_p
         ({"corpus": "ravdess"}, "corpus"),
         ({"seed": 2}, "seed"),
         ({"recipe": recipe(width=32)}, r"recipe\.front\.width"),
-        ({"recipe": recipe(views=2), "seed": 3}, r"seed, recipe\.views"),
+        ({"recipe": recipe(stage2_views=2), "seed": 3}, r"seed, recipe\.stage2_views"),
         ({"system": "pcn"}, "system"),
     ],
 )

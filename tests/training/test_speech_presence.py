@@ -18,7 +18,7 @@ from emotrace.training.data.non_speech import non_speech_examples
 from emotrace.training.functionals import classifier_log_scores, fit_functionals, in_order, statistics_of
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
-from emotrace.training.speech_presence import SHORTEST, fit_speech_presence, part_of
+from emotrace.training.speech_presence import SHORTEST, fit_speech_presence, random_excerpt
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 SPEAKERS = ("ann", "bea", "cem")
@@ -27,7 +27,7 @@ SPEAKERS = ("ann", "bea", "cem")
 @pytest.fixture(scope="module")
 def hearing(experiment: Experiment) -> Experiment:
     """The small experiment, with sounds without speech for functionals."""
-    settings = {"functionals": 0.1, "emotionless": 1.0, "takes": 0}
+    settings = {"functionals_l2": 0.1, "non_speech_per_utterance": 1.0, "augmented_copies": 0}
     return replace(experiment, recipe=experiment.recipe.model_copy(update=settings))
 
 
@@ -108,7 +108,7 @@ def test_of_a_large_corpus_it_hears_a_part(
 def test_parts_are_of_any_length_from_anywhere(hearing: Experiment) -> None:
     (example, *_) = hearing.of(SPEAKERS)
     drawn = iter(np.random.default_rng(0).random(400))
-    parts = [part_of(example, lambda: float(next(drawn))).spectra[0] for _ in range(200)]
+    parts = [random_excerpt(example, lambda: float(next(drawn))).spectra[0] for _ in range(200)]
     whole = example.spectra[0]
     starts = [int((whole == part[0]).all(1).nonzero()) for part in parts]
     assert all(

@@ -65,7 +65,7 @@ def test_a_front_learns_from_other_places_too(short: Experiment, tmp_path: Path)
         ("alone", 0.0, True),
         ("both", 0.1, True),
     ):
-        changes = {"functionals": functionals, "surroundings": surroundings}
+        changes = {"functionals_l2": functionals, "acoustic_augmentation": surroundings}
         of = replace(short, system="pcnse", recipe=short.recipe.model_copy(update=changes), read={})
         train_split(of, PART, fold=0, seed=1, folder=tmp_path / name, progress=no_progress)
         curves.append((tmp_path / name / "front-pcnse" / "curve.csv").read_text())
@@ -116,7 +116,7 @@ def test_what_was_trained_scores_alike_in_the_runtime(
     functionals: float,
     tmp_path: Path,
 ) -> None:
-    changes = {"precision": precision, "decoding": "vote", "functionals": functionals}
+    changes = {"precision": precision, "decoding": "vote", "functionals_l2": functionals}
     recipe = short.recipe.model_copy(update=changes)
     folder = trained(system, recipe)
     facts, _, _ = read_run(folder)

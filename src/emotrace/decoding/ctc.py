@@ -159,7 +159,7 @@ def best_path(log_posteriors: npt.ArrayLike) -> tuple[FrameRun, ...]:
     """The most likely class of each frame, collapsed to runs of one emotion; blanks separate runs.
 
     >>> best_path(np.log([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]]))
-    (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
+    (FrameRun(label=0, start=0, stop=2), FrameRun(label=1, start=3, stop=4))
     """
     x = np.asarray(log_posteriors, dtype=np.float64)
     if not len(x):

@@ -193,7 +193,7 @@ def emotion_runs(path: Indices, density: Floats, least: float) -> tuple[FrameRun
 
     >>> density = np.array([[0.4, 0.2], [0.1, 0.5], [0.01, 0.01], [0.1, 0.3]])
     >>> emotion_runs(np.array([0, 0, 0, 1]), density, least=0.06)
-    (Run(label=0, start=0, stop=2), Run(label=1, start=3, stop=4))
+    (FrameRun(label=0, start=0, stop=2), FrameRun(label=1, start=3, stop=4))
     """
     shown = np.where(density.sum(axis=1) < least, density.shape[1], path)
     return best_path(shown[:, None] == np.arange(density.shape[1] + 1))

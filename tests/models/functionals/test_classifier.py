@@ -69,7 +69,7 @@ def first_coefficients(image: np.ndarray) -> torch.Tensor:
 
 def test_variations_are_numpys(heard: torch.Tensor) -> None:
     classifier = FunctionalsClassifier(3, BANDS, 4)
-    found = classifier.statistics(heard, FRAMES).split(classifier.kinds, 1)[0]
+    found = classifier.statistics(heard, FRAMES).split(classifier.feature_set_sizes, 1)[0]
     for row, utterance, frames in zip(found, heard[0], FRAMES.tolist(), strict=True):
         wanted = by_numpy(utterance[:, :frames].numpy())
         np.testing.assert_allclose(row.numpy(), wanted, atol=2e-5)
@@ -79,7 +79,7 @@ def test_variations_are_numpys(heard: torch.Tensor) -> None:
 def test_the_other_kinds_read_centred_values_and_first_coefficients(heard: torch.Tensor) -> None:
     classifier = FunctionalsClassifier(3, BANDS, 4)
     classifier.fisher.means.normal_(generator=torch.Generator().manual_seed(1))
-    _, kernels, *fisher_vectors = classifier.statistics(heard, FRAMES).split(classifier.kinds, 1)
+    _, kernels, *fisher_vectors = classifier.statistics(heard, FRAMES).split(classifier.feature_set_sizes, 1)
     for place, frames in enumerate(FRAMES.tolist()):
         within = torch.ones(1, frames, 1)
         static = heard[0, place, :1, :frames]
@@ -95,7 +95,7 @@ def test_what_follows_an_utterance_does_not_count(heard: torch.Tensor) -> None:
     classifier = FunctionalsClassifier(3, BANDS, 4)
     alone = classifier.statistics(heard[:, 1:2, :, :57], FRAMES[1:2])
     among_others = classifier.statistics(heard, FRAMES)[1:2]
-    others = sum(classifier.kinds[:2])
+    others = sum(classifier.feature_set_sizes[:2])
     torch.testing.assert_close(among_others[:, :others], alone[:, :others], atol=1e-6, rtol=1e-6)
     # Of Fisher vectors the roots are given, and a root makes 1e-4 of rounding's 1e-8.
     squares, wanted = (found[:, others:] * found[:, others:].abs() for found in (among_others, alone))
@@ -127,8 +127,12 @@ def test_of_a_part_fisher_vectors_tell_and_every_frame_counts(heard: torch.Tenso
     for picture, kind in enumerate((2, 3)):
         pair = first_coefficients(quiet[picture, 0].numpy()).expand(2, 1, -1, -1)
         vector = classifier.fisher(pair, torch.full((1, 1, 90), 1 / 90))[picture, 0]
-        mean, scale = (own.split(classifier.kinds)[kind] for own in (classifier.mean, classifier.scale))
-        weight = classifier.weight.split(classifier.kinds, 1)[kind] * 3.5  # their counts are 3.5 in all
+        mean, scale = (
+            own.split(classifier.feature_set_sizes)[kind] for own in (classifier.mean, classifier.scale)
+        )
+        weight = (
+            classifier.weight.split(classifier.feature_set_sizes, 1)[kind] * 3.5
+        )  # their counts are 3.5 in all
         said.append(weight @ ((vector - mean) * scale))
     scores = torch.stack(said).sum(0) / 1.5 + classifier.bias
     wanted = torch.cat([1.7 * scores[:4].log_softmax(0), scores[4:]])
@@ -157,7 +161,8 @@ def test_a_microphone_does_not_count(heard: torch.Tensor) -> None:
     channel = torch.zeros(2, 1, 3, 1, BANDS)
     channel[:, :, 0] = torch.linspace(-2, 3, BANDS)
     here, there = (
-        classifier.statistics(x, FRAMES).split(classifier.kinds, 1) for x in (heard, heard + channel)
+        classifier.statistics(x, FRAMES).split(classifier.feature_set_sizes, 1)
+        for x in (heard, heard + channel)
     )
     for ours, theirs, error in zip(
         here, there, (1e-4, 1e-4, 5e-3, 5e-3), strict=True
@@ -170,7 +175,7 @@ def test_what_does_not_vary_has_finite_scores() -> None:
     classifier = FunctionalsClassifier(3, BANDS, 4)
     flat = torch.full((2, 1, 3, 40, BANDS), -3.0)
     found = classifier.statistics(flat, torch.tensor([40]))
-    varying, kernels, *departing = found.split(classifier.kinds, 1)
+    varying, kernels, *departing = found.split(classifier.feature_set_sizes, 1)
     assert max(varying.abs().max(), kernels.abs().max()) < 1e-2
     assert all(kind.isfinite().all() for kind in departing)
     assert classifier(torch.zeros_like(flat), torch.tensor([40])).isfinite().all()

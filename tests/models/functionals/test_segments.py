@@ -70,7 +70,9 @@ def test_each_step_is_told_what_its_stretch_alone_would_be(
                     x[row : row + 1, :, start : start + min(LENGTH, frames)] for x in (static, periods)
                 )
                 real = torch.tensor([stretch.shape[2]])
-                wanted = network.functionals.segment_scores(network.heard(stretch, own, real), real)[0]
+                wanted = network.functionals.segment_scores(
+                    network.representations(stretch, own, real), real
+                )[0]
                 torch.testing.assert_close(found[row, step], wanted, atol=1e-4, rtol=1e-4)
     assert found[0].std(0).min() > 0.01  # the stretches are told different things
 

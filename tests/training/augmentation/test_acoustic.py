@@ -16,8 +16,8 @@ from emotrace.training.augmentation.acoustic import (
     AcousticAugmenter,
     augmented_copies,
     augmented_views,
-    mel_places,
-    noisy,
+    mel_positions,
+    mix_at_snr,
     reverberate,
 )
 from emotrace.training.data.examples import Example
@@ -129,7 +129,7 @@ def test_noise_is_as_much_softer_as_said(examples: list[Example]) -> None:
     speech, noise = 0.01 * random.normal(size=(2, 32_000)).cumsum(1) + random.normal(size=(2, 32_000))
     noise *= 3
     power, made = (SPECTRUM.power(torch.from_numpy(x[None]).float())[0] for x in (speech, noise))
-    added = noisy(power, made, SPECTRUM.autocorrelation[:, 0], 12.0) - power
+    added = mix_at_snr(power, made, SPECTRUM.autocorrelation[:, 0], 12.0) - power
     gain = (added / made).mean().item()
     loud = [np.mean(scipy.signal.sosfilt(band, x) ** 2) for x in (speech, noise)]
     assert 10 * np.log10(loud[0] / (gain * loud[1])) == pytest.approx(12, abs=0.5)
@@ -157,14 +157,14 @@ def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower,
     """The last bin of one is 8 kHz, that of the other 3980 Hz."""
     mel = librosa.hz_to_mel(spectrum.hz[bins].numpy(), htk=True)
     wanted = mel / librosa.hz_to_mel(8000, htk=True)
-    assert mel_places(spectrum.hz)[bins].numpy() == pytest.approx(wanted, abs=1e-5)
+    assert mel_positions(spectrum.hz)[bins].numpy() == pytest.approx(wanted, abs=1e-5)
 
 
 @pytest.mark.parametrize("spectrum", [LogMel(18), LogSpectrogram()])
 def test_either_spectrum_has_takes_in_noise_and_through_channels(spectrum: LogPower) -> None:
     drawer = AcousticAugmenter(spectrum, ELSEWHERE, drawn())
     power = spectrum.power(torch.randn(1, 8_000))[0]
-    for change in (drawer.in_noise, drawer.through_channel, drawer.in_room, drawer.another):
+    for change in (drawer.in_noise, drawer.through_channel, drawer.in_room, drawer.perturb_speaker):
         assert change(power).shape[1] == power.shape[1]
         assert change(power).isfinite().all()
 

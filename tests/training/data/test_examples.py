@@ -15,7 +15,7 @@ from emotrace.corpora import Utterance
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import AudioError
 from emotrace.features.spectrogram import LogMel
-from emotrace.training.data import examples as clips_module
+from emotrace.corpora import utterance_audio
 from emotrace.training.data.examples import Batch, Example, epoch_batches, read_examples, window_batches
 
 
@@ -140,7 +140,7 @@ def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_chan
         read.append(source)
         return read_audio(source, *args, **more)
 
-    monkeypatch.setattr(clips_module, "read_audio", weight_feature_sets)
+    monkeypatch.setattr(utterance_audio, "read_audio", weight_feature_sets)
     path = tmp_path / "call.wav"
     soundfile.write(path, noise(3.0)[0], 16_000)
     parts = [Utterance(f"call#{i}", path, "anger", "A", "ann", None, None, i, i + 1.0) for i in range(3)]

@@ -84,7 +84,7 @@ class FunctionalsClassifier(nn.Module):
         self.register_buffer("scale", torch.ones(size))
         self.register_buffer("weight", torch.zeros(labels + 1, size))
         self.register_buffer("bias", torch.zeros(labels + 1))
-        self.register_buffer("share", torch.ones(()))
+        self.register_buffer("fusion_weight", torch.ones(()))
 
     def forward(self, representations: Tensor, frames: Tensor) -> Tensor:
         """Log-scores, times `fusion_weight`."""
