@@ -31,7 +31,7 @@ from sklearn.svm import SVC
 
 from emotrace.audio.reading import SAMPLE_RATE_HZ, read_audio
 from emotrace.corpora import open_corpus
-from emotrace.evaluation.metrics import Scores, score
+from emotrace.evaluation.metrics import Metrics, score
 from emotrace.system.files import write_text
 
 SHARED = ("anger", "happiness", "sadness", "neutral")
@@ -80,7 +80,7 @@ class Row:
     emotions: int
     features: str
     normalised: str
-    scores: Scores
+    scores: Metrics
     best_ua: float | None = None
     known_ua: float | None = None
 
@@ -131,7 +131,7 @@ def answered(train: Speech, x: np.ndarray, costs: Sequence[float]) -> dict[float
     return said
 
 
-def crossvalidated(speech: Speech, groups: list[tuple[str, ...]]) -> tuple[Scores, float]:
+def crossvalidated(speech: Speech, groups: list[tuple[str, ...]]) -> tuple[Metrics, float]:
     """Each group of speakers tested by an SVM that learnt from all others; and UA at the best C."""
     said = np.empty_like(speech.emotions)
     by_cost = {cost: np.empty_like(speech.emotions) for cost in COSTS}
@@ -143,7 +143,7 @@ def crossvalidated(speech: Speech, groups: list[tuple[str, ...]]) -> tuple[Score
     return scored(speech, said), max(balanced_accuracy_score(speech.emotions, a) for a in by_cost.values())
 
 
-def scored(test: Speech, said: np.ndarray) -> Scores:
+def scored(test: Speech, said: np.ndarray) -> Metrics:
     """UA and WA, with intervals that resample the speakers tested."""
     labels = sorted({*test.emotions.tolist(), *said.tolist()})
     return score(test.emotions.tolist(), said.tolist(), test.speakers.tolist(), labels)

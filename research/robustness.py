@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from emotrace.corpora import OpenCorpus, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import EmotraceError
-from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction
 from emotrace.evaluation.significance import Difference, ua_difference
 from emotrace.experiments.report import table
@@ -57,10 +57,10 @@ class Row:
     """
 
     condition: str
-    scores: Scores
+    scores: Metrics
     none: float
     cost: Difference | None
-    other: Scores | None
+    other: Metrics | None
     gain: Difference | None
 
 
@@ -132,7 +132,7 @@ def cells(row: Row) -> list[str]:
     def difference(found: Difference | None) -> str:
         return f"{found.value:+.3f} [{found.interval.low:+.3f}, {found.interval.high:+.3f}]" if found else ""
 
-    def ua(scores: Scores) -> list[str]:
+    def ua(scores: Metrics) -> list[str]:
         return [f"{scores.ua:.3f}", str(scores.ua_interval or "")]
 
     own = [row.condition, *ua(row.scores), difference(row.cost), f"{row.none:.3f}"]

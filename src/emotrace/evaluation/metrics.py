@@ -32,7 +32,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Metrics:
     """What `score` measured; fractions, not per cent. The intervals are None where there is but one speaker.
 
     `confusion` has a row per true and a column per predicted label, both in the order of `labels`.
@@ -97,7 +97,7 @@ def score(
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Scores:
+) -> Metrics:
     """Measure predictions, with 95 % percentile intervals from a bootstrap over speakers.
 
     WA is accuracy. UA, the unweighted average recall or balanced accuracy, is the mean over classes of
@@ -123,7 +123,7 @@ def score(
     resampled = resample_speakers(by_speaker, resamples, seed)
     several = len(by_speaker) > 1
     recalls = audmetric.recall_per_class(truth, predicted, zero_division=np.nan)
-    return Scores(
+    return Metrics(
         n=len(truth),
         speakers=len(by_speaker),
         wa=float(audmetric.accuracy(truth, predicted)),
@@ -138,7 +138,7 @@ def score(
 
 def score_predictions(
     predictions: Sequence[Prediction], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Scores:
+) -> Metrics:
     """Pool `predictions`, of one fold or of all, and `score` them.
 
     Predictions of several seeds count each; the intervals stay honest, since a drawn speaker brings them all.

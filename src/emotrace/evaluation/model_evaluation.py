@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from emotrace.corpora import OpenCorpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import AudioError, CorpusError
-from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction
 from emotrace.inference.recogniser import Recogniser
 
@@ -17,7 +17,7 @@ from emotrace.inference.recogniser import Recogniser
 class Measured:
     """How well a model did, what must be said about it, and how many utterances could not be read."""
 
-    scores: Scores
+    scores: Metrics
     predictions: tuple[Prediction, ...]
     remarks: tuple[str, ...]
     failed: int

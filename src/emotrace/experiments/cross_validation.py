@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from emotrace.corpora import Fold
 from emotrace.errors import CorpusError
-from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.learning_curves import read_curve
 from emotrace.experiments.report import fold_row, write_report
@@ -29,7 +29,7 @@ def crossval(
     chosen: Sequence[int] | None = None,
     workers: int | None = None,
     progress: ProgressCallback = no_progress,
-) -> Scores:
+) -> Metrics:
     """Run the corpus's protocol, or the `chosen` folds of it, and pool what is said of each test speaker.
 
     Finished folds are found, not trained again; a fold that was interrupted goes on from its last epoch. What

@@ -10,7 +10,7 @@ from typing import Any
 from emotrace.corpora import Fold
 from emotrace.evaluation.calibration import calibration_error, reliability_png, risk_coverage_png
 from emotrace.evaluation.confusion import confusion_png, confusion_text
-from emotrace.evaluation.metrics import Scores, score_predictions, spread
+from emotrace.evaluation.metrics import Metrics, score_predictions, spread
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.experiments.learning_curves import Curve, curves_csv, curves_png, read_curve
 from emotrace.system.files import write_bytes, write_text
@@ -47,7 +47,7 @@ def write_report(
     output: Path,
     title: str,
     predictions: Sequence[Prediction],
-    scores: Scores,
+    scores: Metrics,
     rows: Sequence[dict[str, Any]],
     curves: Sequence[Curve],
 ) -> None:
@@ -70,7 +70,7 @@ def write_report(
     write_text(output / "report.md", page(title, scores, metrics, seeds))
 
 
-def page(title: str, scores: Scores, metrics: dict[str, Any], seeds: Sequence[int]) -> str:
+def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[int]) -> str:
     """The figures of a cross-validation as Markdown."""
 
     def spread_of(kind: str, name: str) -> str:

@@ -15,7 +15,7 @@ from emotrace.corpora import OpenCorpus, Utterance
 from emotrace.errors import EmotraceError, RunError
 from emotrace.evaluation.comparison import FEW_SPEAKERS, Comparison, against
 from emotrace.evaluation.confusion import aligned, recalls
-from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import Difference, paired
 from emotrace.recipe import differences
@@ -38,10 +38,10 @@ class Compared:
     run: str
     system: str
     differs_in: tuple[str, ...] | None
-    scores: Scores
+    scores: Metrics
     by_emotion: Mapping[str, float | None]
-    by_sex: Mapping[str, Scores]
-    by_length: Mapping[str, Scores]
+    by_sex: Mapping[str, Metrics]
+    by_length: Mapping[str, Metrics]
     comparison: Comparison | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
     return found
 
 
-def by_group(predictions: Sequence[Prediction], groups: Mapping[str, str]) -> dict[str, Scores]:
+def by_group(predictions: Sequence[Prediction], groups: Mapping[str, str]) -> dict[str, Metrics]:
     """The figures of each group of utterances, groups by alphabet."""
     return {
         group: score_predictions([p for p in predictions if groups[p.file] == group], resamples=1)
@@ -237,7 +237,7 @@ def _differs_in(first: Path, folder: Path) -> tuple[str, ...] | None:
         return None
 
 
-def _figures(by_group: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
+def _figures(by_group: Mapping[str, Metrics]) -> dict[str, dict[str, float]]:
     return {
         group: {name: getattr(scores, name) for name in ("n", "ua", "wa")}
         for group, scores in by_group.items()

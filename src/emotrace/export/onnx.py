@@ -15,7 +15,7 @@ from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import RunError
 from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.confusion import confusion_text
-from emotrace.evaluation.metrics import Interval, Scores, score_predictions
+from emotrace.evaluation.metrics import Interval, Metrics, score_predictions
 from emotrace.evaluation.model_evaluation import measure
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.export.graph import onnx_bytes
@@ -148,7 +148,7 @@ def export_run_in_int8(
     return write_config(output, config)
 
 
-def _finished(run_folder: Path) -> tuple[Run, EmotionModel, Provenance, Scores]:
+def _finished(run_folder: Path) -> tuple[Run, EmotionModel, Provenance, Metrics]:
     """A finished run, its network, where that comes from, and how it was measured."""
     run, recipe, network = read_run(run_folder)
     scores = score_predictions(read_predictions(run_folder / PREDICTIONS_FILE))
@@ -229,7 +229,7 @@ def export_crossvalidated(
     return export_model(network, provenance, output, weights=False)
 
 
-def _figures(of: str, scores: Scores) -> dict[str, Figure]:
+def _figures(of: str, scores: Metrics) -> dict[str, Figure]:
     return {
         f"{of} WA": Figure(value=scores.wa, interval=_ends(scores.wa_interval)),
         f"{of} UA": Figure(value=scores.ua, interval=_ends(scores.ua_interval)),

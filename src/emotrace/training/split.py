@@ -14,7 +14,7 @@ import torch
 from emotrace.corpora import OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.evaluation.confusion import confusion_png
-from emotrace.evaluation.metrics import Scores, score_predictions
+from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel, spectrum_of
@@ -208,7 +208,7 @@ def final_split(corpus: OpenCorpus) -> SpeakerSplit:
     return SpeakerSplit(tuple(sorted(known_speakers.difference(folds[0].validation))), folds[0].validation)
 
 
-def train_run(experiment: Experiment, *, seed: int, folder: Path, progress: ProgressCallback) -> Scores:
+def train_run(experiment: Experiment, *, seed: int, folder: Path, progress: ProgressCallback) -> Metrics:
     """Train a model to keep, and measure it on its validation speakers."""
     split = final_split(experiment.corpus)
     create_or_resume(folder, experiment.fingerprint(seed=seed))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from emotrace.corpora import OpenCorpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.evaluation.comparison import Comparison, Pair, against, every_pair
-from emotrace.evaluation.metrics import Scores, Spread, score_predictions, spread
+from emotrace.evaluation.metrics import Metrics, Spread, score_predictions, spread
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.cost import real_time_factor, stage_seconds
 from emotrace.experiments.table.plan import Plan
@@ -36,7 +36,7 @@ class Row:
     """
 
     system: str
-    scores: Scores
+    scores: Metrics
     over_folds: Spread
     over_seeds: Spread | None
     published: Published | None
