@@ -13,6 +13,7 @@ from emotrace.audio.reading import Audio
 from emotrace.errors import MissingExtraError
 from emotrace.inference.result import Result
 from emotrace.timeline import Span, Timeline
+from emotrace.warning import RecognitionWarning
 
 TIMELINE = Timeline((Span(0.0, 0.8, "anger", 0.9), Span(1.2, 2.0, "sadness", 0.6)))
 RESULT = Result(
@@ -22,10 +23,11 @@ RESULT = Result(
     TIMELINE,
     2.0,
     'a, "b".wav',
-    ("short",),
+    (RecognitionWarning("short", "short"),),
     "tiny",
 )
-SILENCE = Result(None, None, None, Timeline(), 1.0, "s.wav", ("digital silence",), "tiny")
+DIGITAL_SILENCE = RecognitionWarning("silence", "digital silence")
+SILENCE = Result(None, None, None, Timeline(), 1.0, "s.wav", (DIGITAL_SILENCE,), "tiny")
 LABELS = ("anger", "sadness", "neutral")
 
 

@@ -17,6 +17,7 @@ import soundfile
 from emotrace.audio.raw import Encoding, Raw
 from emotrace.audio.standard_input import audio_from_standard_input
 from emotrace.errors import AudioError
+from emotrace.warning import RecognitionWarning
 
 SpeechLike = Callable[..., np.ndarray]
 
@@ -27,16 +28,16 @@ def wav(samples: np.ndarray, subtype: str = "PCM_16", rate_hz: int = 16_000) -> 
     return file.getvalue()
 
 
-def with_claim(content: bytes, create_or_resume: int) -> bytes:
+def with_claim(content: bytes, claim: int) -> bytes:
     """The same WAV whose header claims so many bytes of samples."""
     place = content.index(b"data") + 4
-    return content[:place] + struct.pack("<I", create_or_resume) + content[place + 4 :]
+    return content[:place] + struct.pack("<I", claim) + content[place + 4 :]
 
 
-def heard(file: BinaryIO, raw: Raw | None = None) -> tuple[np.ndarray, list[str]]:
+def heard(file: BinaryIO, raw: Raw | None = None) -> tuple[np.ndarray, list[RecognitionWarning]]:
     sound = audio_from_standard_input(file, raw)
     blocks = list(sound.blocks)
-    return np.concatenate(blocks), sound.faults
+    return np.concatenate(blocks), sound.warnings
 
 
 class Trickle(io.RawIOBase):
@@ -78,10 +79,10 @@ def test_raw_samples_are_what_they_are_said_to_be(
 
 @pytest.mark.parametrize("claim", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
 def test_a_header_that_does_not_know_the_length_is_read_to_the_end(
-    create_or_resume: int, speech_like: SpeechLike
+    claim: int, speech_like: SpeechLike
 ) -> None:
     content = wav(speech_like(0.5))
-    found, faults = heard(io.BytesIO(with_claim(content, create_or_resume)))
+    found, faults = heard(io.BytesIO(with_claim(content, claim)))
     np.testing.assert_array_equal(found, heard(io.BytesIO(content))[0])
     assert faults == []
 
@@ -90,7 +91,9 @@ def test_a_stream_that_breaks_off_is_used_and_said(speech_like: SpeechLike) -> N
     content = wav(speech_like(2.0))
     found, faults = heard(io.BytesIO(content[: 44 + 32_001]))
     assert len(found) == 16_000
-    assert faults == ["cut short or damaged: used the 1.00 s of 2.00 s that could be read"]
+    assert [str(warning) for warning in faults] == [
+        "cut short or damaged: used the 1.00 s of 2.00 s that could be read"
+    ]
 
 
 def test_what_follows_the_samples_is_not_heard(speech_like: SpeechLike) -> None:

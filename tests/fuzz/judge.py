@@ -57,7 +57,7 @@ def judge_pipe(recogniser: Recogniser, content: bytes) -> Verdict:
         stream = recogniser.stream(heard.sound.rate_hz, heard.sound.name)
         events = [event for block in heard.sound.blocks for event in stream.push(block)]
         events += stream.flush()
-        result = stream.result(heard.sound.file, tuple(heard.sound.faults))
+        result = stream.result(heard.sound.file, heard.sound.warnings)
         closed = tuple(event.span for event in events if event.kind == "closed")
         told = None if closed == result.timeline.spans else "the events are not those of the timeline"
         return result, told or heard.complaint(content) or complaint(result, recogniser, heard.seconds)
@@ -88,7 +88,7 @@ def _judged(
         said = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}"[:300]
         return Verdict("untyped", said, said)
     outcome = "silence" if result.label is None else "result"
-    return Verdict(outcome, fault, "; ".join(result.warnings))
+    return Verdict(outcome, fault, "; ".join(map(str, result.warnings)))
 
 
 class Counted:
@@ -139,7 +139,7 @@ def complaint(result: Result, recogniser: Recogniser, heard_s: float) -> str | N
         ):
             return f"scores {scores}, of which {result.label} has {result.score}"
     return _wrong_in_timeline(result, recogniser) or next(
-        filter(None, map(unreadable, result.warnings)), None
+        filter(None, (unreadable(warning.text) for warning in result.warnings)), None
     )
 
 

@@ -178,7 +178,7 @@ def test_a_silent_stream_says_nothing_until_there_is_something(
     assert told(stream, np.split(constant, 50)) == []
     result = stream.result()
     assert (result.label, result.scores, result.timeline.spans) == (None, None, ())
-    assert "digital silence" in result.warnings
+    assert "silence" in {warning.code for warning in result.warnings}
     late = recogniser.stream(rate_hz)
     sound = np.concatenate([constant, soxr.resample(speech_like(10.0), 16_000, rate_hz)]).astype(np.float32)
     assert closed(told(late, np.split(sound, 30))) == recogniser((sound, rate_hz)).timeline.spans

@@ -35,7 +35,7 @@ def predictions(
                 result.label,
                 _number(result.score),
                 *(_number(kept.get(label)) for label in labels),
-                "; ".join(result.warnings),
+                "; ".join(map(str, result.warnings)),
             ]
         )
 

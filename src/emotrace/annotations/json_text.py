@@ -10,7 +10,9 @@ def line(result: Result, top_k: int | None = None) -> str:
     """One result as one line, without its newline.
 
     >>> from emotrace.timeline import Timeline
-    >>> silence = Result(None, None, None, Timeline(), 2.0, "a.wav", ("digital silence",), "tiny")
+    >>> from emotrace.warning import RecognitionWarning
+    >>> warnings = (RecognitionWarning("silence", "digital silence"),)
+    >>> silence = Result(None, None, None, Timeline(), 2.0, "a.wav", warnings, "tiny")
     >>> print(line(silence))
     {"schema_version": 1, "model": "tiny", "file": "a.wav", "duration_s": 2.0, "label": null, "score": null,
      "scores": null, "timeline": [], "warnings": ["digital silence"]}

@@ -1,11 +1,14 @@
 """Chunks of any size, at any rate → mono at the model's rate: the same samples whatever the chunks."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import soxr
 
 from emotrace.audio.quality import SHORT_S, BandMeter, Meter, Samples
 from emotrace.errors import AudioError
+from emotrace.warning import RecognitionWarning
 
 MINIMUM_S = 0.175  # 16 frames of 25 ms, one every 10 ms
 BLOCK_S = 0.1  # what is resampled at a time
@@ -34,7 +37,7 @@ class StreamPreprocessor:
     >>> preprocessor = StreamPreprocessor(48_000, 16_000)
     >>> second = np.stack([np.sin(np.arange(48_000) / 10)] * 2, axis=1).astype(np.float32)
     >>> samples = np.concatenate([preprocessor.push(second), preprocessor.flush()])
-    >>> samples.shape, preprocessor.warnings()[:2]
+    >>> samples.shape, [str(warning) for warning in preprocessor.warnings()[:2]]
     ((16000,), ['resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'])
     """
 
@@ -111,19 +114,25 @@ class StreamPreprocessor:
             )
         return np.concatenate([_NOTHING, *rest])
 
-    def warnings(self, faults: tuple[str, ...] = ()) -> list[str]:
-        """What was changed or is doubtful once all was heard; `faults` are those of the file."""
+    def warnings(self, from_reader: Iterable[RecognitionWarning] = ()) -> tuple[RecognitionWarning, ...]:
+        """Every warning about the recording, once it is complete.
+
+        Args:
+            from_reader: the warnings of whatever read the recording, which are put among these
+        """
         found = []
         if self._resampler is not None:
-            found.append(f"resampled {self.source_rate_hz} Hz to {self.rate_hz} Hz")
+            text = f"resampled {self.source_rate_hz} Hz to {self.rate_hz} Hz"
+            found.append(RecognitionWarning("resampled", text))
         if self.channels > 1:
-            found.append(f"{self.channels} channels mixed to mono")
-        found += [*faults, *self._meter.warnings()]
+            found.append(RecognitionWarning("mixed-to-mono", f"{self.channels} channels mixed to mono"))
+        found += [*from_reader, *self._meter.warnings()]
         if self.duration_s < SHORT_S:
-            found.append(f"short: {self.duration_s:.2f} s, and under {SHORT_S:g} s emotion is hard to tell")
+            text = f"short: {self.duration_s:.2f} s, and under {SHORT_S:g} s emotion is hard to tell"
+            found.append(RecognitionWarning("short", text))
         if not self.silent and self._bands.narrow:
-            found.append("narrow band: no energy above 4 kHz")
-        return found
+            found.append(RecognitionWarning("narrow-band", "narrow band: no energy above 4 kHz"))
+        return tuple(found)
 
     def _take(self, blocks: Samples) -> Samples:
         """What whole blocks, and at the end of a recording the rest of one, give at the rate wanted."""

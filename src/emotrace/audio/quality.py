@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from emotrace.warning import RecognitionWarning
+
 Samples = npt.NDArray[np.float32]
 
 FULL_SCALE = 0.99  # the highest sample of 8 bits is 127/128
@@ -61,17 +63,23 @@ class Meter:
         """Whether nothing but a constant is left once the channels are mixed."""
         return self.highest - self.lowest <= SILENCE
 
-    def warnings(self) -> list[str]:
-        """What the levels give cause to say."""
+    def warnings(self) -> list[RecognitionWarning]:
+        """Warnings about silence, scale and clipping in the samples so far."""
         found = []
         if self.silent:
             cancel = self.channels > 1 and self.peak > 2 * max(abs(self.lowest), abs(self.highest), SILENCE)
-            found.append("silent: the channels cancel each other when mixed" if cancel else "digital silence")
+            found.append(
+                RecognitionWarning("channels-cancel", "silent: the channels cancel each other when mixed")
+                if cancel
+                else RecognitionWarning("silence", "digital silence")
+            )
         if self.peak > UNSCALED:
-            found.append(f"samples reach {self.peak:.0f}, expected -1 to 1: divide them by their full scale")
+            text = f"samples reach {self.peak:.0f}, expected -1 to 1: divide them by their full scale"
+            found.append(RecognitionWarning("out-of-range", text))
         elif self.clipped:
-            share = 100 * self.clipped / (self.frames * self.channels)
-            found.append(f"clipped: {self.clipped} samples ({share:.2g} %) stand at full scale")
+            percent = 100 * self.clipped / (self.frames * self.channels)
+            text = f"clipped: {self.clipped} samples ({percent:.2g} %) stand at full scale"
+            found.append(RecognitionWarning("clipped", text))
         return found
 
 

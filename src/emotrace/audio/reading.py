@@ -17,6 +17,7 @@ from emotrace.audio.preprocessing import MINIMUM_S as MINIMUM_S
 from emotrace.audio.preprocessing import StreamPreprocessor, as_floats
 from emotrace.audio.quality import Samples
 from emotrace.errors import AudioError
+from emotrace.warning import RecognitionWarning
 
 SAMPLE_RATE_HZ = 16_000
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
@@ -43,14 +44,14 @@ class Audio:
     Attributes:
         samples: float32, shape (sample,), full scale ±1
         sample_rate_hz: samples a second
-        warnings: what was changed or is doubtful, each a short phrase
+        warnings: what was changed or is doubtful
         silent: digital silence, in which there is nothing to recognise
         name: the file's name as it was given, None for what has none
     """
 
     samples: Samples
     sample_rate_hz: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[RecognitionWarning, ...] = ()
     silent: bool = False
     name: str | None = None
 
@@ -68,14 +69,14 @@ class AudioStream:
         rate_hz: samples a second
         blocks: what is read, as it is read
         file: the name as it was given, None for what has none
-        faults: fills while the blocks are read
+        warnings: damage found by the reader; the list fills while the blocks are read
     """
 
     name: str
     rate_hz: float
     blocks: Iterator[Samples]
     file: str | None = None
-    faults: list[str] = field(default_factory=list)
+    warnings: list[RecognitionWarning] = field(default_factory=list)
 
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float] | AudioStream
@@ -96,15 +97,15 @@ def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float =
 
     >>> second = np.sin(np.arange(48_000) / 10).astype(np.float32)
     >>> audio = read_audio((np.stack([second, second], axis=1), 48_000))
-    >>> audio.samples.shape, audio.duration_s, audio.warnings[:2]
-    ((16000,), 1.0, ('resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'))
+    >>> audio.samples.shape, audio.duration_s, [str(warning) for warning in audio.warnings[:2]]
+    ((16000,), 1.0, ['resampled 48000 Hz to 16000 Hz', '2 channels mixed to mono'])
     """
     with open_audio(source) as sound:
         preprocessor = StreamPreprocessor(sound.rate_hz, rate_hz, sound.name)
         pieces = [preprocessor.push(block) for block in sound.blocks]
         samples = np.concatenate([*pieces, preprocessor.flush(minimum_s)])
-        warnings = preprocessor.warnings(tuple(sound.faults))
-        return Audio(samples, rate_hz, tuple(warnings), preprocessor.silent, sound.file)
+        warnings = preprocessor.warnings(sound.warnings)
+        return Audio(samples, rate_hz, warnings, preprocessor.silent, sound.file)
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def open_audio(source: Source) -> Iterator[AudioStream]:
         with file, _decoder(name, file) as decoder:
             sound = AudioStream(name, decoder.samplerate, iter(()))
             sound.file = name if isinstance(source, str | os.PathLike) else None
-            sound.blocks = _blocks(decoder, sound.faults)
+            sound.blocks = _blocks(decoder, sound.warnings)
             yield sound
 
 
@@ -224,8 +225,8 @@ def _what_it_is(head: bytes, reason: str) -> str:
     return f"no audio that can be read ({reason.strip(' .')})"
 
 
-def _blocks(sound: soundfile.SoundFile, faults: list[str]) -> Iterator[Samples]:
-    """The file's blocks; where it breaks off, what is there and a fault that says so."""
+def _blocks(sound: soundfile.SoundFile, warnings: list[RecognitionWarning]) -> Iterator[Samples]:
+    """The file's blocks; if it breaks off, those before the damage, and a warning."""
     claimed, read, broken = _claimed_frames(sound), 0, False
     size = max(1, _BLOCK_VALUES // sound.channels)
     got = size
@@ -242,7 +243,8 @@ def _blocks(sound: soundfile.SoundFile, faults: list[str]) -> Iterator[Samples]:
     if broken or read < claimed - sound.samplerate // 10 or "end-of-stream" in sound.extra_info.lower():
         there = f"{read / sound.samplerate:.2f} s"
         of = f" of {claimed / sound.samplerate:.2f} s" if claimed > read else ""
-        faults.append(f"cut short or damaged: used the {there}{of} that could be read")
+        text = f"cut short or damaged: used the {there}{of} that could be read"
+        warnings.append(RecognitionWarning("cut-short", text))
 
 
 def _claimed_frames(sound: soundfile.SoundFile) -> int:

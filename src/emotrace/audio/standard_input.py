@@ -12,6 +12,7 @@ from emotrace.audio.quality import Samples
 from emotrace.audio.raw import Encoding, Raw
 from emotrace.audio.reading import AudioStream
 from emotrace.errors import AudioError
+from emotrace.warning import RecognitionWarning
 
 _TYPES: dict[Encoding, str] = {
     "uint8": "u1",
@@ -56,7 +57,7 @@ def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str 
     if raw is None:
         raw, claimed = _header(file, name)
     sound = AudioStream(name, raw.rate_hz, iter(()), file="-")
-    sound.blocks = _blocks(file, raw, claimed, sound.faults)
+    sound.blocks = _blocks(file, raw, claimed, sound.warnings)
     return sound
 
 
@@ -92,7 +93,9 @@ def _format(content: bytes, name: str) -> Raw:
     raise AudioError(f"{name}: found {found}, expected PCM or floats; convert it, for example with ffmpeg")
 
 
-def _blocks(file: BinaryIO, raw: Raw, claimed: int | None, faults: list[str]) -> Iterator[Samples]:
+def _blocks(
+    file: BinaryIO, raw: Raw, claimed: int | None, warnings: list[RecognitionWarning]
+) -> Iterator[Samples]:
     rest, read = b"", 0
     while claimed is None or read < claimed:
         wanted = _CHUNK_BYTES if claimed is None else min(_CHUNK_BYTES, claimed - read)
@@ -106,10 +109,11 @@ def _blocks(file: BinaryIO, raw: Raw, claimed: int | None, faults: list[str]) ->
         rest = rest[whole:]
     bytes_per_s = raw.frame_bytes * raw.rate_hz
     if claimed is not None and read < claimed - bytes_per_s // 10:
-        faults.append(
+        text = (
             f"cut short or damaged: used the {read / bytes_per_s:.2f} s of {claimed / bytes_per_s:.2f} s "
             "that could be read"
         )
+        warnings.append(RecognitionWarning("cut-short", text))
 
 
 def _decoded(content: bytes, raw: Raw) -> Samples:

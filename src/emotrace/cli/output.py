@@ -18,6 +18,7 @@ from emotrace.system.interrupts import GracefulInterrupt
 if TYPE_CHECKING:
     from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
+    from emotrace.warning import RecognitionWarning
 
 T = TypeVar("T")
 
@@ -88,7 +89,8 @@ def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
 
     What is said of a file is said once, however many segments of it there are.
     """
-    file, already_printed = None, set[str]()
+    file: str | None = None
+    already_printed: set[RecognitionWarning] = set()
     for result in results:
         file, already_printed = (
             result.file,
@@ -99,7 +101,7 @@ def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
         yield result
 
 
-def print_warnings(result: Result, already_printed: Collection[str] = ()) -> None:
+def print_warnings(result: Result, already_printed: Collection[RecognitionWarning] = ()) -> None:
     """Say a result's warnings on stderr, but those said already."""
     for warning in result.warnings:
         if warning not in already_printed:

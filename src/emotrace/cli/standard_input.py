@@ -80,7 +80,7 @@ def recognise_standard_input(
             for block in blocks.of(sound.blocks):
                 write_events(stream.push(block))
         write_events(stream.flush())
-        write(formatted(iter([stream.result(sound.file, tuple(sound.faults))])))
+        write(formatted(iter([stream.result(sound.file, sound.warnings)])))
     except AudioError as error:
         if not blocks.interrupted:
             print_stderr(f"emotrace: {error}")

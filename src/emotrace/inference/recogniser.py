@@ -56,7 +56,7 @@ class Recogniser:
             for block in sound.blocks:
                 stream.push(block)
             stream.flush()
-            return stream.result(sound.file, tuple(sound.faults))
+            return stream.result(sound.file, sound.warnings)
 
     def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
         """Recognise a recording while it goes on: feed it chunks, and hear of spans as they become known.

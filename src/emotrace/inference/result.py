@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from emotrace.segment import Segment
 from emotrace.timeline import Timeline
+from emotrace.warning import RecognitionWarning
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +33,7 @@ class Result:
     timeline: Timeline
     duration_s: float
     file: str | None
-    warnings: tuple[str, ...]
+    warnings: tuple[RecognitionWarning, ...]
     model: str
     segment: Segment | None = None
 
@@ -51,13 +52,14 @@ class Result:
         ... )
         >>> unsure.abstaining_below(0.3).label, unsure.abstaining_below(0.5).label
         ('anger', None)
-        >>> unsure.abstaining_below(0.5).warnings
-        ('abstained: anger scores 0.40, below 0.50',)
+        >>> [str(warning) for warning in unsure.abstaining_below(0.5).warnings]
+        ['abstained: anger scores 0.40, below 0.50']
         """
         if self.label is None or self.score is None or self.score >= probability:
             return self
-        why = f"abstained: {self.label} scores {self.score:.2f}, below {probability:.2f}"
-        return dataclasses.replace(self, label=None, warnings=(*self.warnings, why))
+        text = f"abstained: {self.label} scores {self.score:.2f}, below {probability:.2f}"
+        warning = RecognitionWarning("abstained", text)
+        return dataclasses.replace(self, label=None, warnings=(*self.warnings, warning))
 
     def best(self, count: int | None = None) -> dict[str, float]:
         """The `count` best scores, the highest first; all of them for None, and none for silence.
@@ -90,5 +92,5 @@ class Result:
             "score": None if self.score is None else round(self.score, 6),
             "scores": None if scores is None else {name: round(score, 6) for name, score in scores.items()},
             "timeline": [span.to_dict() for span in self.timeline],
-            "warnings": list(self.warnings),
+            "warnings": [warning.text for warning in self.warnings],
         }

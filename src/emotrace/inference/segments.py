@@ -10,10 +10,14 @@ from emotrace.inference.recogniser import Recogniser
 from emotrace.inference.result import Result
 from emotrace.segment import Segment
 from emotrace.timeline import Timeline
+from emotrace.warning import RecognitionWarning, WarningCode
 
 SLACK_S = 0.1  # how far a segment may reach past the end: encoders pad, and programs round
-_OF_THE_STRETCH = ("digital silence", "short")  # what the file's warnings do not say of its segments
-_OF_THE_FILE = ("clipped", "narrow band", "samples reach")  # what a few words alone do not tell as well
+# A recording's silence and length do not apply to its segments, which are checked again. Its level and its
+# bandwidth do, and a whole recording shows them more reliably than a few words.
+_NOT_INHERITED: frozenset[WarningCode] = frozenset({"silence", "short"})
+_INHERITED: frozenset[WarningCode] = frozenset({"clipped", "narrow-band", "out-of-range"})
+_OVERLAP = RecognitionWarning("overlap", "overlaps another segment")
 
 
 def recognise_segments(
@@ -77,9 +81,9 @@ def _recognise(recogniser: Recogniser, recording_audio: Audio, segment: Segment,
             "join it to its neighbour, or leave it out"
         )
     result = recogniser((stretch, rate_hz))
-    warnings = [warning for warning in recording_audio.warnings if not warning.startswith(_OF_THE_STRETCH)]
-    warnings += [warning for warning in result.warnings if not warning.startswith(_OF_THE_FILE)]
-    warnings += ["overlaps another segment"] if overlaps else []
+    warnings = [warning for warning in recording_audio.warnings if warning.code not in _NOT_INHERITED]
+    warnings += [warning for warning in result.warnings if warning.code not in _INHERITED]
+    warnings += [_OVERLAP] if overlaps else []
     return dataclasses.replace(
         result,
         timeline=_shifted(result.timeline, segment.start),

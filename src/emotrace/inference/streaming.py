@@ -3,6 +3,8 @@
 Whole files go the same way, so they give the same spans.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,7 @@ from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.result import Result
 from emotrace.inference.scorers import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, FrameScores, make_scorer
 from emotrace.timeline import Span, SpanEvent, Timeline
+from emotrace.warning import RecognitionWarning
 
 _MOST_CHANNELS_OF_SHORT_CHUNKS = 32  # a chunk may be one sample of each channel; (1, 1000) is a mistake
 
@@ -156,8 +159,13 @@ class Stream:
         events = self._decoder.push(rest)
         return self._unless_silent(events + self._decoder.flush(self._preprocessor.duration_s))
 
-    def result(self, file: str | None = None, faults: tuple[str, ...] = ()) -> Result:
-        """What recognition gives of the whole, once `end` was called; `faults` are those of the file."""
+    def result(self, file: str | None = None, warnings: Iterable[RecognitionWarning] = ()) -> Result:
+        """The result for the whole recording, after `flush`.
+
+        Args:
+            file: the file's name, for the result
+            warnings: those of whatever read the recording
+        """
         return result_of(
             self._config,
             None if self._preprocessor.silent else self._decoder.scores,
@@ -165,7 +173,7 @@ class Stream:
             Timeline() if self._preprocessor.silent else self._decoder.timeline,
             self._preprocessor.duration_s,
             file,
-            tuple(self._preprocessor.warnings(faults)),
+            self._preprocessor.warnings(warnings),
         )
 
     def _unless_silent(self, events: list[SpanEvent]) -> list[SpanEvent]:
@@ -192,7 +200,7 @@ def result_of(
     timeline: Timeline,
     duration_s: float,
     file: str | None,
-    warnings: tuple[str, ...],
+    warnings: tuple[RecognitionWarning, ...],
 ) -> Result:
     """Decide: the likeliest emotion; none for silence, of which there are no scores, and where none shows.
 
@@ -202,13 +210,13 @@ def result_of(
         return Result(None, None, None, Timeline(), duration_s, file, warnings, config.name)
     best = int(scores.argmax())
     if config.output == "log_scores":
-        warnings += (
-            f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one "
-            "emotion a clip",
+        text = (
+            f"timeline of windows of {CLIP_S:g} s every {CLIP_HOP_S:g} s: this model names one emotion a clip"
         )
+        warnings += (RecognitionWarning("clip-timeline", text),)
     if rejected:
         timeline = Timeline()
-        warnings += ("no emotional speech found: the scores mean nothing",)
+        warnings += (RecognitionWarning("rejected", "no emotional speech found: the scores mean nothing"),)
     return Result(
         label=None if rejected else config.labels[best],
         score=float(scores[best]),
