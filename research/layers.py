@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from emotrace.audio.windowing import frames_in
 from emotrace.experiments.report import table
-from emotrace.features.spectrogram import SAMPLE_RATE_HZ
+from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Back, EmotionModel, build
 from emotrace.recipe import Recipe, laid_over, load_recipe

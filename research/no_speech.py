@@ -26,7 +26,7 @@ from emotrace.corpora import Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.decoding.ctc import no_emotion_probability
 from emotrace.export.onnx import REJECTION_THRESHOLD
-from emotrace.features.spectrogram import SAMPLE_RATE_HZ
+from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.training.data import non_speech as non_speech
 from emotrace.training.run_folder import read_run

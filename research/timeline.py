@@ -35,7 +35,7 @@ from emotrace.decoding.spans import averaged_around, decode_spans
 from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi
 from emotrace.evaluation.diarization_error import TimelineError, boundary_errors_s, timeline_error
 from emotrace.export.onnx import REJECTION_THRESHOLD
-from emotrace.features.spectrogram import SAMPLE_RATE_HZ
+from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.inference.scorers import FrameScorer
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel, Sound, build

@@ -15,7 +15,8 @@ from peers.answering import cores, serve
 import emotrace
 from emotrace.corpora import open_corpus, split
 from emotrace.export.onnx import Provenance, export_model
-from emotrace.features.spectrogram import LogMel, spectrogram
+from emotrace.features.deltas import stack_deltas
+from emotrace.features.log_mel import LogMel
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import Network, build, spectrum_of
 from emotrace.models.layers.pcnse import FrameBatchNorm
@@ -72,7 +73,7 @@ class Training:
         """The 3-D log-Mel spectrogram of samples in a .npy file, kept in another where one is named."""
         waveform = torch.from_numpy(np.load(samples))[None]
         with torch.inference_mode():
-            found = spectrogram(*self.logmel(waveform, torch.tensor([waveform.shape[1]])))
+            found = stack_deltas(*self.logmel(waveform, torch.tensor([waveform.shape[1]])))
         if output:
             np.save(output, found[0].transpose(1, 2).numpy())
 

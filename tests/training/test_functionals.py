@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from emotrace.decoding.ctc import class_scores
-from emotrace.features.spectrogram import LogMel
+from emotrace.features.log_mel import LogMel
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT, trim_silence
@@ -58,7 +58,7 @@ def examples() -> list[Example]:
 
 def clip_of(name: str, label: int, spectra: tuple[torch.Tensor, ...]) -> Example:
     """A clip of power spectra (frame, bin), and of what 18 bands have of them."""
-    windows = tuple(LogMel(18).bands_of(spectrum[None])[0].T.contiguous() for spectrum in spectra)
+    windows = tuple(LogMel(18).band_log_power(spectrum[None])[0].T.contiguous() for spectrum in spectra)
     return Example(name, "a", label, (windows,), tuple(map(len, spectra)), spectra=spectra)
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from emotrace.features.spectrogram import spectrogram
+from emotrace.features.deltas import stack_deltas
 from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import RUN_WEIGHTS_FILE
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
@@ -71,7 +71,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
     ]
     frames = torch.cat(
         [
-            spectrogram(window.T[None], torch.tensor([len(window)]), features.delta_reach)[0]
+            stack_deltas(window.T[None], torch.tensor([len(window)]), features.delta_reach)[0]
             for window in windows
         ],
         dim=1,

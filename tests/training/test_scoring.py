@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from emotrace.corpora import Utterance, open_corpus
-from emotrace.features.spectrogram import LogMel
+from emotrace.features.log_mel import LogMel
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build

@@ -15,7 +15,7 @@ import torch
 
 from emotrace.audio.windowing import window_samples
 from emotrace.errors import RunError
-from emotrace.features.spectrogram import SAMPLE_RATE_HZ
+from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.system.files import write_text
 from emotrace.training.progress import Epoch, ProgressCallback

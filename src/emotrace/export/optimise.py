@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES, FRAME_SAMPLES
-from emotrace.features.spectrogram import PRE_EMPHASIS, SAMPLE_RATE_HZ, LogMel
+from emotrace.features.dft import PRE_EMPHASIS, SAMPLE_RATE_HZ
+from emotrace.features.log_mel import LogMel
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.layers.fft_convolution import correlate, correlation_points, pointwise_kernels
 from emotrace.models.layers.pcnse import ConvBlock, ParallelConv

@@ -1,1 +1,1 @@
-"""Acoustic features: log-Mel spectrograms, deltas, autocorrelation."""
+"""Acoustic features: log-Mel and linear spectrograms, deltas, autocorrelation."""

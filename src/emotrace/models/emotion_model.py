@@ -8,17 +8,13 @@ from torch import Tensor, nn
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.errors import RecipeError
-from emotrace.features.spectrogram import (
-    NEPERS_PER_DB,
-    SAMPLE_RATE_HZ,
-    LogMel,
-    LogPower,
-    LogSpectrogram,
-    level,
-    loudness,
-    periodicity,
-    spectrogram,
-)
+from emotrace.features.autocorrelation import periodicity
+from emotrace.features.deltas import stack_deltas
+from emotrace.features.dft import SAMPLE_RATE_HZ
+from emotrace.features.level import NEPERS_PER_DB, level, loudness
+from emotrace.features.linear_spectrogram import LinearSpectrogram
+from emotrace.features.log_mel import LogMel
+from emotrace.features.log_power import LogPower
 from emotrace.models.architectures import System, find_system
 from emotrace.models.functionals.classifier import FunctionalsClassifier
 from emotrace.models.functionals.segments import at_steps, cut
@@ -68,7 +64,7 @@ class Front(nn.Module):
 
     def spectrogram(self, static: Tensor, frames: Tensor) -> Tensor:
         """The 3-D spectrogram (batch, channel, frame, band) before it is normalised by channel and band."""
-        return spectrogram(self.levelled(static, frames), frames, self.reach, self.channels)
+        return stack_deltas(self.levelled(static, frames), frames, self.reach, self.channels)
 
     def levelled(self, static: Tensor, frames: Tensor) -> Tensor:
         """Static bands as the recipe wants them: of one level, and none far below it."""
@@ -196,7 +192,7 @@ class EmotionModel(nn.Module):
         Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (2, batch, channel, frame, band).
         """
         pictures = torch.cat([self.front.levelled(static, frames), periodicity(periods, frames)])
-        both = spectrogram(pictures, frames.repeat(2), self.front.reach, self.front.channels)
+        both = stack_deltas(pictures, frames.repeat(2), self.front.reach, self.front.channels)
         return both.unflatten(0, (2, -1))
 
     def forward_with_functionals(
@@ -270,4 +266,4 @@ def build(recipe: Recipe, name: str, labels: int) -> EmotionModel:
 
 def spectrum_of(recipe: Recipe, system: System) -> LogPower:
     """What turns the waveform into the static bands that the system starts from."""
-    return LogSpectrogram() if system.front == "cnn" else LogMel(recipe.features.n_mels)
+    return LinearSpectrogram() if system.front == "cnn" else LogMel(recipe.features.n_mels)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.fft import dct
 
-from emotrace.features.spectrogram import spectrogram as front_spectrogram
+from emotrace.features.deltas import stack_deltas as front_spectrogram
 from emotrace.models.functionals.classifier import (
     COEFFICIENTS,
     MARGIN,

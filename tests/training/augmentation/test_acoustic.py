@@ -8,7 +8,9 @@ import pytest
 import scipy.signal
 import torch
 
-from emotrace.features.spectrogram import LogMel, LogPower, LogSpectrogram
+from emotrace.features.linear_spectrogram import LinearSpectrogram
+from emotrace.features.log_mel import LogMel
+from emotrace.features.log_power import LogPower
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augmentation import acoustic as takes
 from emotrace.training.augmentation.acoustic import (
@@ -38,7 +40,7 @@ def examples() -> list[Example]:
     for number in range(20):
         frames = (60, 40) if number % 5 == 0 else (50 + number,)
         spectra = tuple(torch.randn(count, 257, generator=random).exp() for count in frames)
-        windows = tuple(SPECTRUM.bands_of(power[None])[0].T.contiguous() for power in spectra)
+        windows = tuple(SPECTRUM.band_log_power(power[None])[0].T.contiguous() for power in spectra)
         made.append(Example(str(number), "a", number % 3, (windows,), frames, spectra=spectra))
     return made
 
@@ -152,7 +154,7 @@ def test_noises_have_ratios_and_colours_of_their_own() -> None:
     assert max(tilts) - min(tilts) > 10
 
 
-@pytest.mark.parametrize(("spectrum", "bins"), [(LogMel(18), [0, 128, 256]), (LogSpectrogram(), [0, 199])])
+@pytest.mark.parametrize(("spectrum", "bins"), [(LogMel(18), [0, 128, 256]), (LinearSpectrogram(), [0, 199])])
 def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower, bins: list[int]) -> None:
     """The last bin of one is 8 kHz, that of the other 3980 Hz."""
     mel = librosa.hz_to_mel(spectrum.hz[bins].numpy(), htk=True)
@@ -160,7 +162,7 @@ def test_a_bin_lies_on_the_mel_axis_where_its_frequency_does(spectrum: LogPower,
     assert mel_positions(spectrum.hz)[bins].numpy() == pytest.approx(wanted, abs=1e-5)
 
 
-@pytest.mark.parametrize("spectrum", [LogMel(18), LogSpectrogram()])
+@pytest.mark.parametrize("spectrum", [LogMel(18), LinearSpectrogram()])
 def test_either_spectrum_has_takes_in_noise_and_through_channels(spectrum: LogPower) -> None:
     drawer = AcousticAugmenter(spectrum, ELSEWHERE, drawn())
     power = spectrum.power(torch.randn(1, 8_000))[0]

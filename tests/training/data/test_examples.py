@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from emotrace.audio.reading import Audio, read_audio
-from emotrace.corpora import Utterance
+from emotrace.corpora import Utterance, utterance_audio
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import AudioError
-from emotrace.features.spectrogram import LogMel
-from emotrace.corpora import utterance_audio
+from emotrace.features.log_mel import LogMel
 from emotrace.training.data.examples import Batch, Example, epoch_batches, read_examples, window_batches
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotrace.features.spectrogram import LogMel
+from emotrace.features.log_mel import LogMel
 from emotrace.training.data.examples import window_batches
 from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, non_speech_examples, sound
 from emotrace.training.progress import no_progress

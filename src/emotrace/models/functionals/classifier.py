@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emotrace.features.spectrogram import NEPERS_PER_DB
+from emotrace.features.level import NEPERS_PER_DB
 from emotrace.models.functionals.fisher_vector import FisherVector
 from emotrace.models.functionals.random_kernels import FLAT, RandomKernels
 from emotrace.models.layers.masking import real

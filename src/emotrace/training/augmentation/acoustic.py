@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
-from emotrace.features.spectrogram import FLOOR, SAMPLE_RATE_HZ, LogPower, hz_to_mel
+from emotrace.features.dft import SAMPLE_RATE_HZ
+from emotrace.features.level import POWER_FLOOR
+from emotrace.features.log_power import LogPower
+from emotrace.features.mel import hz_to_mel
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augmentation.spectrogram import augment, band_limit, resampled
 from emotrace.training.data.examples import Example
@@ -93,7 +96,7 @@ def augmented_views(
         return replace(example, views=tuple(found))
 
     def bands(power: Tensor) -> Tensor:
-        return augmenter.spectrum.bands_of(power[None])[0].T.contiguous()
+        return augmenter.spectrum.band_log_power(power[None])[0].T.contiguous()
 
     return [viewed(example) for example in examples]
 
@@ -116,7 +119,7 @@ class AcousticAugmenter:
         conditions = Augmentation(
             tempo_perturbation=self.recipe.augmentation.tempo_perturbation, vtlp=self.recipe.augmentation.vtlp
         )
-        log = power.clamp(min=FLOOR).log()
+        log = power.clamp(min=POWER_FLOOR).log()
         return augment(log, conditions, self.generator, self.recipe.max_frames).exp()
 
     def in_room(self, power: Tensor) -> Tensor:
@@ -132,7 +135,7 @@ class AcousticAugmenter:
         high = 1 - HIGHEST * self.uniform()
         conditions = mel_positions(self.spectrum.hz)
         return band_limit(
-            power.clamp(min=FLOOR).log(), low, high, self.uniform_between(*LOSS_DB), conditions
+            power.clamp(min=POWER_FLOOR).log(), low, high, self.uniform_between(*LOSS_DB), conditions
         ).exp()
 
     def in_noise(self, power: Tensor, snr_db: tuple[float, float] = SNR_DB) -> Tensor:
@@ -194,5 +197,5 @@ def mix_at_snr(power: Tensor, noise: Tensor, loudness: Tensor, snr_db: float) ->
     >>> mix_at_snr(torch.full((1, 2), 10.0), torch.ones(1, 2), torch.ones(2), snr_db=20).tolist()
     [[10.100000381469727, 10.100000381469727]]
     """
-    ratio = (power @ loudness).mean() / (noise @ loudness).mean().clamp(min=FLOOR)
+    ratio = (power @ loudness).mean() / (noise @ loudness).mean().clamp(min=POWER_FLOOR)
     return power + noise * ratio / 10 ** (snr_db / 10)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from emotrace.features.spectrogram import FLOOR, NEPERS_PER_DB
+from emotrace.features.level import NEPERS_PER_DB, POWER_FLOOR
 from emotrace.recipe import Augmentation
 
 FLANK = 1 / 40  # of the mel axis: where a channel passes from nothing lost to all
@@ -54,7 +54,7 @@ def band_limit(
     if positions is None:
         positions = (torch.arange(static.shape[1]) + 0.5) / static.shape[1]
     outside = ((low - positions).clamp(min=0) + (positions - high).clamp(min=0)) / FLANK
-    return (static - outside.clamp(max=1) * loss_db * NEPERS_PER_DB).clamp(min=math.log(FLOOR))
+    return (static - outside.clamp(max=1) * loss_db * NEPERS_PER_DB).clamp(min=math.log(POWER_FLOOR))
 
 
 def resampled(x: Tensor, positions: Tensor) -> Tensor:

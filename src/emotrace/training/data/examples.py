@@ -12,7 +12,7 @@ from torch import Tensor
 from emotrace.audio.windowing import window_samples
 from emotrace.corpora import Utterance
 from emotrace.corpora.utterance_audio import forget_files, read_utterance
-from emotrace.features.spectrogram import LogPower
+from emotrace.features.log_power import LogPower
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read_examples(
                 len(samples), longest_frames, longest_frames // 2, spectrum.frame_samples
             ):
                 power = spectrum.power(samples[None, start:stop])
-                windows.append(spectrum.bands_of(power)[0].T.contiguous().clone())
+                windows.append(spectrum.band_log_power(power)[0].T.contiguous().clone())
                 durations.append(stop - start)
                 if spectra:
                     powers.append(power[0].clone())

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
-from emotrace.features.spectrogram import SAMPLE_RATE_HZ, LogPower
+from emotrace.features.dft import SAMPLE_RATE_HZ
+from emotrace.features.log_power import LogPower
 from emotrace.training.data.examples import Example
 
 Array = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ def non_speech_examples(
 
     They have their `spectra` too if asked.
 
-    >>> from emotrace.features.spectrogram import LogMel
+    >>> from emotrace.features.log_mel import LogMel
     >>> (example,) = non_speech_examples(1, LogMel(40), 500, torch.Generator().manual_seed(1))
     >>> example.windows[0].shape[1], example.parts
     (40, ((None, 1.0),))
@@ -52,7 +53,7 @@ def _example(
     samples = torch.from_numpy(sound(random, sound_name, length)).float()
     with torch.inference_mode():
         power = spectrum.power(samples[None])
-        window = spectrum.bands_of(power)[0].T.contiguous()
+        window = spectrum.band_log_power(power)[0].T.contiguous()
     powers = (power[0].clone(),) if spectra else ()
     return Example(sound_name, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
 
