@@ -9,7 +9,7 @@ READY := .venv/ready
 RUN ?= runs/emodb
 CROSSVAL ?= results/emodb-loso10
 
-.PHONY: help demo test fuzz lint bench model format clean
+.PHONY: help demo test fuzz lint bench docs model format clean
 
 help:
 	@echo 'make demo    the main job on the built-in synthetic corpus'
@@ -17,6 +17,7 @@ help:
 	@echo 'make fuzz    20,000 damaged inputs; rewrites results/fuzz.json'
 	@echo 'make lint    ruff, mypy and import-linter alone'
 	@echo 'make bench   speed beside peers; rewrites benchmarks/results.md'
+	@echo 'make docs    the documentation site, in site/'
 	@echo 'make model   put $(RUN) into the package, with the figures of $(CROSSVAL)'
 	@echo 'make format  put imports and layout right'
 	@echo 'make clean   remove .venv and what the tools cached'
@@ -41,6 +42,10 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
+# Offline, and strict: a broken link is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # RUN: emotrace train --corpus emodb --root EMODB --output runs/emodb, the recipe being that of CROSSVAL
 model: $(READY)
 	$(BIN)/python research/ship_model.py $(RUN) $(CROSSVAL)
@@ -58,4 +63,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,9 +10,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from emotrace.cli.corpus import AS_IT_LIES, Reading, Root
-from emotrace.cli.train import Device, Folds, Name, Recipes, Seeds, numbers
+from emotrace.cli.train import Device, Folds, Name, Recipes, Seeds, need_training, numbers, prepare
 from emotrace.errors import EmotraceError
-from emotrace.experiments.requirements import require_training_packages
 
 
 def table(
@@ -38,8 +37,7 @@ def table(
     output
         Folder of the table; each system's cross-validation is a folder in it.
     """
-    require_training_packages()
-    from emotrace.experiments.preparation import prepare_experiment
+    need_training()
     from emotrace.experiments.table.plan import make_plan, train_table
     from emotrace.experiments.table.report import write_table
     from emotrace.experiments.table.rows import measure_table
@@ -48,15 +46,13 @@ def table(
     from emotrace.training.progress import show_progress
 
     wanted = list(SYSTEMS) if systems == "all" else [part.strip() for part in systems.split(",")]
-    experiment = prepare_experiment(
-        name, root, system=wanted[0], recipe=recipe, device=device, corpus_options=reading.options()
-    )
+    experiment = prepare(name, root, wanted[0], recipe, device, reading)
     plan = make_plan(
         experiment,
         wanted,
         output,
         seeds=numbers(seeds, "--seeds"),
-        folds=None if folds is None else numbers(folds, "--folds"),
+        chosen=None if folds is None else numbers(folds, "--folds"),
     )
     for system in plan.systems:  # a recipe that does not fit must not claim a folder
         build(experiment.recipe, system, len(experiment.corpus.emotions))
@@ -87,7 +83,7 @@ def compare(
     as_json
         Write JSON.
     """
-    require_training_packages()
+    need_training()
     from emotrace.corpora import open_corpus
     from emotrace.experiments.run_comparison import compare as side_by_side
     from emotrace.experiments.run_comparison import compared_text

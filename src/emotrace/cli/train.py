@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 
 from emotrace.cli.corpus import AS_IT_LIES, WHICH_CORPUS, Reading, Root, print_stderr
-from emotrace.errors import EmotraceError
-from emotrace.experiments.requirements import require_training_packages
+from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
+
+if TYPE_CHECKING:
+    from emotrace.training.split import Experiment
 
 SYSTEM = "pcnse-sadrn-ctc"
 Name = Annotated[str, Parameter(name="--corpus", help=WHICH_CORPUS)]
@@ -28,6 +30,7 @@ Recipes = Annotated[
 Folds = Annotated[str | None, Parameter(help="Only these, as in 0,1; by default all.")]
 Seeds = Annotated[str, Parameter(help="One run of the protocol for each, as in 1,2,3.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to train.")]
+TRAINING_NEEDS = ("torch", "lightning", "audmetric", "matplotlib", "onnx", "onnxscript", "safetensors")
 
 
 def train(
@@ -56,25 +59,19 @@ def train(
     init
         Folder of a model whose weights to begin with, in place of random ones.
     """
-    require_training_packages()
-    from emotrace.experiments.train import train as train_model
+    need_training()
+    from emotrace.export.onnx import export_run
     from emotrace.training.progress import show_progress
+    from emotrace.training.split import train_run
 
+    experiment = prepare(name, root, system, recipe, device, reading, init)
     with show_progress() as progress:
-        result = train_model(
-            name,
-            root,
-            output=output,
-            system=system,
-            recipe=recipe,
-            seed=seed,
-            init=init,
-            device=device,
-            corpus_options=reading.options(),
-            progress=progress,
-        )
-    sys.stdout.write(f"measured on the validation speakers, who also {result.validation_role}\n")
-    sys.stdout.write(f"{result.metrics.as_text()}\n{result.model_folder}\n")
+        scores = train_run(experiment, seed=seed, folder=output, progress=progress)
+    export_run(output, output / "model")
+    sys.stdout.write(
+        f"measured on the validation speakers, who also {experiment.recipe.validation_role}\n{scores.as_text()}\n"
+    )
+    sys.stdout.write(f"{output / 'model'}\n")
     return 0
 
 
@@ -104,25 +101,20 @@ def crossval(
         What runs the folds.
     """
     del engine  # one so far
-    require_training_packages()
-    from emotrace.experiments.cross_validation import cross_validate
+    need_training()
+    from emotrace.experiments import cross_validation as protocol
     from emotrace.training.progress import show_progress
 
+    experiment = prepare(name, root, system, recipe, device, reading, init)
     with show_progress() as progress:
-        result = cross_validate(
-            name,
-            root,
+        scores = protocol.crossval(
+            experiment,
             output=output,
-            system=system,
-            recipe=recipe,
-            folds=None if folds is None else numbers(folds, "--folds"),
             seeds=numbers(seeds, "--seeds"),
-            init=init,
-            device=device,
-            corpus_options=reading.options(),
+            chosen=None if folds is None else numbers(folds, "--folds"),
             progress=progress,
         )
-    sys.stdout.write(f"{result.protocol}, {system}\n{result.metrics.as_text()}\n")
+    sys.stdout.write(f"{experiment.corpus.protocol}, {system}\n{scores.as_text()}\n")
     return 0
 
 
@@ -143,7 +135,7 @@ def evaluate(
     as_json
         Write JSON.
     """
-    require_training_packages()
+    need_training()
     from emotrace.corpora import open_corpus
     from emotrace.evaluation.model_evaluation import measure
     from emotrace.inference.recogniser import load
@@ -176,7 +168,7 @@ def export(
     int8
         Approximate it in int8, faster and smaller; what that loses is measured on the run's corpus.
     """
-    require_training_packages()
+    need_training()
     from emotrace.export.onnx import export_run, export_run_in_int8
 
     if int8:
@@ -195,7 +187,7 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
     output
         Folder for what it makes.
     """
-    require_training_packages()
+    need_training()
     from emotrace.experiments.demo import run_demo
     from emotrace.training.progress import show_progress
 
@@ -203,6 +195,46 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
         text = run_demo(output, progress)
     sys.stdout.write(text)
     return 0
+
+
+def prepare(
+    name: str,
+    root: Path | None,
+    system: str,
+    recipe: tuple[str, ...],
+    device: Device,
+    reading: Reading = AS_IT_LIES,
+    init: Path | None = None,
+) -> Experiment:
+    """What `train` and `crossval` have in common, checked before anything runs."""
+    import torch
+
+    import emotrace
+    from emotrace.corpora import open_corpus
+    from emotrace.models.architectures import find_system
+    from emotrace.models.emotion_model import build
+    from emotrace.recipe import load_recipe
+    from emotrace.training.pretrained_weights import read_pretrained_weights
+    from emotrace.training.split import Experiment
+
+    find_system(system)
+    settings = load_recipe(recipe)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("--device cuda was asked for, and torch finds no such device; leave it out")
+    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    opened = open_corpus(name, root, **reading.options())
+    build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
+    pretrained = None if init is None else read_pretrained_weights(init, system, settings, opened.emotions)
+    return Experiment(opened, system, settings, str(emotrace.__version__), where, pretrained)
+
+
+def need_training() -> None:
+    """Refuse where the extra `train` is not installed."""
+    import importlib.util
+
+    missing = [name for name in TRAINING_NEEDS if not importlib.util.find_spec(name)]
+    if missing:
+        raise MissingExtraError(f'found no {", ".join(missing)}; run: pip install "emotrace[train]"')
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -14,11 +14,7 @@ from emotrace.audio.reading import Audio, read_audio
 from emotrace.corpora import Utterance, utterance_audio
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import AudioError
-<<<<<<< HEAD
 from emotrace.features.log_mel import LogMel
-=======
-from emotrace.features.spectrogram import LogMel
->>>>>>> 7d950a8 (Train and cross-validate from Python with plain arguments; the CLI calls the same functions)
 from emotrace.training.data.examples import Batch, Example, epoch_batches, read_examples, window_batches
 
 
