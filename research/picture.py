@@ -30,7 +30,7 @@ def main(run_folder: str, root: str, name: str) -> None:
         recogniser = load(folder)
     audio = replace(read_utterance(utterance), name=f"{run.corpus} {name}, said with {utterance.emotion}")
     frame_scores = recogniser.frame_scores(audio)
-    result = recogniser.from_frame_scores(frame_scores, audio)
+    result = recogniser.result_from_frame_scores(frame_scores, audio)
     picture = png.timeline_png(
         audio, result, recogniser.labels, frame_scores.log_posteriors, frame_scores.times_s
     )

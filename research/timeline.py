@@ -31,7 +31,7 @@ from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.decoding.ctc import Frames, best_path, log_scores, no_emotion_probability
-from emotrace.decoding.spans import averaged_around, decode_spans
+from emotrace.decoding.spans import decode_spans, moving_average
 from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi
 from emotrace.evaluation.diarization_error import TimelineError, boundary_errors_s, timeline_error
 from emotrace.export.onnx import REJECTION_THRESHOLD
@@ -126,7 +126,7 @@ class TorchNetwork:
             ),
         )
 
-    def posteriors_of(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def run_window(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found, _, more, sound = self.asked(samples[None])
         if sound is None:
             return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions) + 1))
@@ -216,7 +216,7 @@ def as_shipped(heard: Heard) -> Timeline:
         first_s=heard.first_s,
         step_s=heard.step_s,
         duration_s=heard.recording.duration_s,
-        taught_none=heard.model.config.calibration.rejection_threshold is not None,
+        no_emotion_state=heard.model.config.calibration.rejection_threshold is not None,
     )
 
 
@@ -242,7 +242,7 @@ def by_density(seconds: float) -> Callable[[Heard], Timeline]:
 
     def rule(heard: Heard) -> Timeline:
         frames = max(1, round(seconds / heard.step_s))
-        return heard.timeline(averaged_around(heard.posteriors[:, :-1], frames).argmax(1))
+        return heard.timeline(moving_average(heard.posteriors[:, :-1], frames).argmax(1))
 
     return rule
 
@@ -320,7 +320,7 @@ def by_front(head: Callable[[Heard], np.ndarray], seconds: float) -> Callable[[H
 
     def rule(heard: Heard) -> Timeline:
         scores = head(heard)
-        path = averaged_around(scores, max(1, round(seconds / heard.step_s))).argmax(1)
+        path = moving_average(scores, max(1, round(seconds / heard.step_s))).argmax(1)
         return heard.timeline(path)
 
     return rule

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotrace.inference.model_config import ModelConfig, labels_both_ways, network_metadata
+from emotrace.inference.model_config import ModelConfig, label_maps, network_metadata
 from emotrace.inference.model_folder import write_config
 
 LABELS = ("anger", "sadness")
@@ -73,7 +73,7 @@ def write_tiny_model(
     """Write a folder with `tiny_network`; `changes` are those of its config, `metadata` of the network."""
     frames = {"frame_first_s": 0.0875, "frame_step_s": 0.02} if output == "log_posteriors" else {}
     facts = {"name": "tiny", "version": "1", "system": "blstm-ctc", "output": output}
-    config = ModelConfig.model_validate({**facts, **labels_both_ways(LABELS), **frames, **changes})
+    config = ModelConfig.model_validate({**facts, **label_maps(LABELS), **frames, **changes})
     folder.mkdir(parents=True, exist_ok=True)
     network = tiny_network(output, {**network_metadata(config), **(metadata or {})})
     (folder / "model.onnx").write_bytes(network)

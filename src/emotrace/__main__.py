@@ -1,4 +1,4 @@
-"""`python -m emotrace`."""
+"""Entry point of `python -m emotrace`."""
 
 from emotrace.cli.app import main
 

@@ -1,8 +1,8 @@
-"""What can go wrong, by kind. Every message says what was found, what was expected and what to do."""
+"""The errors that emotrace raises. Each message states what was found, what was expected and what to do."""
 
 
 class EmotraceError(Exception):
-    """The base of every error that emotrace raises on purpose; its text is one line for the user.
+    """Base class of all errors that emotrace raises deliberately; the message is one line for the user.
 
     >>> issubclass(AudioError, EmotraceError)
     True
@@ -10,28 +10,28 @@ class EmotraceError(Exception):
 
 
 class AudioError(EmotraceError):
-    """An audio input that cannot be used: missing, empty, not audio, too short, not finite."""
+    """An audio input is missing, empty, not audio, too short, or has samples that are not finite."""
 
 
 class SegmentError(EmotraceError):
-    """A segment file that cannot be read, or a segment that its recording does not hold."""
+    """A segment file is unreadable, or a segment lies outside its recording."""
 
 
 class CorpusError(EmotraceError):
-    """A corpus on disk that is not what its loader expects."""
+    """A corpus on disk differs from what its loader expects."""
 
 
 class RecipeError(EmotraceError):
-    """A recipe with an unknown key, a value out of range, or one that does not fit its system."""
+    """A recipe has an unknown key, a value out of range, or a value that does not fit its system."""
 
 
 class ModelError(EmotraceError):
-    """A model folder that is incomplete, damaged, altered or of another version."""
+    """A model folder is incomplete, damaged, altered, or of an unsupported version."""
 
 
 class RunError(EmotraceError):
-    """A run folder that cannot be used: another run's, incomplete, or not a run at all."""
+    """A run folder is incomplete, belongs to another run, or is not a run folder."""
 
 
 class MissingExtraError(EmotraceError):
-    """An optional dependency that is not installed; the message names the `pip install` that brings it."""
+    """An optional dependency is not installed; the message names the `pip install` command for it."""

@@ -1,4 +1,4 @@
-"""One stretch of a recording that is to be recognised by itself."""
+"""A segment: a part of a recording that is recognised by itself."""
 
 import math
 from dataclasses import dataclass
@@ -9,15 +9,18 @@ from emotrace.errors import SegmentError
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A sentence or a turn, as a segment file tells of it; whether its times make sense is not said here.
+    """A sentence or a speaker turn, as a segment file lists it. The times are not checked here.
 
     Attributes:
-        start: where it starts, in seconds from the start of its recording
-        end: where it ends
-        text: what is said, None where the file has no place for it
-        speaker: who speaks: RTTM's name, a CSV's column, a TextGrid's tier; None where the file does not say
-        file: the recording it is of, None where the file does not say
-        line: where in its file it stands, 1 for the first line
+        start: start in seconds from the start of the recording
+        end: end in seconds from the start of the recording
+        text: the transcript, None if the format has none
+        speaker: the speaker (RTTM's name, a CSV's column, a TextGrid's tier), None if unknown
+        file: the recording's name, None if the file does not name it
+        line: line of the segment file, from 1
+
+    >>> Segment(0.5, 2.25, text="Guten Tag.").speaker is None
+    True
     """
 
     start: float
@@ -28,7 +31,7 @@ class Segment:
     line: int = 1
 
     def to_dict(self) -> dict[str, Any]:
-        """What results say of it, times in whole milliseconds.
+        """The fields that results include, with times rounded to milliseconds.
 
         >>> Segment(0.5, 2.25, text="Guten Tag.").to_dict()
         {'start': 0.5, 'end': 2.25, 'text': 'Guten Tag.', 'speaker': None}
@@ -41,17 +44,22 @@ class Segment:
         }
 
 
-def seconds(text: str, what: str, line: int) -> float:
-    """A time as a number.
+def parse_seconds(text: str, column: str, line: int) -> float:
+    """A time in seconds from its text.
 
-    >>> seconds("1.5", "start", 1)
+    Args:
+        text: the text
+        column: what the time is, for the error
+        line: where it stands, for the error
+
+    >>> parse_seconds("1.5", "start", 1)
     1.5
-    >>> seconds("1,5", "start", 7)
+    >>> parse_seconds("1,5", "start", 7)
     Traceback (most recent call last):
     emotrace.errors.SegmentError: line 7: found '1,5' as its start, expected seconds, such as 1.25
 
     Raises:
-        SegmentError: if it is no finite number
+        SegmentError: if the text is not a finite number
     """
     try:
         value = float(text)
@@ -59,15 +67,15 @@ def seconds(text: str, what: str, line: int) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise SegmentError(
-            f"line {line}: found {shortened(text)} as its {what}, expected seconds, such as 1.25"
+            f"line {line}: found {quoted(text)} as its {column}, expected seconds, such as 1.25"
         )
     return value
 
 
-def shortened(text: str) -> str:
-    """Text as errors quote it: in one line, and not all of it where it is long.
+def quoted(text: str) -> str:
+    """Text in quotes for an error message: on one line, and shortened to 40 characters.
 
-    >>> shortened("one\\ntwo"), shortened("a" * 99)
+    >>> quoted("one\\ntwo"), quoted("a" * 99)
     ("'one\\\\ntwo'", "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'...")
     """
     return repr(text) if len(text) <= 40 else f"{text[:40]!r}..."

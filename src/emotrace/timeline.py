@@ -1,4 +1,4 @@
-"""Where in time an emotion shows: spans, in order."""
+"""Timelines: which emotion a recording expresses when, as ordered spans."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,13 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One emotion from `start` to `end`, in seconds, with a score from 0 to 1.
+    """One emotion between two times.
+
+    Attributes:
+        start: start in seconds
+        end: end in seconds
+        emotion: the emotion
+        score: the model's confidence, from 0 to 1
 
     >>> Span(start=0.5, end=1.25, emotion="anger", score=0.9).duration_s
     0.75
@@ -23,7 +29,7 @@ class Span:
         return self.end - self.start
 
     def to_dict(self) -> dict[str, Any]:
-        """The span as plain values, times in whole milliseconds, for JSON.
+        """The span as plain values for JSON, with times rounded to milliseconds.
 
         >>> Span(0.12345, 1.4, "anger", 0.95).to_dict()
         {'start': 0.123, 'end': 1.4, 'emotion': 'anger', 'score': 0.95}
@@ -38,11 +44,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class SpanEvent:
-    """What becomes known of a span while a recording goes on.
+    """A change of a span while a recording is processed incrementally.
 
     Attributes:
-        kind: "opened" once, "extended" each time that more of it is known, "closed" once, when it is final
-        span: as far as it is known, its score so far
+        kind: "opened" once, "extended" each time the span grows, "closed" once, when the span is final
+        span: the span up to now, with its score up to now
 
     >>> SpanEvent("opened", Span(0.0, 2.5, "anger", 0.9)).to_dict()
     {'event': 'opened', 'start': 0.0, 'end': 2.5, 'emotion': 'anger', 'score': 0.9}
@@ -57,14 +63,14 @@ class SpanEvent:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Spans ordered by time, none overlapping another; gaps are where no emotion shows.
+    """Spans in the order of time, without overlap. A gap means that no emotion is expressed there.
 
     >>> timeline = Timeline((Span(0.0, 1.0, "anger", 0.9), Span(1.5, 2.0, "sadness", 0.6)))
     >>> [span.emotion for span in timeline], timeline.at(0.5).emotion, timeline.at(1.2)
     (['anger', 'sadness'], 'anger', None)
 
     Raises:
-        ValueError: if a span ends before it starts, or starts before the one before it ends
+        ValueError: if a span ends before it starts, or starts before the previous span ends
     """
 
     spans: tuple[Span, ...] = ()
@@ -86,5 +92,5 @@ class Timeline:
         return self.spans[index]
 
     def at(self, time_s: float) -> Span | None:
-        """The span that holds this moment, or None where no emotion shows."""
+        """The span that contains a time, or None in a gap."""
         return next((span for span in self.spans if span.start <= time_s < span.end), None)

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from emotrace.audio.raw import Encoding, Raw
-from emotrace.audio.standard_input import audio_from_standard_input
+from emotrace.audio.standard_input import open_standard_input
 from emotrace.errors import AudioError
 from emotrace.warning import RecognitionWarning
 
@@ -35,7 +35,7 @@ def with_claim(content: bytes, claim: int) -> bytes:
 
 
 def heard(file: BinaryIO, raw: Raw | None = None) -> tuple[np.ndarray, list[RecognitionWarning]]:
-    sound = audio_from_standard_input(file, raw)
+    sound = open_standard_input(file, raw)
     blocks = list(sound.blocks)
     return np.concatenate(blocks), sound.warnings
 
@@ -115,7 +115,7 @@ BAD = {
 @pytest.mark.parametrize("found", BAD)
 def test_what_is_no_wav_stream_is_refused_in_one_line(found: str) -> None:
     with pytest.raises(AudioError) as error:
-        audio_from_standard_input(io.BytesIO(BAD[found]))
+        open_standard_input(io.BytesIO(BAD[found]))
     assert found in str(error.value)
     assert str(error.value).startswith("<stdin>: found ")
     assert "expected" in str(error.value)

@@ -21,13 +21,13 @@ def test_windows_cover_every_frame_and_overlap_by_half() -> None:
         assert all(stop - start <= 500 for start, stop in windows)
 
 
-def test_every_window_holds_something_new() -> None:
+def test_every_window_reaches_further_than_the_one_before() -> None:
     for frames in range(1, 2100):
         windows = window_frames(frames)
         assert all(later[1] > earlier[1] for earlier, later in itertools.pairwise(windows))
 
 
-def test_only_the_first_window_can_be_shorter_than_half() -> None:
+def test_windows_after_the_first_are_longer_than_half_a_window() -> None:
     for frames in range(501, 2100):
         assert all(stop - start > 250 for start, stop in window_frames(frames))
 
@@ -41,5 +41,5 @@ def test_windows_in_samples_hold_the_frames_of_windows_in_frames(samples: int) -
 
 
 def test_a_hop_that_leaves_gaps_is_refused() -> None:
-    with pytest.raises(ValueError, match="hop 600"):
-        window_frames(1000, longest=500, hop=600)
+    with pytest.raises(ValueError, match="found 600 and 500"):
+        window_frames(1000, max_frames=500, hop_frames=600)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emotrace.decoding.ctc import Frames
-from emotrace.decoding.spans import SpanDecoder, averaged_around, decode_spans
+from emotrace.decoding.spans import SpanDecoder, decode_spans, moving_average
 from emotrace.timeline import Span, SpanEvent
 
 TIMES = {"first_s": 0.0875, "step_s": 0.02}
@@ -72,17 +72,17 @@ def test_what_functionals_say_in_a_second_moves_the_course_as_much_as_it_says() 
     )
 
 
-@pytest.mark.parametrize("taught_none", [False, True])
-def test_where_functionals_say_that_nobody_speaks_no_emotion_shows(taught_none: bool) -> None:
+@pytest.mark.parametrize("no_emotion_state", [False, True])
+def test_where_functionals_say_that_nobody_speaks_no_emotion_shows(no_emotion_state: bool) -> None:
     """A second of 5 is worth two changes, one of 1.5 is not; the span score is of the emotions alone."""
     p, scores = np.log([[0.01, 0.01, 0.98]] * 300), np.zeros((300, 3))
     scores[:, 0] = 1.0
     scores[:, 2] = -3.0
     scores[50:100, 2], scores[200:250, 2] = 5.0, 1.5
-    how = {"first_s": 0.01, "step_s": 0.02, "duration_s": 6.0, "taught_none": taught_none}
+    how = {"first_s": 0.01, "step_s": 0.02, "duration_s": 6.0, "no_emotion_state": no_emotion_state}
     found = decode_spans(p, ["anger", "sadness"], scores, **how)
     times = [time for span in found for time in (span.start, span.end)]
-    assert times == pytest.approx([0.0, 1.0, 2.0, 6.0] if taught_none else [0.0, 6.0], abs=0.02)
+    assert times == pytest.approx([0.0, 1.0, 2.0, 6.0] if no_emotion_state else [0.0, 6.0], abs=0.02)
     assert all(span.emotion == "anger" for span in found)
     assert all(span.score == pytest.approx(1 / (1 + np.exp(-1.0)), abs=0.01) for span in found)
 
@@ -141,4 +141,4 @@ def test_no_frames_are_no_spans() -> None:
 
 
 def test_a_moving_average_of_a_constant_is_that_constant() -> None:
-    np.testing.assert_allclose(averaged_around(np.full((100, 2), 0.25), 25), 0.25, rtol=1e-12)
+    np.testing.assert_allclose(moving_average(np.full((100, 2), 0.25), 25), 0.25, rtol=1e-12)

@@ -11,7 +11,7 @@ from pathlib import Path
 import emotrace
 from emotrace.audio.quality import Samples
 from emotrace.audio.reading import Sound, open_audio
-from emotrace.audio.standard_input import audio_from_standard_input
+from emotrace.audio.standard_input import open_standard_input
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.recogniser import Recogniser
 from emotrace.inference.result import Result
@@ -53,7 +53,7 @@ def judge_pipe(recogniser: Recogniser, content: bytes) -> Verdict:
     """The bytes through the reader of `emotrace decode_spans -`."""
 
     def push() -> tuple[Result, str | None]:
-        heard = Counted(audio_from_standard_input(io.BytesIO(content)))
+        heard = Counted(open_standard_input(io.BytesIO(content)))
         stream = recogniser.stream(heard.sound.rate_hz, heard.sound.name)
         events = [event for block in heard.sound.blocks for event in stream.push(block)]
         events += stream.flush()

@@ -86,6 +86,6 @@ def test_errors_that_nobody_expects_are_not_swallowed() -> None:
 def test_no_two_inputs_are_written_to_one_file() -> None:
     names = UniqueFileNames(Path("out"), ".png")
     sources = ["x/a.wav", "y/a.wav", "y/A.flac", "a-2.wav", "a-2.mp3", "x/a.b.wav"]
-    written = [names.of(source).name.casefold() for source in sources]
+    written = [names.path_for(source).name.casefold() for source in sources]
     assert len(set(written)) == len(written)
     assert written[0] == "a.png"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emotrace.errors import ModelError
-from emotrace.inference.model_config import ModelConfig, labels_both_ways
+from emotrace.inference.model_config import ModelConfig, label_maps
 from emotrace.inference.model_folder import load_model_folder, write_config
 
 MakeModel = Callable[..., Path]
@@ -130,7 +130,7 @@ def test_a_config_that_is_no_config_is_refused(folder: Path, content: bytes) -> 
 
 
 def test_a_config_of_another_network_is_refused(folder: Path, make_model: MakeModel, tmp_path: Path) -> None:
-    change_config(folder, **labels_both_ways(["sadness", "anger"]))
+    change_config(folder, **label_maps(["sadness", "anger"]))
     # JSON has no integer keys, so this is how the labels come back.
     assert "metadata labels" in refusal(folder)
     assert "metadata sampling_rate" in refusal(make_model(tmp_path / "b", metadata={"sampling_rate": "8000"}))

@@ -154,15 +154,15 @@ def test_an_utterance_that_is_all_blank_still_has_a_timeline(
 
 
 @pytest.fixture
-def taught_none(make_model: Callable[..., Path], tmp_path: Path) -> Recogniser:
+def no_emotion_state(make_model: Callable[..., Path], tmp_path: Path) -> Recogniser:
     """A recogniser whose model was taught what holds no emotion: here whatever is hardly to be heard."""
     return load(make_model(tmp_path / "taught", calibration={"no_emotion_above": 0.5}), threads=1)
 
 
 def test_what_holds_no_emotional_speech_has_no_label(
-    taught_none: Recogniser, speech_like: SpeechLike
+    no_emotion_state: Recogniser, speech_like: SpeechLike
 ) -> None:
-    result = taught_none((speech_like(12.0, 0.001), RATE_HZ))
+    result = no_emotion_state((speech_like(12.0, 0.001), RATE_HZ))
     assert (result.label, result.timeline.spans) == (None, ())
     assert [warning.code for warning in result.warnings] == ["rejected"]
     assert result.scores is not None
@@ -171,10 +171,10 @@ def test_what_holds_no_emotional_speech_has_no_label(
 
 
 def test_where_some_of_it_holds_an_emotion_that_counts_alone(
-    taught_none: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
+    no_emotion_state: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
 ) -> None:
     audio = np.concatenate([speech_like(20.0, 0.001), speech_like(10.0, 0.3)]), RATE_HZ
-    result, other = taught_none(audio), recogniser(audio)
+    result, other = no_emotion_state(audio), recogniser(audio)
     assert result.label == "anger"
     assert result.scores is not None and other.scores is not None  # noqa: PT018
     assert result.scores["anger"] > other.scores["anger"] + 0.1
@@ -183,19 +183,19 @@ def test_where_some_of_it_holds_an_emotion_that_counts_alone(
 
 @pytest.mark.parametrize(("loudness", "log_odds", "labelled"), [(0.3, 1e6, False), (0.001, -1e6, True)])
 def test_functionals_say_too_whether_anybody_speaks(
-    taught_none: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
+    no_emotion_state: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
     loudness: float, log_odds: float, labelled: bool,
 ) -> None:  # fmt: skip
     audio = speech_like(8.0, loudness), RATE_HZ
-    assert bool(taught_none(audio).label) != labelled
-    asked = OnnxSession.posteriors_of
+    assert bool(no_emotion_state(audio).label) != labelled
+    asked = OnnxSession.run_window
 
-    def posteriors_of(session: OnnxSession, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def run_window(session: OnnxSession, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         posteriors, whole, along = asked(session, samples)
         return posteriors, whole + np.array([0.0, 0.0, log_odds]), along
 
-    monkeypatch.setattr(OnnxSession, "posteriors_of", posteriors_of)
-    assert bool(taught_none(audio).label) == labelled
+    monkeypatch.setattr(OnnxSession, "run_window", run_window)
+    assert bool(no_emotion_state(audio).label) == labelled
 
 
 def test_temperature_levels_the_scores(

@@ -14,7 +14,7 @@ import soxr
 
 from emotrace.errors import AudioError
 from emotrace.inference.recogniser import Recogniser, load
-from emotrace.inference.streaming import Stream, result_of
+from emotrace.inference.streaming import Stream, make_result
 from emotrace.timeline import Span, SpanEvent, Timeline
 
 SpeechLike = Callable[..., np.ndarray]
@@ -258,12 +258,12 @@ def test_twelve_minutes_take_no_more_memory_than_two(tiny_model: Path, tmp_path:
     assert many["peak"] < 1.2 * few["peak"]
 
 
-@pytest.mark.parametrize("emotionless", [False, True])
-def test_what_holds_no_emotion_shows_none_anywhere(recogniser: Recogniser, non_speech: bool) -> None:
+@pytest.mark.parametrize("rejected", [False, True])
+def test_what_holds_no_emotion_shows_none_anywhere(recogniser: Recogniser, rejected: bool) -> None:
     """Though parts of it looked like one."""
     timeline = Timeline((Span(0.0, 1.0, "anger", 0.9),))
     scores = np.array([0.8, 0.2])
-    result = result_of(recogniser.config, scores, non_speech, timeline, 3.0, "a.wav", ())
-    assert result.timeline == (Timeline() if non_speech else timeline)
-    assert result.label == (None if non_speech else "anger")
+    result = make_result(recogniser.config, scores, rejected, timeline, 3.0, "a.wav", ())
+    assert result.timeline == (Timeline() if rejected else timeline)
+    assert result.label == (None if rejected else "anger")
     assert result.scores == {"anger": 0.8, "sadness": 0.2}

@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 
 from emotrace.errors import SegmentError
-from emotrace.segment import Segment, seconds, shortened
+from emotrace.segment import Segment, parse_seconds, quoted
 
 _COLUMNS = "[file,]start,end[,text][,speaker]"
 
@@ -43,7 +43,7 @@ def _header(row: Sequence[str]) -> list[str]:
         if name not in names:
             hint = "; put commas between them" if len(names) == 1 else ""
             raise SegmentError(
-                f"found the columns {shortened(','.join(names))}, expected {_COLUMNS}, times in seconds{hint}"
+                f"found the columns {quoted(','.join(names))}, expected {_COLUMNS}, times in seconds{hint}"
             )
     for name in ("file", "start", "end", "text", "speaker"):
         if names.count(name) > 1:
@@ -61,8 +61,8 @@ def _segment(header: Sequence[str], row: Sequence[str], line: int) -> Segment:
     if fields.get("file") == "":
         raise SegmentError(f"line {line}: found no file, expected the name of a recording")
     return Segment(
-        seconds(fields["start"], "start", line),
-        seconds(fields["end"], "end", line),
+        parse_seconds(fields["start"], "start", line),
+        parse_seconds(fields["end"], "end", line),
         text=fields.get("text"),
         speaker=fields.get("speaker"),
         file=fields.get("file"),

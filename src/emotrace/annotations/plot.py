@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from emotrace.audio.quality import Samples
 from emotrace.audio.reading import Audio
-from emotrace.decoding.spans import DENSITY_S, averaged_around
+from emotrace.decoding.spans import DENSITY_S, moving_average
 from emotrace.errors import MissingExtraError
 from emotrace.inference.result import Result
 from emotrace.timeline import Timeline
@@ -166,7 +166,7 @@ def _draw_posteriors(
     values, unit = posteriors[:, :-1], "score"
     if posteriors[:, -1].any() and len(times_s) > 1:
         step_s = float(times_s[1] - times_s[0])
-        values, unit = averaged_around(values, max(1, round(DENSITY_S / step_s))) / step_s, "labels per s"
+        values, unit = moving_average(values, max(1, round(DENSITY_S / step_s))) / step_s, "labels per s"
     for index, label in enumerate(labels):
         panel.plot(times_s, values[:, index], color=colours[label], linewidth=1.3)
     panel.set_ylim(bottom=0)

@@ -3,7 +3,7 @@
 import io
 
 from emotrace.errors import SegmentError
-from emotrace.segment import Segment, seconds, shortened
+from emotrace.segment import Segment, parse_seconds, quoted
 
 _NONE = "<NA>"
 _FIELDS = range(8, 11)  # confidence and lookahead are often left out
@@ -27,7 +27,7 @@ def read(text: str) -> list[Segment]:
             continue
         if fields[0] != "SPEAKER":
             raise SegmentError(
-                f"line {number}: found {shortened(fields[0])}, expected SPEAKER FILE 1 START DURATION "
+                f"line {number}: found {quoted(fields[0])}, expected SPEAKER FILE 1 START DURATION "
                 "<NA> <NA> NAME <NA> <NA>"
             )
         if len(fields) not in _FIELDS:
@@ -35,7 +35,10 @@ def read(text: str) -> list[Segment]:
                 f"line {number}: found {len(fields)} fields, expected 10: SPEAKER FILE 1 START DURATION "
                 "<NA> <NA> NAME <NA> <NA>; put no spaces into names"
             )
-        start, duration = seconds(fields[3], "start", number), seconds(fields[4], "duration", number)
+        start, duration = (
+            parse_seconds(fields[3], "start", number),
+            parse_seconds(fields[4], "duration", number),
+        )
         segments.append(
             Segment(
                 start,

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from emotrace.errors import SegmentError
-from emotrace.segment import Segment, shortened
+from emotrace.segment import Segment, quoted
 
 _TIME = r"(\d+):([0-5]?\d):([0-5]?\d)[,.](\d{1,3})"
 _TIMES: Final = re.compile(rf"{_TIME}\s*-->\s*{_TIME}(\s.*)?")
@@ -37,12 +37,12 @@ def read(text: str) -> list[Segment]:
             inside = False
         elif inside:
             if "-->" in line:
-                raise SegmentError(f"line {number}: found {shortened(line)}, {_EXPECTED}")
+                raise SegmentError(f"line {number}: found {quoted(line)}, {_EXPECTED}")
             cues[-1][1].append(line)
         elif line.isdecimal() and numbered is None:
             numbered = number
         else:
-            raise SegmentError(f"line {number}: found {shortened(line)}, {_EXPECTED}")
+            raise SegmentError(f"line {number}: found {quoted(line)}, {_EXPECTED}")
     if numbered is not None:
         raise SegmentError(f"line {numbered}: found a number without times; is the file cut short?")
     return [Segment(cue.start, cue.end, text=" ".join(lines), line=cue.line) for cue, lines in cues]

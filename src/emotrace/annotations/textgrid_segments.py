@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emotrace.errors import SegmentError
-from emotrace.segment import Segment, seconds, shortened
+from emotrace.segment import Segment, parse_seconds, quoted
 
 _TOKEN: Final = re.compile(
     r"""
@@ -43,7 +43,7 @@ def read(text: str) -> list[Segment]:
     tokens = _Tokens(text)
     header = [tokens.text("the file type"), tokens.text("the object class")]
     if not header[0].startswith("ooTextFile") or header[1] != "TextGrid":
-        found = shortened(" ".join(header))
+        found = quoted(" ".join(header))
         raise SegmentError(f"found {found} in the first lines, expected 'ooTextFile TextGrid'")
     tokens.number("the start")
     tokens.number("the end")
@@ -87,7 +87,7 @@ class _Tokens:
         return self._next("text", f"{what} in quotes").replace('""', '"')
 
     def number(self, what: str) -> float:
-        return seconds(self._next("number", f"{what} as a number"), what, self.line)
+        return parse_seconds(self._next("number", f"{what} as a number"), what, self.line)
 
     def count(self, what: str) -> int:
         value = self.number(what)
@@ -101,7 +101,7 @@ class _Tokens:
             raise SegmentError(f"found the end of the file, expected {expected}; is it cut short?")
         self.line = token.line
         if token.kind != kind:
-            raise SegmentError(f"line {token.line}: found {shortened(token.value)}, expected {expected}")
+            raise SegmentError(f"line {token.line}: found {quoted(token.value)}, expected {expected}")
         return token.value
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from emotrace.audio.quality import SHORT_S, BandMeter, Meter, Samples
+from emotrace.audio.quality import SHORT_S, BandMeter, LevelMeter, Samples
 from emotrace.errors import AudioError
 from emotrace.warning import RecognitionWarning
 
@@ -58,7 +58,7 @@ class StreamPreprocessor:
         self._block = max(1, round(BLOCK_S * self.source_rate_hz))
         self._waiting: list[Samples] = []
         self.channels = 0  # not known before the first chunk
-        self._meter, self._bands = Meter(), BandMeter(rate_hz)
+        self._meter, self._bands = LevelMeter(), BandMeter(rate_hz)
         self._given = 0
 
     @property

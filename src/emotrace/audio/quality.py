@@ -23,11 +23,20 @@ _FRAMES_AT_ONCE = 128
 _HANN = np.hanning(_FRAME).astype(np.float32)
 
 
+def is_silent(samples: Samples) -> bool:
+    """Whether samples, at least one, are digital silence: constant within one step of 16 bits.
+
+    >>> is_silent(np.full(4, 0.5, dtype=np.float32)), is_silent(np.array([0, 0.01], dtype=np.float32))
+    (True, False)
+    """
+    return float(samples.max()) - float(samples.min()) <= SILENCE
+
+
 @dataclass(slots=True)
-class Meter:
+class LevelMeter:
     """Hears the blocks of a recording before they are mixed, and tells of levels.
 
-    >>> meter = Meter()
+    >>> meter = LevelMeter()
     >>> meter.push(np.array([[0.5], [1.0], [1.0], [1.0], [1.0], [0.2]], dtype=np.float32))
     >>> meter.clipped, meter.peak
     (4, 1.0)

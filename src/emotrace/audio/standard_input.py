@@ -37,7 +37,7 @@ _FORMAT_BYTES = 40  # of the longest description of samples
 _EXPECTED = "expected a WAV stream, or raw samples and their rate (--raw-rate HZ)"
 
 
-def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> AudioStream:
+def open_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> AudioStream:
     """A pipe as a `AudioStream` whose blocks come as they arrive.
 
     Args:
@@ -49,7 +49,7 @@ def audio_from_standard_input(file: BinaryIO, raw: Raw | None = None, name: str 
         AudioError: if it holds nothing, or neither WAV nor `raw` is given
 
     >>> import io
-    >>> sound = audio_from_standard_input(io.BytesIO(bytes(8_000)), Raw(16_000))
+    >>> sound = open_standard_input(io.BytesIO(bytes(8_000)), Raw(16_000))
     >>> sound.rate_hz, sum(len(block) for block in sound.blocks)
     (16000, 4000)
     """

@@ -70,7 +70,7 @@ def run_on_inputs(
         nonlocal code
         outcomes = for_each(audio, work, jobs, stop)
         with interrupt, closing(outcomes):
-            for outcome in interrupt.of(outcomes):
+            for outcome in interrupt.iterate(outcomes):
                 for one in (outcome.error,) if outcome.value is None else outcome.value:
                     if isinstance(one, EmotraceError):
                         print_stderr(f"emotrace: {one}")

@@ -58,7 +58,7 @@ def recognise_standard_input(
         written: the result as text, once all came
         told: an event as text, as soon as it is known
     """
-    from emotrace.audio.standard_input import audio_from_standard_input
+    from emotrace.audio.standard_input import open_standard_input
 
     code = DONE
 
@@ -75,9 +75,9 @@ def recognise_standard_input(
     try:
         with blocks:
             raw = None if raw_rate is None else Raw(raw_rate, raw_format)
-            sound = audio_from_standard_input(sys.stdin.buffer, raw)
+            sound = open_standard_input(sys.stdin.buffer, raw)
             stream = recogniser.stream(sound.rate_hz, sound.name)
-            for block in blocks.of(sound.blocks):
+            for block in blocks.iterate(sound.blocks):
                 write_events(stream.push(block))
         write_events(stream.flush())
         write(formatted(iter([stream.result(sound.file, sound.warnings)])))

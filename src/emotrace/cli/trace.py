@@ -21,7 +21,8 @@ from emotrace.errors import AudioError, EmotraceError
 
 if TYPE_CHECKING:
     from emotrace.audio.reading import Audio
-    from emotrace.inference.recogniser import FrameScores, Recogniser
+    from emotrace.inference.frame_scores import FrameScores
+    from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
 
 Kind = Literal["text", "json", "csv", "textgrid", "rttm", "eaf", "vtt", "audacity", "png"]
@@ -149,9 +150,9 @@ def _trace_to_files(
         audio_data = recogniser.read(path)
         frame_scores = None if audio_data.silent else recogniser.frame_scores(audio_data)
         result = (
-            recogniser.from_audio(audio_data)
+            recogniser.recognise_audio(audio_data)
             if frame_scores is None
-            else recogniser.from_frame_scores(frame_scores, audio_data)
+            else recogniser.result_from_frame_scores(frame_scores, audio_data)
         )
         return [(result, audio_data, frame_scores)]
 
@@ -168,7 +169,7 @@ def _trace_to_files(
     def formatted(traced: Iterator[tuple[Result, Audio | None, FrameScores | None]]) -> Iterator[str]:
         for result, audio_data, frame_scores in traced:
             print_warnings(result)
-            path = names.of(result.file or "audio")
+            path = names.path_for(result.file or "audio")
             try:
                 write_bytes(path, content(result, audio_data, frame_scores))
             except OSError as error:

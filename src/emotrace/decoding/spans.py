@@ -54,14 +54,14 @@ class SpanDecoder:
     """
 
     def __init__(
-        self, emotions: Sequence[str], *, first_s: float, step_s: float, taught_none: bool = False
+        self, emotions: Sequence[str], *, first_s: float, step_s: float, no_emotion_state: bool = False
     ) -> None:
         self._emotions = emotions
-        self._taught_none = taught_none
+        self._taught_none = no_emotion_state
         self._first_s, self._step_s = first_s, step_s
         self._frames = max(1, round(DENSITY_S / step_s))
         self._delay = max(1, self._frames // 2, round(DELAY_S / step_s))
-        self._viterbi = OnlineViterbi(len(emotions), self._delay, none=taught_none)
+        self._viterbi = OnlineViterbi(len(emotions), self._delay, none=no_emotion_state)
         self._recent = Frames.of(np.zeros((0, len(emotions) + 1)))  # to decide on, and those that these need
         self._before = 0  # how many of these are decided
         self._decided = 0
@@ -94,7 +94,7 @@ class SpanDecoder:
         if not count:
             return []
         decided = slice(self._before, self._before + count)
-        density = averaged_around(self._recent.posteriors[:, :-1], self._frames)[decided]
+        density = moving_average(self._recent.posteriors[:, :-1], self._frames)[decided]
         sure = class_scores(np.log(np.maximum(density, _LEAST)) + self._recent.scores[decided, :-1])
         first, self._decided = self._decided, self._decided + count
         events = []
@@ -142,7 +142,7 @@ def decode_spans(
     first_s: float,
     step_s: float,
     duration_s: float,
-    taught_none: bool = False,
+    no_emotion_state: bool = False,
 ) -> Timeline:
     """The timeline of a recording of one window from its posteriors: all that `SpanDecoder` tells, at once.
 
@@ -160,7 +160,7 @@ def decode_spans(
     >>> [(span.start, span.end, span.emotion) for span in timeline]
     [(0.0, 1.0, 'anger'), (1.0, 2.0, 'sadness')]
     """
-    span_decoder = SpanDecoder(emotions, first_s=first_s, step_s=step_s, taught_none=taught_none)
+    span_decoder = SpanDecoder(emotions, first_s=first_s, step_s=step_s, no_emotion_state=no_emotion_state)
     frames = Frames.of(np.exp(np.asarray(log_posteriors, dtype=np.float64)))
     if step_scores is not None:
         frames = Frames(frames.posteriors, np.asarray(step_scores, dtype=np.float64))
@@ -168,12 +168,12 @@ def decode_spans(
     return Timeline(tuple(event.span for event in events if event.kind == "closed"))
 
 
-def averaged_around(values: npt.ArrayLike, frames: int) -> Floats:
+def moving_average(values: npt.ArrayLike, frames: int) -> Floats:
     """Moving average over about so many frames around each, fewer at the ends.
 
     Shape: (frame, K) in and out.
 
-    >>> averaged_around([[0.0], [0.0], [3.0], [0.0]], 3).ravel()
+    >>> moving_average([[0.0], [0.0], [3.0], [0.0]], 3).ravel()
     array([0. , 1. , 1. , 1.5])
     """
     x = np.asarray(values, dtype=np.float64)

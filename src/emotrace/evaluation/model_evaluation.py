@@ -52,7 +52,7 @@ def measure(recogniser: Recogniser, corpus: OpenCorpus) -> Measured:
             remarks.append(str(error))
             failed += 1
             continue
-        result = recogniser.from_audio(replace(audio, name=utterance.name))
+        result = recogniser.recognise_audio(replace(audio, name=utterance.name))
         if result.scores is None:
             silent += 1
             continue

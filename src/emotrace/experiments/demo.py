@@ -47,7 +47,7 @@ def run_demo(output: Path, progress: ProgressCallback) -> str:
     example = multi_emotion_clip()
     audio = read_audio((example.samples, example.sample_rate_hz))
     frame_scores = recogniser.frame_scores(audio)
-    result = recogniser.from_frame_scores(frame_scores, audio)
+    result = recogniser.result_from_frame_scores(frame_scores, audio)
     picture = output / "trace.png"
     write_bytes(
         picture,

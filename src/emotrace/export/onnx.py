@@ -22,13 +22,13 @@ from emotrace.export.graph import onnx_bytes
 from emotrace.export.model_card import Provenance, card
 from emotrace.export.optimise import optimise_for_inference
 from emotrace.export.quantise import quantised
-from emotrace.inference.model_config import Calibration, Figure, ModelConfig, labels_both_ways
+from emotrace.inference.model_config import Calibration, Figure, ModelConfig, label_maps
 from emotrace.inference.model_folder import CONFIG_FILE, MODEL_FILE, write_config
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.recipe import Recipe
-from emotrace.system.files import files_in, write_bytes, write_text
+from emotrace.system.files import list_files, write_bytes, write_text
 from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, Run, read_run, same_experiment
 
@@ -78,7 +78,7 @@ def config_of(network: EmotionModel, provenance: Provenance) -> ModelConfig:
         version=provenance.version,
         system=provenance.system,
         output="log_posteriors" if ctc else "log_scores",
-        **labels_both_ways(provenance.emotions),
+        **label_maps(provenance.emotions),
         window_samples=samples_in(longest, frame),
         hop_samples=longest // 2 * FRAME_HOP_SAMPLES,
         frame_samples=frame,
@@ -246,7 +246,7 @@ def _speakers(run: Run, recipe: Recipe) -> str:
 
 
 def _refuse_other_files(output: Path) -> None:
-    if any(file.name not in MODEL_FILES for file in files_in(output)):
+    if any(file.name not in MODEL_FILES for file in list_files(output)):
         raise RunError(f"{output} holds other files than a model's; choose an empty --output")
 
 

@@ -1,4 +1,4 @@
-"""Many inputs: found in folders, worked on side by side, answered in order, each failure by itself."""
+"""Batches of files: folders are walked, files are processed in parallel, results come in order."""
 
 import os
 from collections import deque
@@ -16,19 +16,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What became of one input: a value, or the error that kept it from one."""
+    """The outcome for one input: a value, or the error that prevented one."""
 
     value: T | None = None
     error: EmotraceError | None = None
 
 
 def find_audio(path: Path) -> list[Path]:
-    """The audio files of a folder and the folders in it, in the order of their names; a file is itself.
+    """The audio files in a folder and its subfolders, in the order of their names.
 
-    Hidden files are left out.
+    Hidden files are left out. A path that is not a folder is returned as it is.
 
     Raises:
-        AudioError: if it is a folder that holds no audio
+        AudioError: if a folder contains no audio
 
     >>> [file.name for file in find_audio(Path("a.wav"))]
     ['a.wav']
@@ -55,15 +55,14 @@ def for_each(
     jobs: int = 1,
     stop: Callable[[], None] = lambda: None,
 ) -> Generator[Outcome[T], None, None]:
-    """Do `work` on each file that `inputs` name, `jobs` at a time, and give the outcomes in order.
+    """Call `work` on each file in `inputs`, `jobs` files at a time, and yield the outcomes in order.
 
-    At most two files a job are ahead of what was taken, so memory stays bounded. What is under way when an
-    interrupt comes, or nobody asks for more, is awaited after `stop` was called, which can make that short.
+    Memory stays bounded: work runs at most two files per job ahead of the outcomes that were consumed.
+    When the generator is closed early (by an interrupt, for example), it calls `stop`, which should make
+    running calls of `work` return soon, and waits for them.
 
-    >>> [
-    ...     outcome.value
-    ...     for outcome in for_each([Path("b.wav"), Path("a.wav")], lambda path: path.stem, jobs=2)
-    ... ]
+    >>> files = [Path("b.wav"), Path("a.wav")]
+    >>> [outcome.value for outcome in for_each(files, lambda path: path.stem, jobs=2)]
     ['b', 'a']
     """
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -100,23 +99,23 @@ def _attempt(work: Callable[[Path], T], file: Path | EmotraceError) -> Outcome[T
 
 
 class UniqueFileNames:
-    """Names of output files, one for each input, of which no two are the same.
+    """Assigns a different output file to each input.
 
     >>> names = UniqueFileNames(Path("out"), ".json")
-    >>> [names.of(name).name for name in ("x/a.wav", "y/a.wav", "a.flac", "b.wav")]
+    >>> [names.path_for(source).name for source in ("x/a.wav", "y/a.wav", "a.flac", "b.wav")]
     ['a.json', 'a-2.json', 'a-3.json', 'b.json']
     """
 
     def __init__(self, folder: Path, suffix: str) -> None:
         self.folder, self.suffix = folder, suffix
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
 
-    def of(self, source: str | os.PathLike[str]) -> Path:
-        """A name not given before; file systems that know no case count `A` and `a` as one."""
+    def path_for(self, source: str | os.PathLike[str]) -> Path:
+        """An output path that was not returned before, also where file systems ignore the case of names."""
         stem = Path(source).stem or "audio"
         name, count = stem, 1
-        while name.casefold() in self._taken:
+        while name.casefold() in self._used:
             count += 1
             name = f"{stem}-{count}"
-        self._taken.add(name.casefold())
+        self._used.add(name.casefold())
         return self.folder / f"{name}{self.suffix}"

@@ -14,10 +14,10 @@ from emotrace.inference.model_folder import CONFIG_FILE
 ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>.*))?")
 
 
-def folder_of(model: str | os.PathLike[str]) -> Path:
+def find_model_folder(model: str | os.PathLike[str]) -> Path:
     """The folder of a model: itself or, if there is none and it is named as on the hub, what is fetched.
 
-    >>> folder_of("runs/emodb/model").as_posix()
+    >>> find_model_folder("runs/emodb/model").as_posix()
     'runs/emodb/model'
 
     Raises:

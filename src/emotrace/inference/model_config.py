@@ -10,7 +10,7 @@ from emotrace.audio.windowing import (
     FRAME_HOP_SAMPLES,
     FRAME_SAMPLES,
     HOP_FRAMES,
-    LONGEST_FRAMES,
+    MAX_FRAMES,
     frames_in,
     samples_in,
 )
@@ -88,7 +88,7 @@ class ModelConfig(_Strict):
     id2label: dict[int, str]
     label2id: dict[str, int]
     sampling_rate: int = Field(default=16_000, ge=1_000, le=192_000)
-    window_samples: int = Field(default=samples_in(LONGEST_FRAMES), ge=1, le=_MOST_SAMPLES)
+    window_samples: int = Field(default=samples_in(MAX_FRAMES), ge=1, le=_MOST_SAMPLES)
     hop_samples: int = Field(default=HOP_FRAMES * FRAME_HOP_SAMPLES, ge=1)
     frame_samples: int = Field(default=FRAME_SAMPLES, ge=1)
     frame_hop_samples: int = Field(default=FRAME_HOP_SAMPLES, ge=1)
@@ -172,10 +172,10 @@ def network_metadata(config: ModelConfig) -> dict[str, str]:
     }
 
 
-def labels_both_ways(labels: Sequence[str]) -> dict[str, dict[Any, Any]]:
+def label_maps(labels: Sequence[str]) -> dict[str, dict[Any, Any]]:
     """`id2label` and `label2id` of a list of labels, to spread into a `ModelConfig`.
 
-    >>> labels_both_ways(["anger", "sadness"])
+    >>> label_maps(["anger", "sadness"])
     {'id2label': {0: 'anger', 1: 'sadness'}, 'label2id': {'anger': 0, 'sadness': 1}}
     """
     return {
@@ -184,13 +184,13 @@ def labels_both_ways(labels: Sequence[str]) -> dict[str, dict[Any, Any]]:
     }
 
 
-def first_complaint(error: ValidationError) -> str:
+def first_error(error: ValidationError) -> str:
     """What a schema found wrong, in one line: the first complaint and how many more there are.
 
     >>> try:
     ...     Calibration(temperature=-1)
     ... except ValidationError as error:
-    ...     print(first_complaint(error))
+    ...     print(first_error(error))
     temperature: Input should be greater than or equal to 0.001, found -1
     """
     complaints = error.errors()

@@ -14,7 +14,7 @@ import onnxruntime
 from pydantic import ValidationError
 
 from emotrace.errors import ModelError
-from emotrace.inference.model_config import ModelConfig, first_complaint, network_metadata
+from emotrace.inference.model_config import ModelConfig, first_error, network_metadata
 from emotrace.system.files import write_text
 
 CONFIG_FILE = "config.json"
@@ -112,7 +112,7 @@ def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
     try:
         config = ModelConfig.model_validate_json(content)
     except ValidationError as error:
-        raise ModelError(f"{path / CONFIG_FILE}: {first_complaint(error)}; export the model again") from None
+        raise ModelError(f"{path / CONFIG_FILE}: {first_error(error)}; export the model again") from None
     model = ModelFolder(path, config)
     for name in (MODEL_FILE, *config.sha256):
         model.read(name)

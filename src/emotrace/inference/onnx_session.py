@@ -30,7 +30,7 @@ class OnnxSession:
         self._session = folder.session(threads or _processors())
         self._stopped = False
 
-    def posteriors_of(self, samples: Samples) -> tuple[Floats, Floats, Floats]:
+    def run_window(self, samples: Samples) -> tuple[Floats, Floats, Floats]:
         """Of one window log-posteriors (frame, K + 1), and what functionals say.
 
         That is, what is added to the log-scores of the whole and last to the log-odds of there being no
@@ -67,7 +67,7 @@ class OnnxSession:
         along = self._check_logarithms(step_scores[0, : int(frames)], emotions + 1)
         return logs, self._check_logarithms(label_scores, emotions + 1)[0], along
 
-    def log_scores_of(self, clips: Samples) -> Floats:
+    def run_clips(self, clips: Samples) -> Floats:
         """Log-scores of clips of one length, (clip, sample) → (clip, K)."""
         (log_scores,) = self._run(clips, ["log_scores"])
         return self._check_logarithms(log_scores, len(self.config.labels))

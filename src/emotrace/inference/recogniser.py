@@ -3,17 +3,15 @@
 import os
 
 from emotrace.audio.reading import Audio, Source, open_audio, read_audio
-from emotrace.inference.hub import folder_of
+from emotrace.inference.frame_scores import FrameScores
+from emotrace.inference.hub import find_model_folder
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.model_folder import load_model_folder
 from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.pretrained import pretrained_model
 from emotrace.inference.result import Result
-from emotrace.inference.scorers import FrameScores
-from emotrace.inference.streaming import Stream, StreamDecoder, result_of
+from emotrace.inference.streaming import Stream, StreamDecoder, make_result
 from emotrace.timeline import Timeline
-
-__all__ = ["FrameScores", "Recogniser", "load"]
 
 
 class Recogniser:
@@ -78,13 +76,13 @@ class Recogniser:
         rate_hz = self.config.sampling_rate
         return read_audio(source, rate_hz, minimum_s=self.config.minimum_samples / rate_hz)
 
-    def from_audio(self, audio: Audio) -> Result:
+    def recognise_audio(self, audio: Audio) -> Result:
         """Recognise audio at the model's rate; digital silence has no label."""
         if audio.silent:
-            return result_of(
+            return make_result(
                 self.config, None, False, Timeline(), audio.duration_s, audio.name, audio.warnings
             )
-        return self.from_frame_scores(self._decode(audio, keep=False).frame_scores(), audio)
+        return self.result_from_frame_scores(self._decode(audio, keep=False).frame_scores(), audio)
 
     def frame_scores(self, audio: Audio) -> FrameScores:
         """Scores of the recording and posteriors over time, all of which are kept.
@@ -94,9 +92,9 @@ class Recogniser:
         """
         return self._decode(audio, keep=True).frame_scores()
 
-    def from_frame_scores(self, frame_scores: FrameScores, audio: Audio) -> Result:
+    def result_from_frame_scores(self, frame_scores: FrameScores, audio: Audio) -> Result:
         """The result that the evidence of a recording makes."""
-        return result_of(
+        return make_result(
             self.config,
             frame_scores.scores,
             frame_scores.rejected,
@@ -127,4 +125,4 @@ def load(folder: str | os.PathLike[str] | None = None, threads: int | None = Non
         ModelError: if the folder is incomplete, damaged or altered, none is given and none ships, or the hub
             does not give it
     """
-    return Recogniser(pretrained_model() if folder is None else folder_of(folder), threads)
+    return Recogniser(pretrained_model() if folder is None else find_model_folder(folder), threads)

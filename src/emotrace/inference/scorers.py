@@ -4,48 +4,20 @@ Windows of digital silence are not asked about: they say nothing, and blank is c
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from emotrace.audio.quality import SILENCE, Samples
+from emotrace.audio.quality import Samples, is_silent
 from emotrace.audio.windowing import SampleBuffer, Window, WindowCutter
 from emotrace.decoding.ctc import Floats, Frames, class_scores, log_scores, no_emotion_probability
-from emotrace.errors import ModelError
+from emotrace.inference.averaging import OverlapAverage, ScoreAverage
 from emotrace.inference.onnx_session import OnnxSession
-from emotrace.timeline import Timeline
 
 # How a classifier, which names one emotion a clip, traces: by many short clips.
 CLIP_S = 1.0
 CLIP_HOP_S = 0.25
 CLIPS_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class FrameScores:
-    """What the network says of one recording.
-
-    Attributes:
-        scores: probabilities of the K emotions over the whole recording, shape (K,); None for silence
-        emotionless: whether the model finds no emotion in any window of it
-        log_posteriors: natural logarithms, shape (frame, K + 1), blank last (-inf where the model has none)
-        first_s: centre of the first frame
-        step_s: from one frame's centre to the next's
-        timeline: what is decided by them
-    """
-
-    scores: Floats | None
-    rejected: bool
-    log_posteriors: Floats
-    first_s: float
-    step_s: float
-    timeline: Timeline
-
-    @property
-    def times_s(self) -> Floats:
-        """Centre of each frame."""
-        return self.first_s + self.step_s * np.arange(len(self.log_posteriors), dtype=np.float64)
 
 
 class Scorer(Protocol):
@@ -113,7 +85,7 @@ class FrameScorer:
         yield self._settled()
 
     def _settled(self, before: int | None = None) -> Frames:
-        rows = self._stitch.settle(before)
+        rows = self._stitch.pop(before)
         classes = len(self._session.config.labels) + 1
         return Frames(rows[:, :classes], rows[:, classes:])
 
@@ -121,11 +93,11 @@ class FrameScorer:
         """Take in a window; say at which frame it starts."""
         config = self._session.config
         first = round(window.start / config.sampling_rate / self.step_s)
-        if _silent(window.samples):
+        if is_silent(window.samples):
             seconds = len(window.samples) / config.sampling_rate - 2 * self.first_s
             self._stitch.add(first, self._nothing(1 + max(0, int(seconds / self.step_s + 1e-6))))
             return first
-        log_posteriors, label_scores, step_scores = self._session.posteriors_of(window.samples)
+        log_posteriors, label_scores, step_scores = self._session.run_window(window.samples)
         logs = log_scores(log_posteriors, None, config.decoding) + label_scores[:-1]
         rows = np.concatenate([np.exp(log_posteriors), step_scores], axis=1)
         weight, most = float(len(window.samples)), config.calibration.rejection_threshold
@@ -170,7 +142,7 @@ class ClipScorer:
 
     def push(self, samples: Samples) -> Iterator[Frames]:
         self._add(self._windows.push(samples))
-        self._buffer.add(samples)
+        self._buffer.append(samples)
         whole_batch = self._length + (CLIPS_AT_ONCE - 1) * self._hop
         while self._buffer.stop >= self._next + whole_batch:
             yield self._clips(CLIPS_AT_ONCE)
@@ -188,9 +160,9 @@ class ClipScorer:
         stretch = self._buffer.between(self._next, self._next + self._length + (count - 1) * self._hop)
         clips = np.lib.stride_tricks.sliding_window_view(stretch, self._length)[:: self._hop]
         self._next += count * self._hop
-        self._buffer.forget(self._next)
+        self._buffer.discard_before(self._next)
         posteriors = np.zeros((count, len(self._session.config.labels) + 1))
-        audible = np.array([not _silent(clip) for clip in clips])
+        audible = np.array([not is_silent(clip) for clip in clips])
         posteriors[~audible, -1] = 1.0
         if audible.any():
             posteriors[audible, :-1] = self._scores_of(clips[audible])
@@ -198,80 +170,14 @@ class ClipScorer:
 
     def _add(self, windows: Iterator[Window]) -> None:
         for window in windows:
-            if not _silent(window.samples):
+            if not is_silent(window.samples):
                 self._average.add(self._scores_of(window.samples[None])[0], len(window.samples))
 
     def _scores_of(self, clips: Samples) -> Floats:
         """Calibrated scores of clips of one length, (clip, sample) → (clip, K)."""
-        return class_scores(self._session.log_scores_of(clips), self._session.config.calibration.temperature)
-
-
-@dataclass(slots=True)
-class ScoreAverage:
-    """The scores of windows, averaged by their lengths as they come: `decoding.average_scores`.
-
-    >>> average = ScoreAverage()
-    >>> average.add(np.array([1.0, 0.0]), 3.0)
-    >>> average.add(np.array([0.25, 0.75]), 1.0)
-    >>> average.scores
-    array([0.8125, 0.1875])
-    """
-
-    _sum: Floats = field(default_factory=lambda: np.zeros(0))
-    _weight: float = 0.0
-
-    def add(self, scores: Floats, weight: float) -> None:
-        self._sum = weight * scores + (self._sum if self._weight else 0.0)
-        self._weight += weight
-
-    @property
-    def scores(self) -> Floats | None:
-        return self._sum / self._weight if self._weight else None
-
-
-class OverlapAverage:
-    """Rows of windows that overlap → one for each frame, the average of those of the windows that hold it.
-
-    >>> stitch = OverlapAverage(1)
-    >>> stitch.add(0, np.array([[1.0], [1.0]]))
-    >>> stitch.add(1, np.array([[3.0], [5.0]]))
-    >>> stitch.settle(2).ravel(), stitch.settle().ravel()
-    (array([1., 2.]), array([5.]))
-
-    Raises:
-        ModelError: if a frame to be settled is in no window
-    """
-
-    def __init__(self, columns: int) -> None:
-        self._first = 0
-        self._sum, self._count = np.zeros((0, columns)), np.zeros((0, 1))
-
-    def add(self, first: int, rows: Floats) -> None:
-        """Take in a window's rows; `first` is the frame at which it starts."""
-        start = first - self._first
-        more = max(0, start + len(rows) - len(self._sum))
-        self._sum = np.concatenate([self._sum, np.zeros((more, self._sum.shape[1]))])
-        self._count = np.concatenate([self._count, np.zeros((more, 1))])
-        self._sum[start : start + len(rows)] += rows
-        self._count[start : start + len(rows)] += 1
-
-    def settle(self, before: int | None = None) -> Floats:
-        """The frames not settled yet that lie before this one, or all of them; no window may add to them."""
-        count = len(self._sum) if before is None else before - self._first
-        if len(self._sum) < count or not self._count[:count].all():
-            raise ModelError(
-                "the network gives too few frames a window to cover the recording; export the model again"
-            )
-        average: Floats = self._sum[:count] / self._count[:count]
-        self._sum, self._count = self._sum[count:], self._count[count:]
-        self._first += count
-        return average
+        return class_scores(self._session.run_clips(clips), self._session.config.calibration.temperature)
 
 
 def _cutter(session: OnnxSession) -> WindowCutter:
     config = session.config
     return WindowCutter(config.max_frames, config.hop_frames, config.frame_samples, config.frame_hop_samples)
-
-
-def _silent(samples: Samples) -> bool:
-    return float(samples.max()) - float(samples.min()) <= SILENCE

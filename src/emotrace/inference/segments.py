@@ -37,7 +37,7 @@ def recognise_segments(
         AudioError: if the recording cannot be used
     """
     recording_audio = recogniser.read(recording)
-    overlapping_indices = overlapping(segments)
+    overlapping_indices = overlapping_segments(segments)
     results: list[Result | EmotraceError] = []
     for index, segment in enumerate(segments):
         try:
@@ -54,10 +54,10 @@ def recognise_segments(
     return results
 
 
-def overlapping(segments: Sequence[Segment]) -> set[int]:
+def overlapping_segments(segments: Sequence[Segment]) -> set[int]:
     """The numbers of segments that share time with another; where one ends, another may start.
 
-    >>> sorted(overlapping([Segment(0, 2), Segment(5, 6), Segment(1, 3), Segment(3, 5)]))
+    >>> sorted(overlapping_segments([Segment(0, 2), Segment(5, 6), Segment(1, 3), Segment(3, 5)]))
     [0, 2]
     """
     found = set()

@@ -14,10 +14,11 @@ from emotrace.decoding.ctc import Floats, Frames
 from emotrace.decoding.spans import SpanDecoder
 from emotrace.decoding.viterbi import DELAY_S
 from emotrace.errors import AudioError
+from emotrace.inference.frame_scores import FrameScores
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.result import Result
-from emotrace.inference.scorers import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, FrameScores, make_scorer
+from emotrace.inference.scorers import CLIP_HOP_S, CLIP_S, CLIPS_AT_ONCE, make_scorer
 from emotrace.timeline import Span, SpanEvent, Timeline
 from emotrace.warning import RecognitionWarning
 
@@ -86,7 +87,7 @@ class StreamDecoder:
         if self._span_decoder is None:
             source = self._scorer
             self._span_decoder = SpanDecoder(
-                self._labels, first_s=source.first_s, step_s=source.step_s, taught_none=self._taught_none
+                self._labels, first_s=source.first_s, step_s=source.step_s, no_emotion_state=self._taught_none
             )
         return self._span_decoder
 
@@ -166,7 +167,7 @@ class Stream:
             file: the file's name, for the result
             warnings: those of whatever read the recording
         """
-        return result_of(
+        return make_result(
             self._config,
             None if self._preprocessor.silent else self._decoder.scores,
             self._decoder.rejected,
@@ -193,7 +194,7 @@ def latency_s(config: ModelConfig) -> float:
     return window_s + DELAY_S + LATENCY_S
 
 
-def result_of(
+def make_result(
     config: ModelConfig,
     scores: Floats | None,
     rejected: bool,

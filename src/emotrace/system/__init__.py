@@ -1,1 +1,1 @@
-"""What touches the operating system: files written whole, interrupts."""
+"""Access to the operating system: atomic file writes and interrupts."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all: under another name beside the target, then renamed over it."""
+"""Atomic file writes: a file is written under a temporary name in the same folder, then renamed."""
 
 import os
 import secrets
@@ -9,14 +9,16 @@ from pathlib import Path
 UNFINISHED = ".unfinished-"
 
 
-def files_in(folder: Path) -> list[Path]:
-    """What lies in a folder, by name, but for what a killed process left unfinished; none if it is not there.
+def list_files(folder: Path) -> list[Path]:
+    """The entries of a folder in the order of their names, without unfinished files of killed processes.
+
+    A folder that does not exist has none.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / "whole.txt").touch(), (folder / f"{UNFINISHED}1a2b.txt").touch()
     (None, None)
-    >>> [path.name for path in files_in(folder)]
+    >>> [path.name for path in list_files(folder)]
     ['whole.txt']
     """
     if not folder.exists():
@@ -25,7 +27,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Delete what killed processes left unfinished anywhere below a folder.
+    """Delete the unfinished files of killed processes, in a folder and in the folders below it.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -40,10 +42,11 @@ def clear_unfinished(folder: Path) -> None:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Lend a free name beside `path`, and rename what was written there to `path` when the block ends well.
+    """Yield a temporary path in the folder of `path`, and rename it to `path` if the block succeeds.
 
-    For writers that need a name to write to. Folders that lack are made. If the block raises, `path` stays
-    as it was and nothing is left behind. The lent name ends as `path` does, since writers go by it.
+    For libraries that write to a path. The temporary path has the suffix of `path`, because writers choose
+    the format by it. Missing folders are created. If the block raises, `path` stays as it was and the
+    temporary file is deleted.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -67,7 +70,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all.
+    """Write `data` to `path` atomically.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.bin"
@@ -80,7 +83,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    r"""Write `text` to `path` as UTF-8 with plain newlines, whole or not at all.
+    r"""Write `text` to `path` atomically, as UTF-8 with Unix line ends.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.txt"

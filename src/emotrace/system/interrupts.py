@@ -1,4 +1,4 @@
-"""Interrupts that break nothing: they end a wait, and never what is done with what was waited for."""
+"""Graceful interrupts: Ctrl-C ends the wait for the next item, never the work on the current one."""
 
 import signal
 from collections.abc import Iterator
@@ -9,13 +9,15 @@ T = TypeVar("T")
 
 
 class GracefulInterrupt:
-    """Takes things from an iterator up to the first interrupt; a second one is as ever. For the main thread.
+    """Iterates until the first interrupt (SIGINT); a second interrupt raises KeyboardInterrupt as usual.
 
-    >>> until = GracefulInterrupt()
-    >>> with until:
-    ...     list(until.of(iter([1, 2])))
+    It works in the main thread only, since Python handles signals there.
+
+    >>> interrupt = GracefulInterrupt()
+    >>> with interrupt:
+    ...     list(interrupt.iterate(iter([1, 2])))
     [1, 2]
-    >>> until.interrupted
+    >>> interrupt.interrupted
     False
     """
 
@@ -23,25 +25,25 @@ class GracefulInterrupt:
         self.interrupted = self._waiting = False
 
     def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        self._previous_handler = signal.signal(signal.SIGINT, self._interrupt)
 
     def __exit__(self, *error: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        signal.signal(signal.SIGINT, self._previous_handler)
 
-    def of(self, things: Iterator[T]) -> Iterator[T]:
-        """The things that come before an interrupt."""
+    def iterate(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield the items that arrive before an interrupt."""
         while not self.interrupted:
             try:
                 self._waiting = True
-                thing = next(things)
+                item = next(items)
             except (StopIteration, KeyboardInterrupt):
                 return
             finally:
                 self._waiting = False
-            yield thing
+            yield item
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
-        signal.signal(signal.SIGINT, self._before)
+        signal.signal(signal.SIGINT, self._previous_handler)
         if self._waiting:
             raise KeyboardInterrupt

@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from emotrace.errors import RunError
 from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.recipe import Recipe, differences
-from emotrace.system.files import clear_unfinished, files_in, write_bytes, write_text
+from emotrace.system.files import clear_unfinished, list_files, write_bytes, write_text
 
 RUN_FILE = "run.json"
 RECIPE_FILE = "recipe.json"
@@ -68,7 +68,7 @@ def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
             )
         clear_unfinished(folder)
         return
-    if files_in(folder):
+    if list_files(folder):
         raise RunError(f"{folder} holds other files, but no {RECIPE_FILE}; choose an empty --output")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(wanted, indent=2) + "\n")
