@@ -6,32 +6,39 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 BIN := .venv/bin
 READY := .venv/ready
 
+# Tiny models gain nothing from several threads, so each process has one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
 RUN ?= runs/emodb
 CROSSVAL ?= results/emodb-loso10
 
-.PHONY: help demo test fuzz lint bench docs model format clean
+.PHONY: help demo test test-slow test-all lint format docs bench fuzz audit model dist clean
 
 help:
-	@echo 'make demo    the main job on the built-in synthetic corpus'
-	@echo 'make test    lint, doctests and tests'
-	@echo 'make fuzz    20,000 damaged inputs; rewrites results/fuzz.json'
-	@echo 'make lint    ruff, mypy and import-linter alone'
-	@echo 'make bench   speed beside peers; rewrites benchmarks/results.md'
-	@echo 'make docs    the documentation site, in site/'
-	@echo 'make model   put $(RUN) into the package, with the figures of $(CROSSVAL)'
-	@echo 'make format  put imports and layout right'
-	@echo 'make clean   remove .venv and what the tools cached'
+	@echo 'make demo       train and test on the built-in synthetic corpus, and plot a trace'
+	@echo 'make test       run the linters, the doctests and the fast tests'
+	@echo 'make test-slow  run the tests marked slow'
+	@echo 'make test-all   run everything that test and test-slow run'
+	@echo 'make lint       run ruff, mypy and import-linter'
+	@echo 'make format     sort imports and format the code'
+	@echo 'make docs       build the documentation in site'
+	@echo 'make bench      measure the speed and rewrite benchmarks/results.md'
+	@echo 'make fuzz       test 20,000 damaged inputs and rewrite results/fuzz.json'
+	@echo 'make audit      check the pinned dependencies for known vulnerabilities (needs the network)'
+	@echo 'make model      package the model of RUN with the metrics of CROSSVAL'
+	@echo 'make dist       build the wheel and the source distribution in dist'
+	@echo 'make clean      remove .venv, build, dist, site and the caches of the tools'
 
 demo: $(READY)
 	$(BIN)/emotrace demo
 
-# Tiny models gain nothing from many threads. Each process trains and exports models to test for itself.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m 'not slow'
 
-# FUZZ: --seed 7 for other inputs; a failing one is named, and --make NUMBER writes it again.
-fuzz: $(READY)
-	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz $(FUZZ)
+test-slow: $(READY)
+	$(PYTEST) -m slow
+
+test-all: test test-slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -39,25 +46,38 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # Offline, and strict: a broken link is an error.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# RUN: emotrace train --corpus emodb --root EMODB --output runs/emodb, the recipe being that of CROSSVAL
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+# FUZZ holds options: FUZZ='--seed 7' for other inputs, FUZZ='--make NUMBER' to write one input to standard output.
+fuzz: $(READY)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz $(FUZZ)
+
+# pip-audit lives in an environment of its own: what it depends on is not what is audited.
+audit: $(READY)
+	test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && \
+	    .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+# RUN is a folder written by `emotrace train --corpus emodb`, with the recipe that CROSSVAL was measured with.
 model: $(READY)
 	$(BIN)/python research/ship_model.py $(RUN) $(CROSSVAL)
 
-format: $(READY)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+dist: $(READY)
+	$(BIN)/python -m build
 
-# constraints.txt pins torch too: an open range would bring several gigabytes of CUDA.
+# constraints.txt pins torch too: an open range could install several gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
-	@test -n '$(PYTHON)' || { echo 'found no Python 3.11 or newer; install one, or say make PYTHON=/path/to/python' >&2; exit 2; }
-	@echo 'building .venv with $(PYTHON): minutes the first time'
+	@test -n '$(PYTHON)' || { echo 'found no Python 3.11 or newer; install one, or run make PYTHON=/path/to/python' >&2; exit 2; }
+	@echo 'building .venv with $(PYTHON); the first time this takes minutes'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

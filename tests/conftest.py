@@ -1,4 +1,4 @@
-"""What tests share: real speech where there is some, and tiny models."""
+"""Fixtures that all tests share: folders made once for all workers, real speech, and tiny models."""
 
 import os
 import signal
@@ -7,17 +7,43 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from tiny_model import write_tiny_model
 
 pytest_plugins = ["training_fixtures"]
 
-# A shell that starts tests in the background has them ignore interrupts, and so would what they start.
+# Processes that a shell starts in the background ignore SIGINT, and so do their children: tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SharedFolder = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> SharedFolder:
+    """Make a folder once for all pytest-xdist workers: `shared_folder("finished-run", write)`.
+
+    The first test that needs the folder calls `write(folder)`; tests on other workers wait for it.
+    Tests only read it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        folder, complete = root / "shared" / name, root / "shared" / f"{name}.complete"
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not complete.exists():
+                folder.mkdir()
+                write(folder)
+                complete.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder with the corpora: $EMOTRACE_DATA or else ../shared/data from the project's root."""
+    """The folder with the corpora: $EMOTRACE_DATA, or ../shared/data beside the project."""
     beside = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("EMOTRACE_DATA", beside))
     if not folder.is_dir():
@@ -33,13 +59,13 @@ def make_model() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def tiny_model(make_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that gives posteriors of frames."""
+    """A model whose output is posteriors of frames."""
     return make_model(tmp_path_factory.mktemp("posteriors") / "model")
 
 
 @pytest.fixture(scope="session")
 def tiny_classifier(make_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that gives scores of clips."""
+    """A model whose output is scores of clips."""
     return make_model(tmp_path_factory.mktemp("scores") / "model", output="log_scores", system="pcn")
 
 

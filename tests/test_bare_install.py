@@ -15,7 +15,7 @@ import soundfile
 ROOT = Path(__file__).parents[1]
 TRAINERS = ("lightning", "librosa", "matplotlib", "scipy", "sklearn", "statsmodels", "torch")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A corpus so small, and networks so narrow, that a training takes a second."""
+"""A tiny corpus and narrow networks, which train in a second."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -86,9 +86,9 @@ def make_corpus() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def corpus_root(make_corpus: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def corpus_root(make_corpus: Callable[..., Path], shared_folder: Callable[..., Path]) -> Path:
     """Twenty clips of five speakers."""
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
+    return shared_folder("corpus", make_corpus)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def experiment(corpus_root: Path, tiny_recipe: Recipe) -> Experiment:
 
 @pytest.fixture(scope="session")
 def network_alone_toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recipe of the narrow networks without functionals, whose fit takes longer than all else."""
+    """The recipe of the narrow networks without functionals, whose fit takes longer than the rest."""
     path = tmp_path_factory.mktemp("recipe") / "network-alone.toml"
     path.write_text("functionals_l2 = 0\n" + TINY)
     return path
@@ -126,19 +126,19 @@ def network_alone(experiment: Experiment, network_alone_toml: Path) -> Experimen
 
 
 @pytest.fixture(scope="session")
-def finished_run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    train_run(experiment, seed=1, folder=folder, progress=no_progress)
-    torch.set_num_threads(threads)
-    return folder
+def finished_run(experiment: Experiment, shared_folder: Callable[..., Path]) -> Path:
+    """A run that was never interrupted."""
+
+    def train(folder: Path) -> None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        train_run(experiment, seed=1, folder=folder, progress=no_progress)
+        torch.set_num_threads(threads)
+
+    return shared_folder("finished-run", train)
 
 
 @pytest.fixture(scope="session")
-def finished_model(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_model(finished_run: Path, shared_folder: Callable[..., Path]) -> Path:
     """The model folder of that run."""
-    folder = tmp_path_factory.mktemp("finished") / "model"
-    export_run(finished_run, folder)
-    return folder
+    return shared_folder("finished-model", lambda folder: export_run(finished_run, folder))

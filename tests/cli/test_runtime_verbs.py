@@ -8,7 +8,6 @@ import pydoc
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,18 +274,16 @@ def test_names_that_are_no_text_are_answered(tiny_model: Path, recordings: Path,
     assert '"label": "anger"' in out
 
 
-def test_help_comes_fast_and_loads_nothing_heavy() -> None:
+def test_help_loads_no_heavy_module() -> None:
     script = (
         "import sys, emotrace.cli.app as cli\n"
         "heavy = {'torch', 'onnxruntime', 'pydantic', 'matplotlib'}\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: print(sorted(heavy & set(sys.modules)))\n"
     )
-    start = time.perf_counter()
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.endswith("[]\n")
     assert "predict" in answer.stdout
-    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize("verb", ["predict", "trace", "corpus", "train", "crossval", "table", "info"])

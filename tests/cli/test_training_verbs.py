@@ -130,7 +130,7 @@ def test_a_full_disk_is_one_line_and_what_was_whole_stays_whole(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "emotrace", "train", *map(str, options(base, output=tmp_path / "run"))],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, ""), done.stderr

@@ -198,7 +198,7 @@ def test_a_killed_table_goes_on_where_it_was(
         if "back: epoch 1 of" in line:
             process.kill()
             break
-    process.communicate(timeout=60)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     with pytest.raises(SystemExit) as end:
         main([str(part) for part in command])

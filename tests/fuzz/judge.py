@@ -50,7 +50,7 @@ def judge_file(recogniser: Recogniser, content: bytes, path: Path | None = None)
 
 
 def judge_pipe(recogniser: Recogniser, content: bytes) -> Verdict:
-    """The bytes through the reader of `emotrace decode_spans -`."""
+    """The bytes through the reader of `emotrace trace -`."""
 
     def push() -> tuple[Result, str | None]:
         heard = Counted(open_standard_input(io.BytesIO(content)))

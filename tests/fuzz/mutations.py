@@ -186,9 +186,9 @@ def riff_chunk(content: bytes, chance: Chance) -> bytes:
         b"\0\xff\n ",
     )
     inside = chance.bytes(int(chance.integers(0, 200)))
-    create_or_resume = len(inside) if chance.random() < 0.6 else LIES[int(chance.integers(len(LIES)))]
+    claimed = len(inside) if chance.random() < 0.6 else LIES[int(chance.integers(len(LIES)))]
     name = names[int(chance.integers(len(names)))]
-    chunk = name + struct.pack(_order(content) + "I", create_or_resume) + inside
+    chunk = name + struct.pack(_order(content) + "I", claimed) + inside
     start = (12, content.find(b"data"), len(content))[int(chance.integers(3))]
     return content[:start] + chunk + content[start:]
 

@@ -66,7 +66,7 @@ def test_work_under_way_is_stopped_when_nobody_asks_for_more() -> None:
 
     def work(path: Path) -> str:
         if path.stem != "0":
-            assert stopped.wait(timeout=60)
+            assert stopped.wait(timeout=600)
         return path.stem
 
     outcomes = for_each([Path(f"{i}.wav") for i in range(100)], work, jobs=2, stop=stopped.set)

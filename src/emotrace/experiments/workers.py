@@ -121,7 +121,7 @@ def exit_with_parent() -> None:
 
 def call_in_worker(job: Any) -> None:
     """One job, in a worker process."""
-    WORKER["work"](job, WORKER["tell"])
+    WORKER["work"](job, WORKER["progress"])
 
 
 def processors() -> int:
