@@ -17,7 +17,7 @@ from tables import write_table
 
 from emotrace.corpora import OpenCorpus, open_corpus
 from emotrace.evaluation.metrics import score_predictions
-from emotrace.evaluation.model_evaluation import measure
+from emotrace.evaluation.model_evaluation import evaluate
 from emotrace.evaluation.predictions import Prediction
 from emotrace.export.onnx import export_run, export_run_in_int8
 from emotrace.inference.recogniser import load
@@ -61,7 +61,7 @@ def both(fold: Path, run: FrameRun, corpus: OpenCorpus, root: Path) -> Both:
         export_run(fold, exact)
         export_run_in_int8(fold, int8, root)
         sizes = [(folder / "model.onnx").stat().st_size for folder in (exact, int8)]
-        answers = [measure(load(folder, threads=1), asked).predictions for folder in (exact, int8)]
+        answers = [evaluate(load(folder, threads=1), asked).predictions for folder in (exact, int8)]
     return Both(answers[0], answers[1], sizes[0], sizes[1])
 
 

@@ -13,7 +13,7 @@ import torch
 from peers.answering import cores, serve
 
 import emotrace
-from emotrace.corpora import open_corpus, split
+from emotrace.corpora import open_corpus
 from emotrace.export.onnx import Provenance, export_model
 from emotrace.features.deltas import stack_deltas
 from emotrace.features.log_mel import LogMel
@@ -155,8 +155,8 @@ def noise(clips: int, frames: int, features: int) -> list[Example]:
 def emodb(network: Network, recipe: Recipe, root: str) -> Sequence[Example]:
     """The training part of the first fold, by whose statistics the network then normalises."""
     corpus = open_corpus("emodb", root)
-    train = split(corpus.utterances, corpus.corpus.folds(corpus.utterances)[0]).train
-    known = [utterance for utterance in train if utterance.emotion in EMOTIONS]
+    speakers = corpus.folds()[0].train
+    known = [u for u in corpus.utterances if u.speaker in speakers and u.emotion in EMOTIONS]
     clips = read_examples(known, EMOTIONS, spectrum_of(recipe, find_system(FRONT)), recipe.max_frames)
     fit_normalisation(network, clips)
     return clips

@@ -70,7 +70,7 @@ def test_it_writes_a_database_that_it_reads_again(call, trees, tmp_path):
     [
         (("--to", "audformat"), "--to and --output belong together"),
         (("--output", "somewhere"), "--to and --output belong together"),
-        (("--allow-missing",), "synthetic has no option allow_missing; it has none"),
+        (("--allow-missing",), "synthetic has no option allow_missing; its options: none"),
         (("--emotion-column", "emotion"), "synthetic has no option emotion_column"),
     ],
 )

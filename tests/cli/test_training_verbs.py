@@ -191,7 +191,7 @@ def test_evaluate_leaves_out_emotions_the_model_does_not_know_and_says_so(
     code, out, err = call("evaluate", "--model", finished_model, "--corpus", "synthetic", "--json")
     assert code == 0
     assert json.loads(out)["n"] == 96
-    assert err == "emotrace: 96 utterances are left out: the model does not know happiness, neutral\n"
+    assert err == "emotrace: 96 utterances are left out: the model has no label happiness, neutral\n"
 
 
 def test_evaluate_lets_a_model_choose_among_the_emotions_of_the_corpus_and_says_so(
@@ -208,7 +208,7 @@ def test_evaluate_lets_a_model_choose_among_the_emotions_of_the_corpus_and_says_
     assert (code, told["labels"], told["confusion"]) == (0, ["anger"], [[10]])
     assert err == (
         "emotrace: the model chose among anger: manifest has no sadness, "
-        f"which it would have named {missed} times of 10\n"
+        f"the best label of {missed} of 10 utterances\n"
     )
 
 

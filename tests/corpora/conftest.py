@@ -1,4 +1,4 @@
-"""Tiny corpora, laid out and named as the real ones are."""
+"""Tiny corpora with the layout and the file names of the real ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +61,7 @@ def fau_aibo(root: Path) -> Path:
 AUDFORMAT_HEADER = """\
 name: little
 description: "Five speakers, two emotions."
-source: made in code
+source: a test
 usage: unrestricted
 languages: [deu]
 schemes:
@@ -71,7 +71,7 @@ schemes:
     labels: {a: {gender: female}, b: {gender: male}, c: {}, d: {}, e: {}}
   confidence: {dtype: float}
 tables:
-  said:
+  labels:
     type: segmented
     columns:
       emotion: {scheme_id: emotion}
@@ -84,23 +84,23 @@ tables:
 
 
 def audformat(root: Path) -> Path:
-    said, files = ["file,start,end,emotion,sure"], ["file,speaker"]
+    labels, files = ["file,start,end,emotion,sure"], ["file,speaker"]
     for speaker in "abcde":
         write_sound(root / "audio" / f"{speaker}.wav", seconds=1.0)
         files.append(f"audio/{speaker}.wav,{speaker}")
-        said += [
+        labels += [
             f"audio/{speaker}.wav,0 days 00:00:00,0 days 00:00:00.500000,anger,0.9",
             f"audio/{speaker}.wav,0 days 00:00:00.500000,,calm,0.8",
         ]
     (root / "db.yaml").write_text(AUDFORMAT_HEADER, encoding="utf-8")
-    (root / "db.said.csv").write_text("\n".join(said) + "\n", encoding="utf-8")
+    (root / "db.labels.csv").write_text("\n".join(labels) + "\n", encoding="utf-8")
     (root / "db.files.csv").write_text("\n".join(files) + "\n", encoding="utf-8")
     return root
 
 
 @pytest.fixture(scope="session")
 def trees() -> dict[str, Tree]:
-    """What lays a tiny corpus out under a folder, by the corpus's name."""
+    """A function for each corpus that writes a tiny version of it to a folder."""
     return {
         "emodb": emodb,
         "ravdess": ravdess,
@@ -115,5 +115,5 @@ def trees() -> dict[str, Tree]:
 
 @pytest.fixture(scope="session")
 def sound() -> Callable[..., Path]:
-    """What writes a short silent file."""
+    """A function that writes a short silent file."""
     return write_sound

@@ -1,8 +1,8 @@
-"""Replicas of corpora that only their owners may hand on: layout, names and label files as released.
+"""Replicas of corpora that cannot be redistributed: layout, names and label files as in the release.
 
-Counts are those of the published tables. Sound is a short tone, higher or lower by emotion, so that what is
-trained on a replica has something to learn. Files of one emotion are links to the same bytes: to change one,
-unlink it first.
+The counts are those of the published tables. The audio is a short tone whose pitch depends on the emotion, so
+that models trained on a replica can learn. Files of one emotion are hard links to the same bytes: unlink a
+file before changing it.
 """
 
 import itertools
@@ -17,7 +17,7 @@ import soundfile
 
 Counts = Mapping[str, Mapping[str, int]]
 
-# Zhao et al. (2021), Table 1, and the improvised `exc` by which its totals exceed its cells.
+# Zhao et al. (2021), Table 1; its totals include the improvised `exc`, which has no cell.
 TABLE_1 = {
     "1": {"neu": 223, "hap": 33, "sad": 104, "ang": 62, "exc": 99},
     "2": {"neu": 217, "hap": 54, "sad": 100, "ang": 22, "exc": 137},
@@ -25,7 +25,7 @@ TABLE_1 = {
     "4": {"neu": 174, "hap": 31, "sad": 81, "ang": 84, "exc": 164},
     "5": {"neu": 287, "hap": 106, "sad": 133, "ang": 31, "exc": 174},
 }
-# All 10039 utterances of IEMOCAP. How the other labels fall to sessions and parts is made up.
+# All 10039 utterances of IEMOCAP. How the other labels fall to sessions and parts is invented.
 IEMOCAP_RELEASE = {
     "neu": 1708, "hap": 595, "sad": 1084, "ang": 1103, "exc": 1041, "fru": 1849, "fea": 40, "sur": 107,
     "dis": 2, "oth": 3, "xxx": 2507,
@@ -46,30 +46,30 @@ CREMA_D_EMOTIONS = ("NEU", "ANG", "DIS", "FEA", "HAP", "SAD")
 
 
 class Tones:
-    """Writes tones: the first of a kind as a file, all others as links to it."""
+    """Writes tones: the first tone of a label as a file, the others as links to it."""
 
     def __init__(self, seconds: float = 0.25) -> None:
         self.seconds = seconds
         self.first: dict[str, Path] = {}
         self.folders: set[Path] = set()
 
-    def write(self, path: Path, kind: str) -> None:
+    def write(self, path: Path, label: str) -> None:
         if path.parent not in self.folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.folders.add(path.parent)
-        if kind in self.first:
+        if label in self.first:
             try:
-                os.link(self.first[kind], path)
+                os.link(self.first[label], path)
             except OSError:  # a file system without links
-                shutil.copyfile(self.first[kind], path)
+                shutil.copyfile(self.first[label], path)
             return
         pitch_hz = 150 * 1.3 ** len(self.first)
         time_s = np.arange(round(16000 * self.seconds)) / 16000
         soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch_hz * time_s), 16000, subtype="ULAW")
-        self.first[kind] = path
+        self.first[label] = path
 
 
-def share(total: int, n: int) -> list[int]:
+def divide(total: int, n: int) -> list[int]:
     return [total // n + (i < total % n) for i in range(n)]
 
 
@@ -79,9 +79,9 @@ def iemocap_counts() -> tuple[Counts, Counts]:
     scripted: dict[str, dict[str, int]] = {session: {} for session in TABLE_1}
     for code, total in IEMOCAP_RELEASE.items():
         if code in TABLE_1["1"]:
-            left = share(total - sum(counts[code] for counts in TABLE_1.values()), 5)
+            left = divide(total - sum(counts[code] for counts in TABLE_1.values()), 5)
         else:
-            halves = share(total, 10)
+            halves = divide(total, 10)
             left = halves[5:]
             for counts, n in zip(improvised.values(), halves[:5], strict=True):
                 counts[code] = n
@@ -91,13 +91,13 @@ def iemocap_counts() -> tuple[Counts, Counts]:
 
 
 def iemocap_few(each: int = 2) -> tuple[Counts, Counts]:
-    """`each` utterances of every session, part and label: half by its woman, half by its man."""
+    """`each` utterances of every session, part and label: half by the woman, half by the man."""
     counts = {session: dict.fromkeys(IEMOCAP_RELEASE, each) for session in TABLE_1}
     return counts, counts
 
 
 def iemocap(root: Path, counts: tuple[Counts, Counts] | None = None, seconds: float = 0.25) -> Path:
-    """IEMOCAP_full_release; whole where no counts are given."""
+    """IEMOCAP_full_release, complete by default."""
     tones = Tones(seconds)
     dialogues: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for part, by_session in zip(("impro", "script"), counts or iemocap_counts(), strict=True):
@@ -117,7 +117,10 @@ def iemocap(root: Path, counts: tuple[Counts, Counts] | None = None, seconds: fl
 
 
 def _dialogues(session: str, part: str) -> list[str]:
-    prefixes = (f"Ses0{session}F", f"Ses0{session}M")  # who wears the markers, not who speaks
+    prefixes = (
+        f"Ses0{session}F",
+        f"Ses0{session}M",
+    )  # the actor with the markers, not the speaker
     if part == "impro":
         return [f"{prefix}_impro0{n}" for n in range(1, 8) for prefix in prefixes]
     scripts = ("script01_1", "script01_2", "script01_3", "script02_1", "script02_2", "script03_1")
@@ -153,7 +156,7 @@ def fau_aibo_few(each: int = 7) -> Counts:
 def fau_aibo(
     root: Path, counts: Counts = TABLE_2, children: Mapping[str, list[int]] = CHILDREN, seconds: float = 0.25
 ) -> Path:
-    """The FAU Aibo Emotion Corpus as it is with the labels of the Interspeech 2009 challenge."""
+    """The FAU Aibo Emotion Corpus with the labels of the Interspeech 2009 Emotion Challenge."""
     tones = Tones(seconds)
     lines = []
     for school, by_code in counts.items():
@@ -170,12 +173,12 @@ def fau_aibo(
 
 
 def crema_d(root: Path, actors: int = 91, sentences: int = 12, seconds: float = 0.25) -> Path:
-    """CREMA-D: of 91 actors by 12 sentences 20 utterances are missing, as in the release."""
+    """CREMA-D; of 91 actors, 20 utterances are missing, as in the release."""
     tones = Tones(seconds)
     missing = {"NEU": 5} | dict.fromkeys(CREMA_D_EMOTIONS[1:], 3) if actors == 91 else {}
     left_out: Counter[str] = Counter()
-    said = itertools.product(CREMA_D_SENTENCES[:sentences], CREMA_D_EMOTIONS, range(1001, 1001 + actors))
-    for sentence, code, actor in said:
+    readings = itertools.product(CREMA_D_SENTENCES[:sentences], CREMA_D_EMOTIONS, range(1001, 1001 + actors))
+    for sentence, code, actor in readings:
         levels = ("LO", "MD", "HI") if sentence == "IEO" and code != "NEU" else ("XX",)
         for level in levels:
             if left_out[code] < missing.get(code, 0):

@@ -66,22 +66,21 @@ def corpus(
         Folder to write it to; there must be nothing in it.
     """
     from emotrace.corpora import open_corpus
-    from emotrace.corpora.summary import format_text, survey
+    from emotrace.corpora.summary import summarise
 
     if (to is None) != (output is None):
         raise EmotraceError("--to and --output belong together, as in --to audformat --output DIR")
     opened = open_corpus(name, root, **reading.options())
     if output is not None:
-        from emotrace.corpora.audformat_export import to_audformat
+        from emotrace.corpora.audformat_export import write_audformat
 
-        to_audformat(opened, output)
+        write_audformat(opened, output)
         print_stderr(f"emotrace: wrote {output}")
-    found = survey(opened)
-    counts = found.as_dict()
-    sys.stdout.write((json.dumps(counts, indent=2) if as_json else format_text(counts)) + "\n")
-    for utterance, reason in found.unusable.items():
+    summary = summarise(opened)
+    sys.stdout.write((json.dumps(summary.as_dict(), indent=2) if as_json else summary.as_text()) + "\n")
+    for utterance, reason in summary.unusable.items():
         print_stderr(f"emotrace: {utterance} cannot be used: {reason}")
-    return 1 if found.unusable else 0
+    return 1 if summary.unusable else 0
 
 
 def print_stderr(line: str) -> None:

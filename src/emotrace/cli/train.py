@@ -136,16 +136,14 @@ def evaluate(
         Write JSON.
     """
     need_training()
-    from emotrace.corpora import open_corpus
-    from emotrace.evaluation.model_evaluation import measure
-    from emotrace.inference.recogniser import load
+    from emotrace.evaluation.model_evaluation import evaluate as evaluate_model
 
-    measured = measure(load(model), open_corpus(name, root, **reading.options()))
-    for line in measured.remarks:
-        print_stderr(f"emotrace: {line}")
-    scores = measured.scores
-    sys.stdout.write((json.dumps(scores.as_dict(), indent=2) if as_json else scores.as_text()) + "\n")
-    return 1 if measured.failed else 0
+    evaluation = evaluate_model(model, name, root, corpus_options=reading.options())
+    for remark in evaluation.remarks:
+        print_stderr(f"emotrace: {remark}")
+    metrics = evaluation.metrics
+    sys.stdout.write((json.dumps(metrics.as_dict(), indent=2) if as_json else metrics.as_text()) + "\n")
+    return 1 if evaluation.failed else 0
 
 
 def export(

@@ -1,26 +1,26 @@
-"""What there is to know about a corpus, and a corpus once it is read."""
+"""The description of a corpus, and a corpus whose utterances have been read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emotrace.corpora.splits import Fold, speakers_of
+from emotrace.corpora.splits import Fold, list_speakers
 from emotrace.corpora.utterance import Utterance, emotions_in_order
 
 
 @dataclass(frozen=True)
-class Published:
-    """The counts that the authors of a corpus published, to hold what lies on disk against."""
+class PublishedCounts:
+    """Numbers of utterances and speakers that the authors of a corpus published."""
 
     by_emotion: Mapping[str, int]
     speakers: int
     by_session: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
-    def of_sessions(cls, by_session: Mapping[str, Mapping[str, int]], speakers: int) -> "Published":
-        """What was published session by session, with the sums.
+    def from_sessions(cls, by_session: Mapping[str, Mapping[str, int]], speakers: int) -> "PublishedCounts":
+        """Counts by session, and their sums by emotion.
 
-        >>> Published.of_sessions({"1": {"anger": 62}, "2": {"anger": 22}}, speakers=4).by_emotion
+        >>> PublishedCounts.from_sessions({"1": {"anger": 62}, "2": {"anger": 22}}, speakers=4).by_emotion
         {'anger': 84}
         """
         emotions = emotions_in_order(emotion for counts in by_session.values() for emotion in counts)
@@ -33,14 +33,24 @@ class Published:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The facts about a corpus and the few functions that differ from one to the next.
+    """A corpus: facts about it, and the functions that read it and split its speakers.
 
-    `emotions` maps its own codes to English nouns, and is empty where the user names them. `layout` says in
-    words what lies under its root, and `recognise` whether it does. `read` gives its utterances, ordered by
-    name; a corpus that needs no root disregards it. `options` are the keywords beside the root that `read`
-    leaves to the user. `folds` shares its speakers out, and `protocol` says how, in full and for these
-    utterances: corpus, number of emotions, kind and number of folds. `language` is its code in ISO 639-1, and
-    `speech` what kind of speech it is; both are empty where it differs from user to user.
+    Attributes:
+        name: the name on the command line
+        title: the full name
+        citation: the publication to cite
+        license: the terms of use
+        emotions: the corpus's own codes and the English nouns for them; empty if users choose their labels
+        layout: description of the files under the root, for error messages
+        recognise: whether a folder (or file) holds this corpus
+        read: reads the utterances under a root, ordered by name; a corpus without files ignores the root
+        folds: splits the speakers of some utterances into the folds of the corpus's protocol
+        protocol: name of the protocol on some utterances: corpus, number of emotions, kind of folds
+        options: keywords of `read` that users may set
+        published: counts to compare with the files on disk
+        needs_root: whether the corpus lies on disk
+        language: code in ISO 639-1; empty if it depends on the user's recordings
+        speech: the kind of speech; empty if it depends on the user's recordings
     """
 
     name: str
@@ -54,7 +64,7 @@ class Corpus:
     folds: Callable[[Sequence[Utterance]], list[Fold]]
     protocol: Callable[[Sequence[Utterance]], str]
     options: tuple[str, ...] = ()
-    published: Published | None = None
+    published: PublishedCounts | None = None
     needs_root: bool = True
     language: str = ""
     speech: str = ""
@@ -62,33 +72,37 @@ class Corpus:
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """A corpus that has been read: its facts, and its utterances ordered by name."""
+    """A corpus and its utterances, ordered by name."""
 
     corpus: Corpus
     utterances: tuple[Utterance, ...]
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """The emotions that occur, in the order that models and tables list them."""
+        """The emotions of the utterances, in the order of models and tables."""
         return emotions_in_order(utterance.emotion for utterance in self.utterances)
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """The speakers that occur, in order."""
-        return speakers_of(self.utterances)
+        """The speakers of the utterances, sorted."""
+        return list_speakers(self.utterances)
 
     @property
     def protocol(self) -> str:
-        """The name of the way to cross-validate on these utterances, as in `emodb-4-loso10`."""
+        """The name of the cross-validation protocol on these utterances, as in `emodb-4-loso10`."""
         return self.corpus.protocol(self.utterances)
 
     def folds(self) -> list[Fold]:
-        """The folds of the corpus's protocol; raises CorpusError where there are too few speakers."""
+        """The folds of the corpus's protocol.
+
+        Raises:
+            CorpusError: the corpus has too few speakers
+        """
         return self.corpus.folds(self.utterances)
 
 
 def protocol_name(corpus: str, utterances: Sequence[Utterance], scheme: str) -> str:
-    """A protocol's name, with the number of emotions that occur.
+    """The name of a protocol: corpus, number of emotions in the utterances, and kind of folds.
 
     >>> protocol_name("emodb", [Utterance("a.wav", Path("a.wav"), "anger", "W", "03")], "loso10")
     'emodb-1-loso10'

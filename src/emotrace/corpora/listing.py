@@ -1,4 +1,4 @@
-"""Files of a folder, in an order that no file system changes, without what systems leave behind."""
+"""Lists the files of a corpus, and reports files that are missing or have unknown names."""
 
 import logging
 from collections.abc import Sequence
@@ -6,71 +6,79 @@ from pathlib import Path
 
 from emotrace.errors import CorpusError
 
-LEFT_BEHIND = {"thumbs.db", "desktop.ini"}
+SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 
 logger = logging.getLogger(__name__)
 
 
 def files(folder: Path) -> list[Path]:
-    """The files of `folder` by name, without hidden ones (`._x.wav`, `.DS_Store`) and Thumbs.db."""
-    kept = (path for path in folder.iterdir() if not left_behind(path.name) and path.is_file())
+    """The files in `folder` sorted by name, without hidden files and files of the operating system."""
+    kept = (path for path in folder.iterdir() if not is_system_file(path.name) and path.is_file())
     return sorted(kept, key=lambda path: path.name)
 
 
 def folders(folder: Path) -> list[Path]:
-    """The visible folders in `folder`, by name."""
-    kept = (path for path in folder.iterdir() if not left_behind(path.name) and path.is_dir())
+    """The visible folders in `folder`, sorted by name."""
+    kept = (path for path in folder.iterdir() if not is_system_file(path.name) and path.is_dir())
     return sorted(kept, key=lambda path: path.name)
 
 
-def left_behind(name: str) -> bool:
-    """Whether an operating system put the file there.
+def is_system_file(name: str) -> bool:
+    """Whether a file is hidden or was written by the operating system.
 
-    >>> left_behind("._03a01Wa.wav"), left_behind("Thumbs.db"), left_behind("03a01Wa.wav")
+    >>> is_system_file("._03a01Wa.wav"), is_system_file("Thumbs.db"), is_system_file("03a01Wa.wav")
     (True, True, False)
     """
-    return name.startswith(".") or name.lower() in LEFT_BEHIND
+    return name.startswith(".") or name.lower() in SYSTEM_FILES
 
 
-def some(names: Sequence[str], most: int = 5) -> str:
-    """The first few names, and how many more there are.
+def shorten(names: Sequence[str], most: int = 5) -> str:
+    """The first `most` names, and the number of the others.
 
-    >>> some(["a", "b", "c"], most=2)
+    >>> shorten(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def settle_missing(
-    labels: str | Path, missing: Sequence[str], *, allow: bool, way_out: str, corpus: str
+def handle_missing_files(
+    labels: str | Path, missing: Sequence[str], *, allow: bool, hint: str, corpus: str
 ) -> None:
-    """Stops over audio that `labels` lists and that is not there; where that is allowed, logs it and goes on.
+    """Refuse a corpus whose label file lists missing audio, or log a warning if `allow` is true.
 
-    Raises CorpusError, which counts the files, names the first, and says the way out.
+    Args:
+        labels: the label file
+        missing: names of the audio files that do not exist
+        allow: whether to log instead of raising
+        hint: what the user can do about it
+        corpus: name of the corpus, for the log
 
-    >>> settle_missing("labels.txt", ["a.wav"], allow=False, way_out="unpack it", corpus="emodb")
+    Raises:
+        CorpusError: audio is missing and `allow` is false
+
+    >>> handle_missing_files("labels.txt", ["a.wav"], allow=False, hint="unpack it", corpus="emodb")
     Traceback (most recent call last):
-    emotrace.errors.CorpusError: labels.txt lists 1 file that is not there: a.wav; unpack it, or ...
+    emotrace.errors.CorpusError: labels.txt lists 1 file that does not exist: a.wav; unpack it, or ...
     """
     if not missing:
         return
-    count = "1 file that is" if len(missing) == 1 else f"{len(missing)} files that are"
-    found = f"{labels} lists {count} not there: {some(missing)}"
+    count = "1 file that does" if len(missing) == 1 else f"{len(missing)} files that do"
+    found = f"{labels} lists {count} not exist: {shorten(missing)}"
     if not allow:
-        raise CorpusError(f"{found}; {way_out}, or leave such files out with --allow-missing")
-    logger.warning("%s: left out, since %s", corpus, found)
+        raise CorpusError(f"{found}; {hint}, or leave such files out with --allow-missing")
+    logger.warning("%s: %s; left out", corpus, found)
 
 
-def warn_of_odd_files(corpus: str, odd: Sequence[str], expected: str) -> None:
-    """Logs which files a loader passed over because their names say nothing to it."""
-    if odd:
-        count = f"{len(odd)} file{'' if len(odd) == 1 else 's'}"
-        logger.warning("%s: left out %s not named like %s: %s", corpus, count, expected, some(odd))
+def warn_about_unknown_files(corpus: str, unknown: Sequence[str], expected: str) -> None:
+    """Log the files that a loader left out because their names do not follow the corpus's scheme."""
+    if unknown:
+        count = f"{len(unknown)} file{'' if len(unknown) == 1 else 's'}"
+        logger.warning("%s: left out %s not named like %s: %s", corpus, count, expected, shorten(unknown))
 
 
-def warn_of_odd_lines(corpus: str, odd: Sequence[str], expected: str) -> None:
-    """Logs which lines of label files, each named by file and number, say nothing to a loader."""
-    if odd:
-        count = f"{len(odd)} line{'' if len(odd) == 1 else 's'}"
-        logger.warning("%s: left out %s not like %r: %s", corpus, count, expected, some(odd))
+def warn_about_unknown_lines(corpus: str, unknown: Sequence[str], expected: str) -> None:
+    """Log the lines of label files, each named by file and number, that a loader could not parse."""
+    if unknown:
+        count = f"{len(unknown)} line{'' if len(unknown) == 1 else 's'}"
+        logger.warning("%s: left out %s not like %r: %s", corpus, count, expected, shorten(unknown))

@@ -1,6 +1,5 @@
-"""What a corpus holds as it lies on disk, held against what its authors published."""
+"""Counts of a corpus on disk, compared with the published counts."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +8,29 @@ from typing import Any
 
 import soundfile
 
-from emotrace.corpora import OpenCorpus, Published, Utterance, emotions_in_order, open_corpus, speakers_of
+from emotrace.corpora.base import OpenCorpus, PublishedCounts
+from emotrace.corpora.splits import list_speakers
+from emotrace.corpora.utterance import Utterance, emotions_in_order
 
-ROUNDING_S = 0.05  # an end this far past its file's is a rounded one
-
-logger = logging.getLogger(__name__)
+ROUNDING_S = 0.05  # an utterance may end this much after its file, since label files round times
 
 
 @dataclass(frozen=True)
-class Survey:
-    """A corpus, how long its utterances last together, and which of them cannot be used, with the reason."""
+class CorpusSummary:
+    """Counts of a corpus.
+
+    Attributes:
+        opened: the corpus
+        duration_s: total duration of the usable utterances
+        unusable: names of the utterances whose audio cannot be used, with the reason
+    """
 
     opened: OpenCorpus
     duration_s: float
     unusable: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts, in the form that `emotrace corpus --json` prints."""
+        """The counts as `emotrace corpus --json` prints them."""
         utterances, published = self.opened.utterances, self.opened.corpus.published
         return {
             "corpus": self.opened.corpus.name,
@@ -37,68 +42,61 @@ class Survey:
                 for speaker in self.opened.speakers
             },
             "by_session": _by_session(utterances),
-            "published": published and _held_against(utterances, published),
+            "published": published and _compare(utterances, published),
         }
 
+    def as_text(self) -> str:
+        """The counts as a table.
 
-def report(name: str, root: str | Path | None = None, **options: str | bool) -> dict[str, Any]:
-    """Counts of the corpus `name` under `root` by emotion, speaker and session, beside the published ones.
+        >>> from emotrace.corpora import open_corpus
+        >>> print(summarise(open_corpus("synthetic")).as_text())
+        synthetic: 192 utterances, 8 speakers, ...
+        """
+        counts = self.as_dict()
+        speakers = counts["by_speaker"]
+        totals = (_count(counts["utterances"], "utterance"), _count(len(speakers), "speaker"))
+        lines = [
+            f"{counts['corpus']}: {', '.join(totals)}, {counts['duration_s']:.0f} s",
+            "",
+            *_columns("emotion", counts["by_emotion"]),
+            "",
+            *_columns("speaker", speakers),
+        ]
+        for session, by_emotion in counts["by_session"].items():
+            lines += ["", *_columns(f"session {session}", by_emotion)]
+        if (published := counts["published"]) is not None:
+            lines += ["", "as published" if published["matches"] else "differs from the published counts:"]
+            lines += [f"  {difference}" for difference in published["differences"]]
+        return "\n".join(lines)
 
-    Files that cannot be used are counted as their labels say, add nothing to the duration, and are named in
-    the log; `survey` lists them. Raises CorpusError as `open_corpus` does.
 
-    >>> report("synthetic")["by_emotion"]
+def summarise(opened: OpenCorpus) -> CorpusSummary:
+    """Count the utterances of a corpus and read the header of every audio file, but not its samples.
+
+    Utterances that cannot be used are part of the counts, but not of the duration.
+
+    >>> from emotrace.corpora import open_corpus
+    >>> summarise(open_corpus("synthetic")).as_dict()["by_emotion"]
     {'anger': 48, 'happiness': 48, 'sadness': 48, 'neutral': 48}
     """
-    result = survey(open_corpus(name, root, **options))
-    for utterance, reason in result.unusable.items():
-        logger.warning("%s: %s cannot be used: %s", name, utterance, reason)
-    return result.as_dict()
-
-
-def survey(opened: OpenCorpus) -> Survey:
-    """Looks at the header of every audio file; the sound itself is not read."""
-    lengths: dict[Path, float | str] = {}
-    duration_s, unusable = 0.0, {}
+    durations: dict[Path, float | str] = {}
+    total_s, unusable = 0.0, {}
     for utterance in opened.utterances:
         if isinstance(utterance.audio, Path):
-            if utterance.audio not in lengths:
-                lengths[utterance.audio] = _length(utterance.audio)
-            length = lengths[utterance.audio]
+            if utterance.audio not in durations:
+                durations[utterance.audio] = _duration(utterance.audio)
+            duration = durations[utterance.audio]
         else:
             samples, sample_rate_hz = utterance.audio
-            length = len(samples) / sample_rate_hz
-        if isinstance(length, str):
-            unusable[utterance.name] = length
-        elif utterance.start_s >= length or (utterance.end_s or 0.0) > length + ROUNDING_S:
-            unusable[utterance.name] = f"it reaches beyond the file, which lasts {length:.3f} s"
+            duration = len(samples) / sample_rate_hz
+        if isinstance(duration, str):
+            unusable[utterance.name] = duration
+        elif utterance.start_s >= duration or (utterance.end_s or 0.0) > duration + ROUNDING_S:
+            unusable[utterance.name] = f"it reaches past the end of its file, which lasts {duration:.3f} s"
         else:
-            end_s = length if utterance.end_s is None else min(utterance.end_s, length)
-            duration_s += end_s - utterance.start_s
-    return Survey(opened, duration_s, unusable)
-
-
-def format_text(report: Mapping[str, Any]) -> str:
-    """The report as a table for people.
-
-    >>> print(format_text(report("synthetic")))
-    synthetic: 192 utterances, 8 speakers, ...
-    """
-    speakers = report["by_speaker"]
-    totals = (_count(report["utterances"], "utterance"), _count(len(speakers), "speaker"))
-    lines = [
-        f"{report['corpus']}: {', '.join(totals)}, {report['duration_s']:.0f} s",
-        "",
-        *_columns("emotion", report["by_emotion"]),
-        "",
-        *_columns("speaker", speakers),
-    ]
-    for session, by_emotion in report["by_session"].items():
-        lines += ["", *_columns(f"session {session}", by_emotion)]
-    if report["published"] is not None:
-        lines += ["", "as published" if report["published"]["matches"] else "differs from what is published:"]
-        lines += [f"  {difference}" for difference in report["published"]["differences"]]
-    return "\n".join(lines)
+            end_s = duration if utterance.end_s is None else min(utterance.end_s, duration)
+            total_s += end_s - utterance.start_s
+    return CorpusSummary(opened, total_s, unusable)
 
 
 def _by_emotion(utterances: Iterable[Utterance]) -> dict[str, int]:
@@ -113,15 +111,14 @@ def _by_session(utterances: Sequence[Utterance]) -> dict[str, dict[str, int]]:
     }
 
 
-def _held_against(utterances: Iterable[Utterance], published: Published) -> dict[str, Any]:
-    utterances = tuple(utterances)
+def _compare(utterances: Sequence[Utterance], published: PublishedCounts) -> dict[str, Any]:
     by_session = _by_session(utterances)
-    found = {**_by_emotion(utterances), "speakers": len(speakers_of(utterances))}
+    found = {**_by_emotion(utterances), "speakers": len(list_speakers(utterances))}
     expected = {**published.by_emotion, "speakers": published.speakers}
     differences = [
-        f"{what}: {found.get(what, 0)} here, {expected.get(what, 0)} published"
-        for what in (*emotions_in_order({*found, *expected} - {"speakers"}), "speakers")
-        if found.get(what, 0) != expected.get(what, 0)
+        f"{key}: {found.get(key, 0)} here, {expected.get(key, 0)} published"
+        for key in (*emotions_in_order({*found, *expected} - {"speakers"}), "speakers")
+        if found.get(key, 0) != expected.get(key, 0)
     ]
     for session in sorted({*published.by_session, *by_session} if published.by_session else ()):
         here, there = by_session.get(session, {}), published.by_session.get(session, {})
@@ -133,8 +130,8 @@ def _held_against(utterances: Iterable[Utterance], published: Published) -> dict
     return {"matches": not differences, "differences": differences}
 
 
-def _length(path: Path) -> float | str:
-    """Seconds that a file lasts, or why that cannot be told."""
+def _duration(path: Path) -> float | str:
+    """The duration of a file in seconds, or the reason why it is unknown."""
     try:
         header = soundfile.info(path)
     except soundfile.LibsndfileError as error:
@@ -150,5 +147,5 @@ def _columns(title: str, counts: Mapping[str, int]) -> list[str]:
     return [f"{name:<{width}}  {count:>10}" for name, count in rows.items()]
 
 
-def _count(n: int, thing: str) -> str:
-    return f"{n} {thing}{'' if n == 1 else 's'}"
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"

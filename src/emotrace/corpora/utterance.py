@@ -1,4 +1,4 @@
-"""One labelled stretch of speech, and the names of emotions."""
+"""An utterance of a corpus, and the names of emotions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,12 +18,19 @@ AudioSource: TypeAlias = Path | tuple[npt.NDArray[np.float32], int]
 
 @dataclass(frozen=True)
 class Utterance:
-    """Who said it, what emotion it carries, and where its sound is.
+    """A labelled utterance: a file, or a part of one. Equality ignores the audio.
 
-    `name` identifies the utterance within its corpus: the path below the root with forward slashes, and for a
-    part of a file also where it starts and ends. `audio` is a file, or `(samples, sample_rate_hz)` for speech
-    made in code. `emotion` is an English noun, `code` what the corpus itself calls it. `start_s` and `end_s`
-    bound it within the file, in seconds; `end_s` None is the file's end. Equality disregards the sound.
+    Attributes:
+        name: identifies the utterance within its corpus: the path below the root with forward slashes and,
+            for a part of a file, its start and end
+        audio: a file, or `(samples, sample_rate_hz)` for speech made in code
+        emotion: an English noun
+        code: the corpus's own code for the emotion
+        speaker: identifies the speaker within the corpus
+        session: the recording session, if the corpus has sessions
+        sex: "female" or "male", if known
+        start_s: start within the file, in seconds
+        end_s: end within the file, in seconds; None is the end of the file
 
     >>> Utterance("wav/03a01Wa.wav", Path("wav/03a01Wa.wav"), "anger", "W", "03").emotion
     'anger'
@@ -40,21 +47,23 @@ class Utterance:
     end_s: float | None = None
 
 
-def part_name(file: str, start_s: float, end_s: float | None) -> str:
-    """What identifies an utterance: its file, and where it is a part of it, from where to where.
+def utterance_name(file: str, start_s: float, end_s: float | None) -> str:
+    """The name of an utterance: its file and, for a part of a file, its start and end in seconds.
 
-    >>> part_name("a/b.wav", 0.0, None), part_name("a/b.wav", 0.5, 1.25), part_name("a/b.wav", 3.0, None)
-    ('a/b.wav', 'a/b.wav#0.5-1.25', 'a/b.wav#3.0-')
+    >>> utterance_name("a.wav", 0.0, None), utterance_name("a.wav", 0.5, 1.25)
+    ('a.wav', 'a.wav#0.5-1.25')
+    >>> utterance_name("a.wav", 3.0, None)
+    'a.wav#3.0-'
     """
     whole = start_s == 0 and end_s is None
     return file if whole else f"{file}#{start_s}-{'' if end_s is None else end_s}"
 
 
 def emotions_in_order(emotions: Iterable[str]) -> tuple[str, ...]:
-    """Each emotion once: the known ones as `EMOTIONS` lists them, then any others by alphabet.
+    """Each emotion once: known emotions in the order of `EMOTIONS`, then the others alphabetically.
 
     >>> emotions_in_order(["sadness", "awe", "anger", "sadness"])
     ('anger', 'sadness', 'awe')
     """
-    place = {emotion: i for i, emotion in enumerate(EMOTIONS)}
-    return tuple(sorted(set(emotions), key=lambda emotion: (place.get(emotion, len(place)), emotion)))
+    rank = {emotion: i for i, emotion in enumerate(EMOTIONS)}
+    return tuple(sorted(set(emotions), key=lambda emotion: (rank.get(emotion, len(rank)), emotion)))

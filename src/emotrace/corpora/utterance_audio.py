@@ -1,4 +1,4 @@
-"""The audio of utterances: a file, or the part of it that an utterance occupies."""
+"""Reads the audio of an utterance: a file, or a part of one."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -12,44 +12,45 @@ from emotrace.errors import AudioError
 
 
 def read_utterance(utterance: Utterance) -> Audio:
-    """The utterance's own part of its file, mono at 16 kHz.
+    """The samples of an utterance, mono at 16 kHz.
 
-    What is shorter than a network needs is followed by silence, so that a protocol's utterances all count.
+    An utterance that is too short for a network is padded with silence, so that every utterance of a
+    protocol counts.
 
     Raises:
-        AudioError: a file or a part of it that cannot be used; the message names it.
+        AudioError: the file cannot be read, or ends before the utterance starts; the message names it
     """
-    audio = _read_whole(utterance)
+    audio = _read_whole_file(utterance)
     start = round(utterance.start_s * SAMPLE_RATE_HZ)
     stop = None if utterance.end_s is None else round(utterance.end_s * SAMPLE_RATE_HZ)
     samples = audio.samples[start:stop]
     if not len(samples):
         raise AudioError(
-            f"{utterance.name}: found no sound from {utterance.start_s:.3f} s on, since its file lasts "
+            f"{utterance.name} starts at {utterance.start_s:.3f} s, but its file lasts only "
             f"{audio.duration_s:.3f} s; leave it out of the corpus"
         )
     missing = max(0, round(MINIMUM_S * SAMPLE_RATE_HZ) - len(samples))
     return replace(audio, samples=np.pad(samples, (0, missing)), silent=not samples.any())
 
 
-def _read_whole(utterance: Utterance) -> Audio:
-    """All of an utterance's file; one that holds the utterance before it too is not read again."""
+def _read_whole_file(utterance: Utterance) -> Audio:
+    """The whole file of an utterance; the last file is cached, since many utterances share one."""
     if isinstance(utterance.audio, tuple):
         return read_audio(utterance.audio, SAMPLE_RATE_HZ, minimum_s=0)
     path = Path(utterance.audio)
     try:
         changed_ns = path.stat().st_mtime_ns
-    except (OSError, ValueError):  # what is wrong with it is for reading to say
+    except (OSError, ValueError):  # `read_audio` reports what is wrong
         changed_ns = 0
     return _read_file(path, changed_ns)
 
 
 @lru_cache(maxsize=1)
 def _read_file(path: Path, _changed_ns: int) -> Audio:
-    """A whole file as it was at a time, which is there to tell a file from what stood in its place before."""
+    """A whole file; the time of its last change is part of the cache key."""
     return read_audio(path, SAMPLE_RATE_HZ, minimum_s=0)
 
 
-def forget_files() -> None:
-    """Free the file that was read last."""
+def clear_audio_cache() -> None:
+    """Free the memory of the file that was read last."""
     _read_file.cache_clear()

@@ -16,7 +16,7 @@ from emotrace.errors import RunError
 from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.confusion import confusion_text
 from emotrace.evaluation.metrics import Interval, Metrics, score_predictions
-from emotrace.evaluation.model_evaluation import measure
+from emotrace.evaluation.model_evaluation import evaluate
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.export.graph import onnx_bytes
 from emotrace.export.model_card import Provenance, card
@@ -24,7 +24,6 @@ from emotrace.export.optimise import optimise_for_inference
 from emotrace.export.quantise import quantised
 from emotrace.inference.model_config import Calibration, Figure, ModelConfig, label_maps
 from emotrace.inference.model_folder import CONFIG_FILE, MODEL_FILE, write_config
-from emotrace.inference.recogniser import load
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.recipe import Recipe
@@ -134,7 +133,7 @@ def export_run_in_int8(
     unmeasured = replace(provenance, figures=None)
     config = export_model(network, unmeasured, output, weights=False, calibration=calibration)
     measured_utterances = tuple(utterance for utterance in corpus.utterances if utterance.speaker in speakers)
-    own = measure(load(output), replace(corpus, utterances=measured_utterances)).scores
+    own = evaluate(output, replace(corpus, utterances=measured_utterances)).metrics
     on = _part(run)
     figures = {**_figures(on, own), f"{on} UA lost by int8": Figure(value=scores.ua - own.ua)}
     provenance = replace(

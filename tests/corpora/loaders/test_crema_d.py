@@ -4,7 +4,7 @@ import pytest
 from corpora import replicas
 
 from emotrace.corpora import open_corpus
-from emotrace.corpora.summary import report
+from emotrace.corpora.summary import summarise
 from emotrace.errors import CorpusError
 
 
@@ -19,7 +19,7 @@ def few(tmp_path):
 
 
 def test_the_replica_matches_what_is_published(whole, caplog):
-    result = report("crema-d", whole)
+    result = summarise(open_corpus("crema-d", whole)).as_dict()
     assert result["utterances"] == 7442
     assert result["by_emotion"] == {
         "anger": 1271,
@@ -42,7 +42,7 @@ def test_five_folds_of_actors_in_order(whole):
     assert opened.protocol == "crema-d-6-5fold-91actors"
 
 
-def test_sex_is_told_where_the_table_of_actors_lies_beside(few):
+def test_sex_is_read_from_the_table_of_actors(few):
     assert {utterance.sex for utterance in open_corpus("crema-d", few).utterances} == {None}
     table = (
         "ActorID,Age,Sex,Race,Ethnicity\r\n1001,51,Male,Caucasian,Not Hispanic\r\n1002,21,Female,Asian,\r\n"
@@ -52,7 +52,7 @@ def test_sex_is_told_where_the_table_of_actors_lies_beside(few):
     assert (sexes["1001"], sexes["1002"], sexes["1003"]) == ("male", "female", None)
 
 
-def test_another_table_of_actors_is_refused(few):
+def test_a_table_of_actors_without_the_columns_is_refused(few):
     (few / "VideoDemographics.csv").write_text("a,b\n1,2\n")
     with pytest.raises(CorpusError, match="has no columns ActorID and Sex"):
         open_corpus("crema-d", few)

@@ -6,7 +6,7 @@ import pytest
 from corpora import replicas
 
 from emotrace.corpora import open_corpus
-from emotrace.corpora.summary import report
+from emotrace.corpora.summary import summarise
 from emotrace.errors import CorpusError
 from emotrace.training.split import final_split
 
@@ -51,23 +51,26 @@ def test_one_school_trains_and_validates_and_the_other_tests(whole):
     assert opened.protocol == "fau-aibo-5-train-ohm21-validate-ohm5-test-mont25"
 
 
-def test_a_model_to_keep_never_hears_the_school_that_tests(whole):
+def test_the_final_split_has_no_speaker_of_the_test_school(whole):
     part = final_split(open_corpus("fau-aibo", whole))
     assert {speaker[:4] for speaker in (*part.train, *part.validation)} == {"Ohm_"}
     assert len(part.train) == 21
 
 
 def test_the_replica_matches_what_is_published(whole):
-    assert report("fau-aibo", whole)["published"] == {"matches": True, "differences": []}
+    assert summarise(open_corpus("fau-aibo", whole)).as_dict()["published"] == {
+        "matches": True,
+        "differences": [],
+    }
 
 
-def test_differences_are_told_by_school_and_class(few):
-    differences = report("fau-aibo", few)["published"]["differences"]
+def test_differences_are_listed_by_school_and_class(few):
+    differences = summarise(open_corpus("fau-aibo", few)).as_dict()["published"]["differences"]
     assert "session Mont, positive: 7 here, 215 published" in differences
     assert "speakers: 9 here, 51 published" in differences
 
 
-@pytest.mark.parametrize(("school", "purpose"), [("Ohm", "to train on"), ("Mont", "to test on")])
+@pytest.mark.parametrize(("school", "purpose"), [("Ohm", "needed to train"), ("Mont", "needed to test")])
 @pytest.mark.parametrize("allow_missing", [True, False])
 def test_a_missing_school_is_refused(few, school, purpose, allow_missing):
     lines = (few / LABELS).read_text().splitlines()
@@ -83,12 +86,12 @@ def test_a_school_without_audio_is_refused_even_where_missing_audio_is_allowed(f
         open_corpus("fau-aibo", few, allow_missing=True)
 
 
-def test_missing_audio_is_named_and_counted_and_stops_the_reading(few, caplog):
+def test_missing_audio_is_refused_unless_allowed(few, caplog):
     before = open_corpus("fau-aibo", few).utterances
     for name in ("Ohm_01_001_00", "Ohm_01_001_01"):
         (few / "wav" / f"{name}.wav").unlink()
     with pytest.raises(
-        CorpusError, match=r"2 files that are not there: wav/Ohm_01_001_00.wav, .*--allow-missing"
+        CorpusError, match=r"2 files that do not exist: wav/Ohm_01_001_00.wav, .*--allow-missing"
     ):
         open_corpus("fau-aibo", few)
     after = open_corpus("fau-aibo", few, allow_missing=True).utterances
@@ -107,7 +110,7 @@ def test_lines_with_a_byte_order_mark_windows_ends_and_no_confidence_are_read(fe
     assert open_corpus("fau-aibo", few).utterances == before
 
 
-def test_lines_that_say_nothing_are_named_and_left_out(few, caplog):
+def test_unknown_lines_are_left_out_with_a_warning(few, caplog):
     before = open_corpus("fau-aibo", few).utterances
     with (few / LABELS).open("a") as file:
         file.write("Ohm_01_900_00 X 0.5\n")
@@ -118,11 +121,11 @@ def test_lines_that_say_nothing_are_named_and_left_out(few, caplog):
 def test_a_chunk_labelled_twice_is_refused(few):
     with (few / LABELS).open("a") as file:
         file.write("Ohm_01_001_00 R 0.5\n")
-    with pytest.raises(CorpusError, match="line 71: Ohm_01_001_00 is labelled already"):
+    with pytest.raises(CorpusError, match="line 71: Ohm_01_001_00 is labelled twice"):
         open_corpus("fau-aibo", few)
 
 
 def test_five_children_are_too_few_to_train_and_validate(tmp_path):
     root = replicas.fau_aibo(tmp_path, replicas.fau_aibo_few(), {"Ohm": [1, 2, 3, 4, 5], "Mont": [1]})
-    with pytest.raises(CorpusError, match="5 children of the school Ohm cannot be shared out"):
+    with pytest.raises(CorpusError, match="found 5 children of the school Ohm"):
         open_corpus("fau-aibo", root).folds()

@@ -1,4 +1,4 @@
-"""IEMOCAP, on a replica of the whole release: 10039 utterances, of which the paper takes 2280."""
+"""IEMOCAP, on a replica of the whole release: 10039 utterances, of which the paper uses 2280."""
 
 import shutil
 from collections import Counter
@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 from corpora import replicas
 
-from emotrace.corpora import Published, open_corpus
+from emotrace.corpora import PublishedCounts, open_corpus
 from emotrace.corpora.loaders import iemocap
-from emotrace.corpora.summary import format_text, report
+from emotrace.corpora.summary import summarise
 from emotrace.errors import CorpusError
 
 NAMES = {"neu": "neutral", "hap": "happiness", "sad": "sadness", "ang": "anger"}
@@ -68,7 +68,7 @@ def test_the_papers_2280_are_found_in_each_session_and_class(whole, caplog):
         ),
     ],
 )
-def test_other_readings_count_as_the_literature_does(whole, name, counts):
+def test_the_other_variants_have_the_counts_of_the_literature(whole, name, counts):
     utterances = open_corpus(name, whole).utterances
     assert Counter(utterance.emotion for utterance in utterances) == counts
     known = {"iemocap-exc": 2943, "iemocap-all-exc": 5531}
@@ -94,7 +94,7 @@ def test_any_set_of_labels_can_be_read(whole):
     assert all("_script" in utterance.name for utterance in found)
 
 
-def test_the_speaker_is_who_speaks_not_whose_file_it_is(whole):
+def test_the_speaker_comes_from_the_turn_and_not_from_the_dialogue(whole):
     utterances = open_corpus("iemocap", whole).utterances
     by_name = {utterance.name.rsplit("/")[-1]: utterance for utterance in utterances}
     man = by_name["Ses01F_impro01_M000.wav"]
@@ -123,42 +123,42 @@ def test_both_directions_of_each_session_share_their_training_speakers(whole):
     "name", ["iemocap", "iemocap-exc", "iemocap-all", "iemocap-all-exc", "iemocap-all-six"]
 )
 def test_the_replica_matches_what_is_published(whole, name):
-    assert report(name, whole)["published"] == {"matches": True, "differences": []}
+    assert summarise(open_corpus(name, whole)).as_dict()["published"] == {"matches": True, "differences": []}
 
 
-def test_differences_are_told_by_session_and_class(few):
-    differences = report("iemocap", few)["published"]["differences"]
+def test_differences_are_listed_by_session_and_class(few):
+    differences = summarise(open_corpus("iemocap", few)).as_dict()["published"]["differences"]
     assert differences[0] == "anger: 10 here, 289 published"
     assert "session 3, happiness: 2 here, 60 published" in differences
     assert len(differences) == 4 + 5 * 4
-    assert "session 5, sadness: 2 here, 133 published" in format_text(report("iemocap", few))
+    assert "session 5, sadness: 2 here, 133 published" in summarise(open_corpus("iemocap", few)).as_text()
 
 
-def test_sums_over_sessions_are_published_sums():
-    published = Published.of_sessions({"1": {"anger": 1}, "2": {"anger": 2, "fear": 3}}, speakers=2)
+def test_counts_by_emotion_are_sums_over_sessions():
+    published = PublishedCounts.from_sessions({"1": {"anger": 1}, "2": {"anger": 2, "fear": 3}}, speakers=2)
     assert published.by_emotion == {"anger": 3, "fear": 3}
 
 
-def test_the_folder_above_is_answered_with_the_way(whole):
-    with pytest.raises(CorpusError, match=r"point --root at .*IEMOCAP_full_release, where it is"):
+def test_the_error_for_the_parent_folder_names_the_right_one(whole):
+    with pytest.raises(CorpusError, match=r"point --root at .*IEMOCAP_full_release, which has it"):
         open_corpus("iemocap", whole.parent)
 
 
 @pytest.mark.parametrize("gone", ["Session3", "Session3/dialog/EmoEvaluation"])
 def test_a_missing_session_is_refused(few, gone):
     shutil.rmtree(few / gone)
-    with pytest.raises(CorpusError, match=r"lacks Session3/dialog/EmoEvaluation; .* each of five sessions"):
+    with pytest.raises(CorpusError, match=r"lacks Session3/dialog/EmoEvaluation; .* each of the five"):
         open_corpus("iemocap", few)
 
 
 def test_a_missing_speaker_is_refused(few):
     for path in (few / "Session2" / "dialog" / "EmoEvaluation").glob("Ses*.txt"):
         path.write_bytes(path.read_bytes().replace(b"_M0", b"_F1"))
-    with pytest.raises(CorpusError, match="holds no utterance of Ses02M"):
+    with pytest.raises(CorpusError, match="has no utterance of Ses02M"):
         open_corpus("iemocap", few, allow_missing=True)
 
 
-def test_missing_audio_is_named_and_counted_and_stops_the_reading(few, caplog):
+def test_missing_audio_is_refused_unless_allowed(few, caplog):
     gone = sorted((few / "Session1" / "sentences" / "wav" / "Ses01F_impro01").glob("*.wav"))[:2]
     labels = (few / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt").read_text("latin-1")
     four = [path for path in gone if any(f"{path.stem}\t{code}" in labels for code in iemocap.FOUR)]
@@ -167,7 +167,7 @@ def test_missing_audio_is_named_and_counted_and_stops_the_reading(few, caplog):
     for path in gone:
         path.unlink()
     with pytest.raises(
-        CorpusError, match=rf"{len(four)} files? that .* not there: .*{four[0].name}.*--allow-missing"
+        CorpusError, match=rf"{len(four)} files? that do(es)? not exist: .*{four[0].name}.*--allow-missing"
     ):
         open_corpus("iemocap", few)
     after = open_corpus("iemocap", few, allow_missing=True).utterances
@@ -175,15 +175,15 @@ def test_missing_audio_is_named_and_counted_and_stops_the_reading(few, caplog):
     assert four[0].name in caplog.text
 
 
-def test_lines_that_say_nothing_are_named_and_left_out(few, caplog):
+def test_unknown_lines_are_left_out_with_a_warning(few, caplog):
     before = open_corpus("iemocap", few).utterances
     path = few / "Session4" / "dialog" / "EmoEvaluation" / "Ses04F_impro01.txt"
-    odd = [
+    unknown = [
         "[broken",
         "[1.0 - 2.0]\tSes03F_impro01_F999\tneu\t[2, 2, 2]",
         "[1.0 - 2.0]\tSes04F_impro01_F999\tnew\t[2]",
     ]
-    path.write_text(path.read_text("latin-1") + "\n".join(odd))
+    path.write_text(path.read_text("latin-1") + "\n".join(unknown))
     assert open_corpus("iemocap", few).utterances == before
     assert len(caplog.records) == 1
     assert "left out 3 lines not like" in caplog.text
@@ -199,7 +199,7 @@ def test_a_turn_labelled_twice_is_refused(few):
         iemocap.read(few, emotions=iemocap.EMOTIONS)
 
 
-@pytest.mark.parametrize("asked", [{"parts": ("acted",)}, {"emotions": {"joy": "happiness"}}])
-def test_unknown_parts_and_codes_are_refused(few, asked):
+@pytest.mark.parametrize("arguments", [{"parts": ("acted",)}, {"emotions": {"joy": "happiness"}}])
+def test_unknown_parts_and_codes_are_refused(few, arguments):
     with pytest.raises(CorpusError, match=r"IEMOCAP has no (acted|joy); expected some of"):
-        iemocap.read(few, **asked)
+        iemocap.read(few, **arguments)

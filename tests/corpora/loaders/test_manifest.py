@@ -6,7 +6,7 @@ from emotrace.errors import CorpusError
 
 @pytest.fixture
 def write(sound, tmp_path):
-    """Writes a manifest beside two sounds, a.wav and b.wav, of 0.3 s each."""
+    """A function that writes a manifest beside two files of 0.3 s, a.wav and b.wav."""
 
     def write(text, encoding="utf-8"):
         sound(tmp_path / "a.wav")
@@ -18,12 +18,12 @@ def write(sound, tmp_path):
     return write
 
 
-def test_the_folder_and_the_file_give_the_same(write):
+def test_the_folder_and_the_file_give_the_same_utterances(write):
     path = write("file,emotion,speaker\na.wav,anger,x\n")
     assert open_corpus("manifest", path).utterances == open_corpus("manifest", path.parent).utterances
 
 
-def test_a_whole_file_and_its_parts_have_names_of_their_own(write):
+def test_a_whole_file_and_its_parts_have_different_names(write):
     rows = "a.wav,anger,x,,\na.wav,anger,x,,0.2\na.wav,anger,x,0.2,\na.wav,anger,x,0.1,0.25\n"
     opened = open_corpus("manifest", write("file,emotion,speaker,start,end\n" + rows))
     assert [(u.name, u.start_s, u.end_s) for u in opened.utterances] == [
@@ -34,7 +34,7 @@ def test_a_whole_file_and_its_parts_have_names_of_their_own(write):
     ]
 
 
-def test_columns_may_stand_in_any_order(write):
+def test_columns_can_be_in_any_order(write):
     opened = open_corpus("manifest", write("speaker,session,file,emotion\nx,1,a.wav,anger\n"))
     (utterance,) = opened.utterances
     assert (utterance.speaker, utterance.session, utterance.emotion) == ("x", "1", "anger")
@@ -53,12 +53,12 @@ def test_a_quoted_comma_belongs_to_its_field(write):
     assert opened.speakers == ("Doe, Jo",)
 
 
-def test_known_emotions_are_written_alike_and_others_kept(write):
+def test_known_emotions_are_lower_case_and_others_are_kept(write):
     opened = open_corpus("manifest", write("file,emotion,speaker\na.wav,Anger,x\nb.wav,Awe,x\n"))
     assert [(u.emotion, u.code) for u in opened.utterances] == [("anger", "Anger"), ("Awe", "Awe")]
 
 
-def test_blank_lines_are_passed_over_and_still_counted(write):
+def test_blank_lines_are_skipped_but_counted(write):
     with pytest.raises(CorpusError, match="row 4: speaker is empty"):
         open_corpus("manifest", write("file,emotion,speaker\n\na.wav,anger,x\nb.wav,anger,\n"))
 
@@ -73,9 +73,9 @@ HEADER = "file,emotion,speaker,start,end\n"
         ("\n\n", "is empty; expected a header"),
         ("file,emotion,speaker\n", "has no row below its header"),
         ("file,emotion,speaker,mood\n", "row 1: unknown column 'mood'; expected file,emotion,speaker"),
-        ("file;emotion;speaker\n", "row 1: unknown column 'file;emotion;speaker'.*between commas"),
+        ("file;emotion;speaker\n", "row 1: unknown column 'file;emotion;speaker'.*separated by commas"),
         ("file,emotion\n", "row 1: no column 'speaker'"),
-        ("file,emotion,speaker,file\n", "row 1: column 'file' is there twice"),
+        ("file,emotion,speaker,file\n", "row 1: column 'file' occurs twice"),
         (HEADER + "a.wav,anger,x\n", "row 2: 3 fields, but the header has 5"),
         (HEADER + "a.wav,anger,x,0,1,2\n", "row 2: 6 fields, but the header has 5"),
         (HEADER + ",anger,x,,\n", "row 2: file is empty"),
@@ -87,20 +87,23 @@ HEADER = "file,emotion,speaker,start,end\n"
         (HEADER + "a.wav,anger,x,-1,\n", "row 2: start is '-1'; expected seconds"),
         (HEADER + "a.wav,anger,x,1,1\n", "row 2: end 1 is not after start 1"),
         (HEADER + "a.wav,anger,x,,0\n", "row 2: end 0 is not after start 0"),
-        (HEADER + "a.wav,anger,x,,\n./a.wav,calm,y,0,\n", "row 3: a.wav is in row 2 already"),
+        (HEADER + "a.wav,anger,x,,\n./a.wav,calm,y,0,\n", "row 3: a.wav is also in row 2"),
         (HEADER + 'a.wav,"anger,x,,\n', "is not a CSV file"),
-        (HEADER + "c.wav,anger,x,,\n", r"lists 1 file that is not there: c\.wav \(row 2\); paths count from"),
+        (
+            HEADER + "c.wav,anger,x,,\n",
+            r"lists 1 file that does not exist: c\.wav \(row 2\); paths are relative",
+        ),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_with_its_row(write, text, message):
+def test_errors_are_one_line_and_name_the_row(write, text, message):
     with pytest.raises(CorpusError, match=message) as caught:
         open_corpus("manifest", write(text))
     assert "\n" not in str(caught.value)
 
 
-def test_missing_files_are_counted_and_the_first_named(write):
+def test_the_error_for_missing_files_counts_them_and_names_the_first(write):
     rows = "".join(f"{number}.wav,anger,x\n" for number in range(7))
-    with pytest.raises(CorpusError, match=r"7 files that are not there: 0\.wav \(row 2\),.* and 2 more"):
+    with pytest.raises(CorpusError, match=r"7 files that do not exist: 0\.wav \(row 2\),.* and 2 more"):
         open_corpus("manifest", write("file,emotion,speaker\n" + rows))
 
 
@@ -113,7 +116,7 @@ def test_text_that_is_not_utf_8_is_refused(write):
     ("speakers", "folds", "protocol"),
     [(4, 4, "manifest-1-loso4"), (10, 10, "manifest-1-loso10"), (23, 10, "manifest-1-10fold-23speakers")],
 )
-def test_up_to_ten_speakers_are_left_out_one_by_one_more_in_groups(write, speakers, folds, protocol):
+def test_up_to_ten_speakers_have_a_fold_each_and_more_are_grouped(write, speakers, folds, protocol):
     rows = "".join(f"a.wav,anger,s{number:02},{number * 0.01}\n" for number in range(speakers))
     opened = open_corpus("manifest", write("file,emotion,speaker,start\n" + rows))
     assert len(opened.folds()) == folds
@@ -121,7 +124,7 @@ def test_up_to_ten_speakers_are_left_out_one_by_one_more_in_groups(write, speake
     assert sorted(speaker for fold in opened.folds() for speaker in fold.test) == list(opened.speakers)
 
 
-def test_three_speakers_are_too_few_and_the_error_says_why(write):
+def test_three_speakers_are_too_few(write):
     opened = open_corpus(
         "manifest", write("file,emotion,speaker,start\na.wav,anger,x,\nb.wav,calm,y,\na.wav,calm,z,0.1\n")
     )
@@ -129,16 +132,16 @@ def test_three_speakers_are_too_few_and_the_error_says_why(write):
         opened.folds()
 
 
-def test_missing_files_are_left_out_where_that_is_allowed(write, caplog):
+def test_missing_files_are_left_out_if_allowed(write, caplog):
     path = write("file,emotion,speaker\na.wav,anger,x\nc.wav,anger,x\n")
     (utterance,) = open_corpus("manifest", path, allow_missing=True).utterances
     assert utterance.name == "a.wav"
-    assert "lists 1 file that is not there: c.wav (row 3)" in caplog.text
+    assert "lists 1 file that does not exist: c.wav (row 3)" in caplog.text
     with pytest.raises(CorpusError, match="holds no utterance"):
         open_corpus("manifest", write("file,emotion,speaker\nc.wav,anger,x\n"), allow_missing=True)
 
 
 def test_an_option_that_a_corpus_does_not_have_is_refused(write):
     path = write("file,emotion,speaker\na.wav,anger,x\n")
-    with pytest.raises(CorpusError, match="manifest has no option mood; it has allow_missing"):
+    with pytest.raises(CorpusError, match="manifest has no option mood; its options: allow_missing"):
         open_corpus("manifest", path, mood="any")

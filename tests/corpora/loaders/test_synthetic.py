@@ -37,7 +37,7 @@ class TestEverySpeaker:
         assert mean(pitch_hz, speaker, "anger") > 1.1 * mean(pitch_hz, speaker, "sadness")
 
 
-def test_loudness_alone_does_not_tell_anger_from_neutral():
+def test_loudness_alone_does_not_separate_anger_from_neutral():
     angry = [mean(loudness, speaker, "anger") for speaker in range(8)]
     neutral = [mean(loudness, speaker, "neutral") for speaker in range(8)]
     assert min(angry) < max(neutral)
@@ -57,33 +57,33 @@ def test_the_same_seed_gives_the_same_bytes():
 @pytest.mark.parametrize(
     "changed", [(4, 2, "happiness", 1), (3, 1, "happiness", 1), (3, 2, "anger", 1), (3, 2, "happiness", 0)]
 )
-def test_another_seed_speaker_emotion_or_number_gives_other_bytes(changed):
+def test_another_seed_speaker_emotion_or_index_gives_other_bytes(changed):
     assert synthetic.utterance(3, 2, "happiness", 1).tobytes() != synthetic.utterance(*changed).tobytes()
 
 
 def test_an_utterance_is_the_same_in_a_smaller_corpus():
-    small = {made.name: made.audio[0] for made in synthetic.utterances(speakers=2, each=1)}
-    large = {made.name: made.audio[0] for made in synthetic.utterances(speakers=3, each=2)}
+    small = {utterance.name: utterance.audio[0] for utterance in synthetic.utterances(speakers=2, each=1)}
+    large = {utterance.name: utterance.audio[0] for utterance in synthetic.utterances(speakers=3, each=2)}
     assert all(np.array_equal(samples, large[name]) for name, samples in small.items())
 
 
 def test_utterances_last_one_to_three_seconds_within_full_scale():
-    for made in synthetic.utterances(seed=2, each=2):
-        samples, rate = made.audio
+    for utterance in synthetic.utterances(seed=2, each=2):
+        samples, rate = utterance.audio
         assert rate == 16000
         assert 1 <= len(samples) / rate <= 3
         assert np.isfinite(samples).all()
         assert 0.01 < np.abs(samples).max() < 1
 
 
-def test_the_corpus_has_every_emotion_of_every_speaker_alike():
-    made = synthetic.utterances(speakers=5, each=3)
+def test_every_speaker_has_as_many_utterances_of_each_emotion():
+    utterances = synthetic.utterances(speakers=5, each=3)
     for speaker, emotion in itertools.product((f"s{i:02}" for i in range(5)), synthetic.MANNERS):
-        assert sum((one.speaker, one.emotion) == (speaker, emotion) for one in made) == 3
+        assert sum((one.speaker, one.emotion) == (speaker, emotion) for one in utterances) == 3
 
 
 def test_an_unknown_emotion_is_refused():
-    with pytest.raises(CorpusError, match="no synthetic speech for boredom; there is anger"):
+    with pytest.raises(CorpusError, match="no synthetic speech for boredom; available: anger"):
         synthetic.utterance(1, 0, "boredom", 0)
 
 
@@ -98,13 +98,13 @@ def test_true_spans_tile_the_clip():
         assert one.end == following.start
 
 
-def test_the_clip_sounds_as_its_truth_says():
+def test_the_loudness_of_the_clip_changes_where_its_truth_changes():
     clip = synthetic.multi_emotion_clip(emotions=("anger", "sadness"))
     change = round(clip.truth.spans[0].end * RATE)
     assert loudness(clip.samples[:change]) > 2 * loudness(clip.samples[change:])
 
 
 def test_the_clips_speaker_is_not_in_the_corpus():
-    known = {made.audio[0].tobytes() for made in synthetic.utterances()}
+    known = {utterance.audio[0].tobytes() for utterance in synthetic.utterances()}
     first = synthetic.multi_emotion_clip(emotions=("anger",)).samples
     assert not any(first.tobytes().startswith(sound) for sound in known)

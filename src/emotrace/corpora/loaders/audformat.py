@@ -1,8 +1,8 @@
-"""Databases in audformat, the exchange format of audEERING: any labels, chosen by table and column.
+"""Databases in audformat, audEERING's exchange format. Users choose the columns with the labels.
 
-A database is a folder with `db.yaml`, which names tables, and a file for each table. Nothing in it is run:
-its header is read as plain YAML, and its tables from copies of their CSV or Parquet files, since audformat
-itself runs what a header's tags say and prefers a pickle that lies beside a table.
+A database is a folder with a header, `db.yaml`, that names tables, and a file for each table. No code in it
+is executed: audformat itself evaluates YAML tags in the header and prefers pickles to other table files, so
+this module reads the header as plain YAML and gives audformat copies of the CSV or Parquet files only.
 """
 
 import os
@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 
 from emotrace.corpora import listing
 from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, leave_out, leave_out_scheme, speakers_of
-from emotrace.corpora.utterance import EMOTIONS, Utterance, part_name
+from emotrace.corpora.splits import Fold, default_folds, default_scheme, list_speakers
+from emotrace.corpora.utterance import EMOTIONS, Utterance, utterance_name
 from emotrace.errors import CorpusError, MissingExtraError
 
 NAME = "audformat"
@@ -28,12 +28,12 @@ SEXES = ("female", "male")
 
 TABLE_NAME = re.compile(r"[\w.-]+")
 
-Segment: TypeAlias = tuple[str, float, float | None]  # file, and from where to where in it, in seconds
+Segment: TypeAlias = tuple[str, float, float | None]  # file, start and end in seconds
 
 
 @dataclass(frozen=True)
-class Place:
-    """A column, and the scheme that says what its values are."""
+class ColumnPath:
+    """A column of a table, and the scheme of its values."""
 
     table: str
     column: str
@@ -43,29 +43,38 @@ class Place:
         return f"{self.table}/{self.column}"
 
 
-def choose(places: Sequence[Place], kind: str, asked: str | None = None, near: str | None = None) -> Place:
-    """The one column that holds a `kind`: the one asked for, else the one of that name or scheme.
+def choose(
+    columns: Sequence[ColumnPath], kind: str, wanted: str | None = None, table: str | None = None
+) -> ColumnPath:
+    """The column of the emotions or the speakers.
 
-    Of several, those in the table `near` go first. Raises CorpusError where none or more than one is left.
+    Args:
+        columns: all columns of the database
+        kind: "emotion" or "speaker"
+        wanted: the column, as COLUMN or TABLE/COLUMN; None is the column with the name or scheme `kind`
+        table: the table to prefer if several columns fit
 
-    >>> places = [Place("files", "speaker", None), Place("gold", "label", "emotion")]
-    >>> str(choose(places, "emotion")), str(choose(places, "speaker", "files/speaker"))
+    Raises:
+        CorpusError: no column fits, or several do
+
+    >>> columns = [ColumnPath("files", "speaker", None), ColumnPath("gold", "label", "emotion")]
+    >>> str(choose(columns, "emotion")), str(choose(columns, "speaker", "files/speaker"))
     ('gold/label', 'files/speaker')
-    >>> choose(places, "emotion", "mood")
+    >>> choose(columns, "emotion", "mood")
     Traceback (most recent call last):
     emotrace.errors.CorpusError: no column mood for the emotion; choose with --emotion-column one of \
 files/speaker, gold/label
     """
-    if asked is None:
-        found = [place for place in places if kind in (place.column.lower(), (place.scheme or "").lower())]
+    if wanted is None:
+        found = [path for path in columns if kind in (path.column.lower(), (path.scheme or "").lower())]
     else:
-        found = [place for place in places if asked in (str(place), place.column)]
-    found = [place for place in found if place.table == near] or found
+        found = [path for path in columns if wanted in (str(path), path.column)]
+    found = [path for path in found if path.table == table] or found
     if len(found) == 1:
         return found[0]
-    what = f"{len(found)} columns" if found else f"no column{f' {asked}' if asked else ''}"
-    known = ", ".join(map(str, found or places)) or "no column at all"
-    raise CorpusError(f"{what} for the {kind}; choose with --{kind}-column one of {known}")
+    count = f"{len(found)} columns" if found else f"no column{f' {wanted}' if wanted else ''}"
+    known = ", ".join(map(str, found or columns)) or "(the tables have none)"
+    raise CorpusError(f"{count} for the {kind}; choose with --{kind}-column one of {known}")
 
 
 def read(
@@ -75,81 +84,98 @@ def read(
     speaker_column: str | None = None,
     allow_missing: bool = False,
 ) -> list[Utterance]:
-    """The utterances of the database under `root`, ordered by name; rows without an emotion are left out.
+    """Read the utterances of a database, ordered by name. Rows without an emotion are left out.
 
-    Columns are named TABLE/COLUMN, or COLUMN where no other table has one so called; without a name each is
-    found where only one is, or has a scheme, called `emotion` or `speaker`. A column `session` beside the
-    emotions is the session; the speakers' scheme may tell their sex.
+    A column `session` in the table of the emotions is the session. The speakers' scheme may have their sex.
+
+    Args:
+        root: folder of the database
+        emotion_column: column of the emotions, as TABLE/COLUMN, or COLUMN if only one table has it; None is
+            the column with the name or scheme `emotion`
+        speaker_column: the same for the speakers
+        allow_missing: leave out audio files that do not exist
 
     Raises:
-        CorpusError: a header or table that cannot be read, a table stored as a pickle alone, no column or
-            several for the emotion or the speaker, an utterance without a speaker, and audio that is listed
-            and not there, unless `allow_missing` leaves it out.
-        MissingExtraError: audformat is not installed.
+        CorpusError: the header or a table cannot be read, a table is stored only as a pickle, no column or
+            several columns fit, an utterance has no speaker, or an audio file does not exist
+        MissingExtraError: audformat is not installed
     """
     db = _load(root)
-    places = [
-        Place(table, column, db.tables[table].columns[column].scheme_id)
+    columns = [
+        ColumnPath(table, column, db.tables[table].columns[column].scheme_id)
         for table in db.tables
         for column in db.tables[table].columns
     ]
     try:
-        emotions = choose(places, "emotion", emotion_column)
-        speakers = choose(places, "speaker", speaker_column, near=emotions.table)
+        emotions = choose(columns, "emotion", emotion_column)
+        speakers = choose(columns, "speaker", speaker_column, table=emotions.table)
     except CorpusError as error:
         raise CorpusError(f"{root / HEADER} has {error}") from error
-    session = Place(emotions.table, "session", None)
-    speaker_of = _lookup(_values(db, speakers))
-    session_of = _lookup(_values(db, session) if str(session) in map(str, places) else {})
+    session = ColumnPath(emotions.table, "session", None)
+    find_speaker = _lookup(_values(db, speakers))
+    find_session = _lookup(_values(db, session) if str(session) in map(str, columns) else {})
     sexes = _sexes(db, speakers.scheme)
     labelled = _values(db, emotions)
 
     found: dict[str, Utterance] = {}
     missing: list[str] = []
-    silent: list[str] = []
+    without_speaker: list[str] = []
     for segment, code in labelled.items():
         file, start_s, end_s = segment
         path = PurePath(os.path.normpath(file))
         if path.is_absolute() or PureWindowsPath(file).drive or path.parts[0] == "..":
             raise CorpusError(
-                f"{root / HEADER} lists {file}, which is not below {root}; use paths from there"
+                f"{root / HEADER} lists {file}, which is not below {root}; use paths relative to that folder"
             )
-        name = part_name(path.as_posix(), start_s, end_s)
+        name = utterance_name(path.as_posix(), start_s, end_s)
         if end_s is not None and end_s <= start_s:
             raise CorpusError(f"{root / HEADER} lists {name}, which ends before it starts; correct its table")
-        speaker = speaker_of(segment)
+        speaker = find_speaker(segment)
         if speaker is None:
-            silent.append(name)
+            without_speaker.append(name)
             continue
         emotion = code.lower() if code.lower() in EMOTIONS else code
         found[name] = Utterance(
-            name, root / path, emotion, code, speaker, session_of(segment), sexes.get(speaker), start_s, end_s
+            name,
+            root / path,
+            emotion,
+            code,
+            speaker,
+            find_session(segment),
+            sexes.get(speaker),
+            start_s,
+            end_s,
         )
         if not (root / path).is_file():
             missing.append(name)
-    if silent:
+    if without_speaker:
         raise CorpusError(
-            f"{root / HEADER} names no speaker for {len(silent)} utterances: {listing.some(silent)}; folds "
-            "need one for each: choose another with --speaker-column"
+            f"{root / HEADER} has no speaker for {len(without_speaker)} utterances: "
+            f"{listing.shorten(without_speaker)}; folds need a speaker for each: choose another column with "
+            "--speaker-column"
         )
-    listing.settle_missing(
-        root / HEADER, missing, allow=allow_missing, way_out=f"paths count from {root}", corpus=NAME
+    listing.handle_missing_files(
+        root / HEADER, missing, allow=allow_missing, hint=f"paths are relative to {root}", corpus=NAME
     )
     return [found[name] for name in sorted(found.keys() - missing)]
 
 
-def library() -> Any:
-    """The package audformat; raises MissingExtraError where it is not installed."""
+def import_audformat() -> Any:
+    """The package audformat.
+
+    Raises:
+        MissingExtraError: audformat is not installed
+    """
     try:
         import audformat
     except ImportError as error:
-        raise MissingExtraError('found no audformat; run: pip install "emotrace[train]"') from error
+        raise MissingExtraError('audformat is not installed; run: pip install "emotrace[train]"') from error
     return audformat
 
 
 def _load(root: Path) -> Any:
-    """The database with all tables, from copies that hold nothing to run."""
-    audformat = library()
+    """The database with all tables, read from copies without pickles and YAML tags."""
+    audformat = import_audformat()
     import yaml
 
     try:
@@ -160,7 +186,7 @@ def _load(root: Path) -> Any:
             f"{root / HEADER} is not the plain YAML of an audformat header ({reason})"
         ) from error
     if not isinstance(header, dict) or not {"name", "source", "usage"} <= header.keys():
-        raise CorpusError(f"{root / HEADER} is not an audformat header, which has name, source and usage")
+        raise CorpusError(f"{root / HEADER} is not an audformat header; expected name, source and usage")
     with tempfile.TemporaryDirectory() as temporary:
         (Path(temporary) / HEADER).write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
         for table in (str(name) for kind in ("tables", "misc_tables") for name in header.get(kind) or ()):
@@ -175,7 +201,7 @@ def _load(root: Path) -> Any:
 def _copy_table(root: Path, table: str, folder: Path) -> None:
     if not TABLE_NAME.fullmatch(table):
         raise CorpusError(
-            f"{root / HEADER} has a table {table!r}; a table's name is letters, digits, . _ or -"
+            f"{root / HEADER} has a table {table!r}; expected a name of letters, digits, . _ and -"
         )
     for suffix in READABLE:
         path = root / f"db.{table}.{suffix}"
@@ -184,17 +210,17 @@ def _copy_table(root: Path, table: str, folder: Path) -> None:
             return
     if (root / f"db.{table}.{PICKLED}").is_file():
         raise CorpusError(
-            f"{root} has the table {table} only as a pickle, which can run anything when it is read; write "
-            "it as CSV where the database is trusted: Database.save(…, storage_format='csv')"
+            f"{root} has the table {table} only as a pickle, which can run code when it is read; if you "
+            "trust the database, write it as CSV: Database.save(…, storage_format='csv')"
         )
     raise CorpusError(f"{root} has no db.{table}.csv, though {HEADER} lists that table; restore it")
 
 
-def _values(db: Any, place: Place) -> dict[Segment, str]:
-    """The values of a column by segment, those that are empty left out."""
+def _values(db: Any, path: ColumnPath) -> dict[Segment, str]:
+    """The values of a column by segment, without empty ones."""
     import audformat
 
-    column = audformat.utils.to_segmented_index(db.tables[place.table].df[place.column].dropna())
+    column = audformat.utils.to_segmented_index(db.tables[path.table].df[path.column].dropna())
     return {
         (str(file), _seconds(start) or 0.0, _seconds(end)): str(value)
         for (file, start, end), value in column.items()
@@ -203,24 +229,24 @@ def _values(db: Any, place: Place) -> dict[Segment, str]:
 
 def _seconds(time: Any) -> float | None:
     seconds = time.total_seconds()
-    return None if seconds != seconds else float(seconds)  # what is not a time is not equal to itself
+    return None if seconds != seconds else float(seconds)  # NaT becomes NaN
 
 
 def _lookup(values: Mapping[Segment, str]) -> Callable[[Segment], str | None]:
-    """Finds a segment's value: its own, or the one that all of its file shares."""
-    of_file: dict[str, set[str]] = {}
+    """A function that finds the value of a segment: its own value, or the one value of its file."""
+    by_file: dict[str, set[str]] = {}
     for (file, _, _), value in values.items():
-        of_file.setdefault(file, set()).add(value)
+        by_file.setdefault(file, set()).add(value)
 
     def find(segment: Segment) -> str | None:
-        shared = of_file.get(segment[0], set())
+        shared = by_file.get(segment[0], set())
         return values.get(segment) or (next(iter(shared)) if len(shared) == 1 else None)
 
     return find
 
 
 def _sexes(db: Any, scheme: str | None) -> dict[str, str]:
-    """The speakers' sex, where their scheme or the table it names tells it."""
+    """The sex of the speakers, from their scheme or the table that it names."""
     labels = db.schemes[scheme].labels if scheme else None
     if isinstance(labels, str):  # the name of a table
         labels = db.misc_tables[labels].df.to_dict("index")
@@ -239,18 +265,18 @@ def _recognise(root: Path) -> bool:
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return leave_out(speakers_of(utterances))
+    return default_folds(list_speakers(utterances))
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, leave_out_scheme(speakers_of(utterances)))
+    return protocol_name(NAME, utterances, default_scheme(list_speakers(utterances)))
 
 
 AUDFORMAT = Corpus(
     name=NAME,
     title="a database in audformat",
-    citation="the database's own",
-    license="the database's own",
+    citation="see the database",
+    license="see the database",
     emotions={},
     layout=f"{HEADER} with tables that have columns for the emotion and the speaker",
     recognise=_recognise,

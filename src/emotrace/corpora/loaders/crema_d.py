@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, Published, protocol_name
-from emotrace.corpora.splits import Fold, speaker_groups, speakers_of
+from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
+from emotrace.corpora.splits import Fold, list_speakers, speaker_groups
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 
@@ -26,20 +26,20 @@ EMOTIONS = {
     "SAD": "sadness",
 }
 
-# The 7442 utterances of the release, by the emotion that the actor meant.
-PUBLISHED = Published(
+# The 7442 utterances of the release, by the emotion that the actor intended.
+PUBLISHED = PublishedCounts(
     by_emotion={emotion: 1087 if emotion == "neutral" else 1271 for emotion in EMOTIONS.values()},
     speakers=91,
 )
 
-# Actor, sentence, emotion and its level: low, middle, high, or none given, which one file has as X.
+# Actor, sentence, emotion and its intensity: low, medium, high, or unspecified (XX; X in one file).
 FILE_NAME = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<code>ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX?)\.(?i:wav)"
 )
 
 
 def parse(file_name: str) -> tuple[str, str] | None:
-    """Actor and emotion code of a file name; None where it is not CREMA-D's.
+    """Actor and emotion code of a file name; None if it is not a name of CREMA-D.
 
     >>> parse("1001_DFA_ANG_XX.wav"), parse("1040_ITH_SAD_X.wav"), parse("readme.txt")
     (('1001', 'ANG'), ('1040', 'SAD'), None)
@@ -49,15 +49,16 @@ def parse(file_name: str) -> tuple[str, str] | None:
 
 
 def read_sexes(path: Path) -> dict[str, str]:
-    """The actors' sex, from the release's table of them.
+    """The sex of the actors, from the release's table of demographics.
 
-    Raises CorpusError where the table has no columns ActorID and Sex.
+    Raises:
+        CorpusError: the table has no columns ActorID and Sex
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         rows = csv.DictReader(file)
         if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
             raise CorpusError(
-                f"{path} has no columns ActorID and Sex; restore it, or remove it: sex is optional"
+                f"{path} has no columns ActorID and Sex; restore the file, or remove it: sex is optional"
             )
         sexes = {row["ActorID"].strip(): (row["Sex"] or "").strip().lower() for row in rows if row["ActorID"]}
     return {actor: sex for actor, sex in sexes.items() if sex in ("female", "male")}
@@ -69,27 +70,27 @@ def _recognise(root: Path) -> bool:
 
 
 def _read(root: Path) -> list[Utterance]:
-    table = root / DEMOGRAPHICS  # sex is not in the names
+    table = root / DEMOGRAPHICS  # file names do not have the sex
     sexes = read_sexes(table) if table.is_file() else {}
-    utterances, odd = [], []
+    utterances, unknown = [], []
     for path in listing.files(root / FOLDER):
         name = f"{FOLDER}/{path.name}"
         parsed = parse(path.name)
         if parsed is None:
-            odd.append(name)
+            unknown.append(name)
             continue
         actor, code = parsed
         utterances.append(Utterance(name, path, EMOTIONS[code], code, actor, sex=sexes.get(actor)))
-    listing.warn_of_odd_files(NAME, odd, EXAMPLE)
+    listing.warn_about_unknown_files(NAME, unknown, EXAMPLE)
     return utterances
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return speaker_groups(speakers_of(utterances), FOLDS)
+    return speaker_groups(list_speakers(utterances), FOLDS)
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"{FOLDS}fold-{len(speakers_of(utterances))}actors")
+    return protocol_name(NAME, utterances, f"{FOLDS}fold-{len(list_speakers(utterances))}actors")
 
 
 CREMA_D = Corpus(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, Published, protocol_name
-from emotrace.corpora.splits import Fold, leave_one_speaker_out, speakers_of
+from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
+from emotrace.corpora.splits import Fold, leave_one_speaker_out, list_speakers
 from emotrace.corpora.utterance import Utterance
 
 NAME = "emodb"
@@ -38,7 +38,7 @@ SPEAKERS = {
 }
 
 # The 535 utterances of the release.
-PUBLISHED = Published(
+PUBLISHED = PublishedCounts(
     by_emotion={
         "anger": 127,
         "happiness": 71,
@@ -55,9 +55,9 @@ FILE_NAME = re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<code>[A-Z])[a-z]\.(?i:wav)
 
 
 def parse(file_name: str) -> tuple[str, str] | None:
-    """Speaker and emotion code of a file name: 2, 3, 1, 1 characters say speaker, sentence, emotion, version.
+    """Speaker and emotion code of a file name; None if it is not a name of EmoDB.
 
-    None where the name, its speaker or its emotion is not EmoDB's.
+    A name has 2 characters for the speaker, 3 for the sentence, 1 for the emotion and 1 for the version.
 
     >>> parse("03a01Wa.wav"), parse("99a01Wa.wav"), parse("readme.txt")
     (('03', 'W'), None, None)
@@ -74,25 +74,25 @@ def _recognise(root: Path) -> bool:
 
 
 def _read(root: Path) -> list[Utterance]:
-    utterances, odd = [], []
+    utterances, unknown = [], []
     for path in listing.files(root / "wav"):
         parsed = parse(path.name)
         if parsed is None:
-            odd.append(f"wav/{path.name}")
+            unknown.append(f"wav/{path.name}")
             continue
         speaker, code = parsed
         sex, _ = SPEAKERS[speaker]
         utterances.append(Utterance(f"wav/{path.name}", path, EMOTIONS[code], code, speaker, sex=sex))
-    listing.warn_of_odd_files(NAME, odd, EXAMPLE)
+    listing.warn_about_unknown_files(NAME, unknown, EXAMPLE)
     return utterances
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return leave_one_speaker_out(speakers_of(utterances))
+    return leave_one_speaker_out(list_speakers(utterances))
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"loso{len(speakers_of(utterances))}")
+    return protocol_name(NAME, utterances, f"loso{len(list_speakers(utterances))}")
 
 
 EMODB = Corpus(

@@ -1,12 +1,12 @@
-"""FAU Aibo Emotion Corpus: 51 German children of two schools speak to a robot, five classes."""
+"""FAU Aibo Emotion Corpus: 51 German children from two schools talk to a robot; five classes."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, Published, protocol_name
-from emotrace.corpora.splits import Fold, speakers_of
+from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
+from emotrace.corpora.splits import Fold, list_speakers
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 
@@ -16,7 +16,7 @@ EXAMPLE_LINE = "Ohm_01_007_00 N 0.66"
 
 TRAINING_SCHOOL = "Ohm"
 TEST_SCHOOL = "Mont"
-VALIDATION = 5  # children of the training school, the last in order: nobody named any, so this is ours
+VALIDATION = 5  # last children of the training school; the challenge names no validation speakers
 
 EMOTIONS = {
     "A": "anger",
@@ -26,8 +26,8 @@ EMOTIONS = {
     "R": "rest",
 }
 
-# Chunks of the Interspeech 2009 Emotion Challenge by school: Table 2 of Zhao et al. (2021).
-PUBLISHED = Published.of_sessions(
+# Chunks by school in the Interspeech 2009 Emotion Challenge: Table 2 of Zhao et al. (2021).
+PUBLISHED = PublishedCounts.from_sessions(
     {
         "Ohm": {"anger": 881, "emphatic": 2093, "neutral": 5590, "positive": 674, "rest": 721},
         "Mont": {"anger": 611, "emphatic": 1508, "neutral": 5377, "positive": 215, "rest": 546},
@@ -39,7 +39,7 @@ LINE = re.compile(r"(?P<chunk>(?P<school>Ohm|Mont)_(?P<child>\d\d)_\d+_\d+)\s+(?
 
 
 def parse(line: str) -> tuple[str, str, str, str] | None:
-    """Chunk, school, child and class of a line of the label file; the last number is the label's confidence.
+    """Chunk, school, child and class from a line of the label file, whose last number is a confidence.
 
     >>> parse("Ohm_01_007_00 N 0.66"), parse("no chunk")
     (('Ohm_01_007_00', 'Ohm', 'Ohm_01', 'N'), None)
@@ -55,62 +55,62 @@ def _recognise(root: Path) -> bool:
 
 
 def _read(root: Path, allow_missing: bool = False) -> list[Utterance]:
-    """Raises CorpusError for missing audio unless allowed, a chunk labelled twice, and a missing school."""
+    """Read the utterances; a chunk labelled twice, missing audio or a missing school is a CorpusError."""
     found: dict[str, Utterance] = {}
     missing: list[str] = []
-    odd: list[str] = []
+    unknown: list[str] = []
     lines = (root / LABELS).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         parsed = parse(line)
         if parsed is None:
-            odd.append(f"{LABELS}, line {number}")
+            unknown.append(f"{LABELS}, line {number}")
             continue
         chunk, school, child, code = parsed
         name = f"wav/{chunk}.wav"
         if name in found:
-            raise CorpusError(f"{root / LABELS}, line {number}: {chunk} is labelled already; remove either")
+            raise CorpusError(
+                f"{root / LABELS}, line {number}: {chunk} is labelled twice; remove one of the lines"
+            )
         found[name] = Utterance(name, root / name, EMOTIONS[code], code, child, session=school)
         if not (root / name).is_file():
             missing.append(name)
-    listing.warn_of_odd_lines(NAME, odd, EXAMPLE_LINE)
-    listing.settle_missing(
-        root / LABELS, missing, allow=allow_missing, way_out="unpack all sound to wav/", corpus=NAME
+    listing.warn_about_unknown_lines(NAME, unknown, EXAMPLE_LINE)
+    listing.handle_missing_files(
+        root / LABELS, missing, allow=allow_missing, hint="unpack all audio to wav/", corpus=NAME
     )
-    kept = [found[name] for name in sorted(found.keys() - missing)]
-    _need_both_schools(root, kept)
-    return kept
+    utterances = [found[name] for name in sorted(found.keys() - missing)]
+    _require_both_schools(root, utterances)
+    return utterances
 
 
-def _need_both_schools(root: Path, utterances: Sequence[Utterance]) -> None:
+def _require_both_schools(root: Path, utterances: Sequence[Utterance]) -> None:
     schools = {utterance.session for utterance in utterances}
-    for school, purpose in ((TRAINING_SCHOOL, "to train on"), (TEST_SCHOOL, "to test on")):
+    for school, purpose in ((TRAINING_SCHOOL, "needed to train"), (TEST_SCHOOL, "needed to test")):
         if school not in schools:
-            raise CorpusError(
-                f"{root} holds no chunk of the school {school}, {purpose}; get the whole corpus"
-            )
+            raise CorpusError(f"{root} has no chunk of the school {school}, {purpose}; get the whole corpus")
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    """One fold, as the challenge has it: nobody of the training school is ever tested."""
+    """One fold, as in the challenge: one school trains and validates, the other tests."""
     children: dict[str, list[str]] = {TRAINING_SCHOOL: [], TEST_SCHOOL: []}
-    for speaker in speakers_of(utterances):
+    for speaker in list_speakers(utterances):
         children[speaker.split("_")[0]].append(speaker)
     train, test = children[TRAINING_SCHOOL], children[TEST_SCHOOL]
     if len(train) <= VALIDATION:
         raise CorpusError(
-            f"{len(train)} children of the school {TRAINING_SCHOOL} cannot be shared out: {VALIDATION} "
-            f"validate and others train, so at least {VALIDATION + 1} are needed"
+            f"found {len(train)} children of the school {TRAINING_SCHOOL}; expected at least "
+            f"{VALIDATION + 1}, since {VALIDATION} validate and the others train"
         )
     return [Fold(TEST_SCHOOL, tuple(train[:-VALIDATION]), tuple(train[-VALIDATION:]), tuple(test))]
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    """As in `fau-aibo-5-train-ohm21-validate-ohm5-test-mont25`."""
+    """A name such as `fau-aibo-5-train-ohm21-validate-ohm5-test-mont25`."""
     (fold,) = _folds(utterances)
-    shares = f"train-ohm{len(fold.train)}-validate-ohm{len(fold.validation)}-test-mont{len(fold.test)}"
-    return protocol_name(NAME, utterances, shares)
+    scheme = f"train-ohm{len(fold.train)}-validate-ohm{len(fold.validation)}-test-mont{len(fold.test)}"
+    return protocol_name(NAME, utterances, scheme)
 
 
 FAU_AIBO = Corpus(
@@ -121,7 +121,7 @@ FAU_AIBO = Corpus(
     "Challenge. Interspeech 2009, 312-315.",
     license="by agreement with Friedrich-Alexander-Universität Erlangen-Nürnberg, for research",
     language="de",
-    speech="spontaneous: 51 children of 10 to 13 years who speak to a toy robot",
+    speech="spontaneous: 51 children of 10 to 13 years who talk to a toy robot",
     emotions=EMOTIONS,
     layout=f"{LABELS} with lines such as {EXAMPLE_LINE}, and wav/Ohm_01_007_00.wav",
     recognise=_recognise,

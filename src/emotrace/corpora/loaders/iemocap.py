@@ -1,4 +1,4 @@
-"""IEMOCAP: ten actors in five sessions, in pairs, improvising and acting from scripts in English."""
+"""IEMOCAP: ten actors in five sessions; pairs improvise and act from scripts in English."""
 
 import re
 from collections import Counter
@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, Published, protocol_name
-from emotrace.corpora.splits import Fold, speakers_of
+from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
+from emotrace.corpora.splits import Fold, list_speakers
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 
@@ -20,7 +20,7 @@ LABELS = "dialog/EmoEvaluation"
 EXAMPLE = "Ses01F_impro01.txt"
 EXAMPLE_LINE = "[6.2901 - 8.2357] Ses01F_impro01_F000 neu [2.5000, 2.5000, 2.5000]"
 
-# What most annotators chose; xxx is where they did not agree, oth is none of these.
+# The majority of the annotators; xxx stands for no agreement, oth for another emotion.
 EMOTIONS = {
     "ang": "anger",
     "hap": "happiness",
@@ -34,13 +34,13 @@ EMOTIONS = {
 }
 UNLABELLED = ("xxx", "oth")
 
-# Sets of emotions that the literature compares on.
+# Sets of emotions that are common in the literature.
 FOUR = {code: EMOTIONS[code] for code in ("ang", "hap", "sad", "neu")}
 FOUR_MERGED = {**FOUR, "exc": "happiness"}
 SIX = {**FOUR, "exc": "excitement", "fru": "frustration"}
 
-# Improvised utterances by session: the cells of Table 1 in Zhao et al. (2021). The totals of its rows count
-# the improvised excitement too, though no cell of them says so; what they exceed their cells by is `exc`.
+# Improvised utterances by session, from the cells of Table 1 in Zhao et al. (2021). The totals of its rows
+# exceed the sums of their cells: they include excitement, so the excess is `exc`.
 IMPROVISED = {
     "1": {"neu": 223, "hap": 33, "sad": 104, "ang": 62, "exc": 99},
     "2": {"neu": 217, "hap": 54, "sad": 100, "ang": 22, "exc": 137},
@@ -67,12 +67,13 @@ TURN = re.compile(DIALOGUE.pattern + r"_(?P<sex>[FM])\w*")
 LINE = re.compile(r"\[[\d.]+ - [\d.]+\]\s+(?P<turn>\S+)\s+(?P<code>[a-z]+)\s+\[.*\]")
 
 
-def speaker_of(turn: str) -> str:
-    """Who speaks a turn: its session and the letter before its number, not the letter of its file.
+def turn_speaker(turn: str) -> str:
+    """The speaker of a turn: its session, and the letter before its number (not the letter of the dialogue).
 
-    Raises CorpusError for what is no turn's name.
+    Raises:
+        CorpusError: `turn` is not the name of a turn
 
-    >>> speaker_of("Ses01F_impro01_M003"), speaker_of("Ses05M_script01_1b_F012")
+    >>> turn_speaker("Ses01F_impro01_M003"), turn_speaker("Ses05M_script01_1b_F012")
     ('Ses01M', 'Ses05F')
     """
     match = TURN.fullmatch(turn)
@@ -82,7 +83,7 @@ def speaker_of(turn: str) -> str:
 
 
 def parse(line: str) -> tuple[str, str] | None:
-    """Turn and emotion code of a line of an annotation file; None where it is not like `EXAMPLE_LINE`.
+    """Turn and emotion code from a line of an annotation file; None if it is not like `EXAMPLE_LINE`.
 
     >>> parse("[6.2901 - 8.2357]\\tSes01F_impro01_F000\\tneu\\t[2.5000, 2.5000, 2.5000]")
     ('Ses01F_impro01_F000', 'neu')
@@ -101,67 +102,70 @@ def read(
     emotions: Mapping[str, str] = FOUR,
     allow_missing: bool = False,
 ) -> list[Utterance]:
-    """The utterances of the release under `root`, the folder IEMOCAP_full_release, ordered by name.
+    """Read the utterances of the release, ordered by name.
 
-    `parts` are of `improvised` and `scripted`. `emotions` maps the codes that count to nouns: codes that
-    share a noun are merged, and utterances with any other code are left out.
+    Args:
+        root: the folder IEMOCAP_full_release
+        parts: `improvised`, `scripted` or both
+        emotions: the codes to read and the nouns for them; codes with one noun are merged
+        allow_missing: leave out labelled audio files that do not exist
 
-    Raises CorpusError for an unknown part or code, for audio that is labelled and not there unless
-    `allow_missing` leaves it out, for a turn that is labelled twice, and where a session or one of its two
-    speakers is missing, since the protocol leaves out each in turn.
+    Raises:
+        CorpusError: a part or code is unknown, labelled audio does not exist, a turn is labelled twice, or a
+            session or one of its two speakers is missing (the protocol tests on each of them)
     """
-    for known, asked in ((PARTS, parts), (EMOTIONS, emotions)):
-        if unknown := [name for name in asked if name not in known]:
-            raise CorpusError(f"IEMOCAP has no {', '.join(unknown)}; expected some of {', '.join(known)}")
-    absent = [f"Session{session}" for session in SESSIONS if not _labels(root, session).is_dir()]
+    for known, wanted in ((PARTS, parts), (EMOTIONS, emotions)):
+        if surplus := [name for name in wanted if name not in known]:
+            raise CorpusError(f"IEMOCAP has no {', '.join(surplus)}; expected some of {', '.join(known)}")
+    absent = [f"Session{session}" for session in SESSIONS if not _labels_folder(root, session).is_dir()]
     if absent:
         raise CorpusError(
-            f"{root} lacks {', '.join(f'{folder}/{LABELS}' for folder in absent)}; the protocol leaves out "
-            "each of five sessions in turn, so all of them must be there: unpack the whole release"
+            f"{root} lacks {', '.join(f'{folder}/{LABELS}' for folder in absent)}; the protocol "
+            "tests on each of the five sessions: unpack the whole release"
         )
-    wanted = {PARTS[part] for part in parts}
+    part_codes = {PARTS[part] for part in parts}
     found: dict[str, Utterance] = {}
     missing: list[str] = []
-    odd: list[str] = []
-    for session, place, turn, code in _labelled(root, odd):
+    unknown: list[str] = []
+    for session, line, turn, code in _labelled_turns(root, unknown):
         match = TURN.fullmatch(turn)
         if match is None or match["session"] != session or code not in {*EMOTIONS, *UNLABELLED}:
-            odd.append(place)
+            unknown.append(line)
             continue
-        if match["part"] not in wanted or code not in emotions:
+        if match["part"] not in part_codes or code not in emotions:
             continue
         name = f"Session{session}/sentences/wav/{match['dialogue']}/{turn}.wav"
         if name in found:
-            raise CorpusError(f"{place} under {root} labels {turn} a second time; remove either line")
+            raise CorpusError(f"{line} under {root} labels {turn} a second time; remove one of the lines")
         sex = SEXES[match["sex"]]
-        found[name] = Utterance(name, root / name, emotions[code], code, speaker_of(turn), session, sex)
+        found[name] = Utterance(name, root / name, emotions[code], code, turn_speaker(turn), session, sex)
         if not (root / name).is_file():
             missing.append(name)
-    listing.warn_of_odd_lines(NAME, odd, EXAMPLE_LINE)
-    listing.settle_missing(
-        root / "Session*" / LABELS, missing, allow=allow_missing, way_out="unpack all sound", corpus=NAME
+    listing.warn_about_unknown_lines(NAME, unknown, EXAMPLE_LINE)
+    listing.handle_missing_files(
+        root / "Session*" / LABELS, missing, allow=allow_missing, hint="unpack all audio", corpus=NAME
     )
-    kept = [found[name] for name in sorted(found.keys() - missing)]
-    _need_all_speakers(root, kept)
-    return kept
+    utterances = [found[name] for name in sorted(found.keys() - missing)]
+    _require_all_speakers(root, utterances)
+    return utterances
 
 
-def _labels(root: Path, session: str) -> Path:
+def _labels_folder(root: Path, session: str) -> Path:
     return root / f"Session{session}" / LABELS
 
 
-def _labelled(root: Path, odd: list[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Session, place, turn and code of each labelled turn; lines that cannot be read are added to `odd`.
+def _labelled_turns(root: Path, unknown: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Session, line, turn and code of each labelled turn; other lines with a [ are added to `unknown`.
 
-    Comments begin with % or a capital letter; a line that begins with [ is a turn's.
+    Comments begin with % or a capital letter, lines of turns with [.
     """
-    odd_files: list[str] = []
+    unknown_files: list[str] = []
     for session in SESSIONS:
-        for path in listing.files(_labels(root, session)):
+        for path in listing.files(_labels_folder(root, session)):
             name = path.relative_to(root).as_posix()
             dialogue = DIALOGUE.fullmatch(path.stem)
             if path.suffix.lower() != ".txt" or dialogue is None or dialogue["session"] != session:
-                odd_files.append(name)
+                unknown_files.append(name)
                 continue
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             for number, line in enumerate(lines, start=1):
@@ -169,58 +173,60 @@ def _labelled(root: Path, odd: list[str]) -> Iterator[tuple[str, str, str, str]]
                     continue
                 parsed = parse(line)
                 if parsed is None:
-                    odd.append(f"{name}, line {number}")
+                    unknown.append(f"{name}, line {number}")
                 else:
                     yield session, f"{name}, line {number}", *parsed
-    listing.warn_of_odd_files(NAME, odd_files, EXAMPLE)
+    listing.warn_about_unknown_files(NAME, unknown_files, EXAMPLE)
 
 
-def _need_all_speakers(root: Path, utterances: Sequence[Utterance]) -> None:
-    found = speakers_of(utterances)
-    silent = [speaker for speaker in (f"Ses0{s}{x}" for s in SESSIONS for x in SEXES) if speaker not in found]
-    if silent:
+def _require_all_speakers(root: Path, utterances: Sequence[Utterance]) -> None:
+    found = list_speakers(utterances)
+    absent = [speaker for speaker in (f"Ses0{s}{x}" for s in SESSIONS for x in SEXES) if speaker not in found]
+    if absent:
         raise CorpusError(
-            f"{root} holds no utterance of {', '.join(silent)}; the protocol tests and validates on both "
-            "speakers of each session: check that all sessions are whole"
+            f"{root} has no utterance of {', '.join(absent)}; the protocol tests and validates on both "
+            "speakers of each session: check that all sessions are complete"
         )
 
 
 def _recognise(root: Path) -> bool:
-    return any(_labels(root, session).is_dir() for session in SESSIONS)
+    return any(_labels_folder(root, session).is_dir() for session in SESSIONS)
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    """One session out, in both directions: each of its speakers tests once, while the other validates."""
-    speakers = speakers_of(utterances)
+    """Two folds per session: each of its speakers tests once, and the other one validates."""
+    speakers = list_speakers(utterances)
     folds = []
     for session in SESSIONS:
-        left_out = {sex: f"Ses0{session}{sex}" for sex in SEXES}
-        train = tuple(speaker for speaker in speakers if speaker not in left_out.values())
+        held_out = {sex: f"Ses0{session}{sex}" for sex in SEXES}
+        train = tuple(speaker for speaker in speakers if speaker not in held_out.values())
         for test, validation in (("F", "M"), ("M", "F")):
-            folds.append(Fold(f"{session}{test}", train, (left_out[validation],), (left_out[test],)))
+            folds.append(Fold(f"{session}{test}", train, (held_out[validation],), (held_out[test],)))
     return folds
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    """As in `iemocap-impro-4-noexc-loso5`; of excitement it says noexc, exc (merged) or ownexc (its own)."""
+    """A name such as `iemocap-impro-4-noexc-loso5`: excitement is noexc, exc (merged) or ownexc (apart)."""
     parts = sorted({match["part"] for u in utterances if (match := TURN.fullmatch(Path(u.name).stem))})
-    excited = {utterance.emotion for utterance in utterances if utterance.code == "exc"}
-    how = "noexc" if not excited else "ownexc" if excited == {EMOTIONS["exc"]} else "exc"
-    return protocol_name(f"{NAME}-{parts[0] if len(parts) == 1 else 'all'}", utterances, f"{how}-loso5")
+    excitement = {utterance.emotion for utterance in utterances if utterance.code == "exc"}
+    scheme = "noexc" if not excitement else "ownexc" if excitement == {EMOTIONS["exc"]} else "exc"
+    return protocol_name(f"{NAME}-{parts[0] if len(parts) == 1 else 'all'}", utterances, f"{scheme}-loso5")
 
 
-def _published(parts: Sequence[str], emotions: Mapping[str, str]) -> Published | None:
+def _published(parts: Sequence[str], emotions: Mapping[str, str]) -> PublishedCounts | None:
     if tuple(parts) == ("improvised",) and set(emotions) <= set(IMPROVISED["1"]):
-        by_session = {session: _named(counts, emotions) for session, counts in IMPROVISED.items()}
-        return Published.of_sessions(by_session, speakers=10)
-    return Published(_named(RELEASE, emotions), speakers=10) if set(parts) == set(PARTS) else None
+        by_session = {session: _count_emotions(counts, emotions) for session, counts in IMPROVISED.items()}
+        return PublishedCounts.from_sessions(by_session, speakers=10)
+    return (
+        PublishedCounts(_count_emotions(RELEASE, emotions), speakers=10) if set(parts) == set(PARTS) else None
+    )
 
 
-def _named(counts: Mapping[str, int], emotions: Mapping[str, str]) -> dict[str, int]:
-    named: Counter[str] = Counter()
+def _count_emotions(counts: Mapping[str, int], emotions: Mapping[str, str]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
     for code, emotion in emotions.items():
-        named[emotion] += counts[code]
-    return dict(named)
+        counted[emotion] += counts[code]
+    return dict(counted)
 
 
 def _variant(name: str, title: str, parts: Sequence[str], emotions: Mapping[str, str]) -> Corpus:
@@ -245,12 +251,12 @@ def _variant(name: str, title: str, parts: Sequence[str], emotions: Mapping[str,
     )
 
 
-# The first is the paper's; the others are what else is compared on in the literature.
+# The first variant is the paper's; the others are common in the literature.
 IEMOCAP = (
     _variant(NAME, "improvised, four emotions", ("improvised",), FOUR),
-    _variant("iemocap-exc", "improvised, excitement taken for happiness", ("improvised",), FOUR_MERGED),
+    _variant("iemocap-exc", "improvised, excitement counted as happiness", ("improvised",), FOUR_MERGED),
     _variant("iemocap-script", "scripted, four emotions", ("scripted",), FOUR),
     _variant("iemocap-all", "four emotions", tuple(PARTS), FOUR),
-    _variant("iemocap-all-exc", "excitement taken for happiness", tuple(PARTS), FOUR_MERGED),
+    _variant("iemocap-all-exc", "excitement counted as happiness", tuple(PARTS), FOUR_MERGED),
     _variant("iemocap-all-six", "six emotions", tuple(PARTS), SIX),
 )

@@ -1,12 +1,12 @@
-"""RAVDESS, the spoken part: 24 actors, eight emotions, two English sentences."""
+"""RAVDESS, speech only: 24 actors, eight emotions, two English sentences."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, Published, protocol_name
-from emotrace.corpora.splits import Fold, speaker_groups, speakers_of
+from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
+from emotrace.corpora.splits import Fold, list_speakers, speaker_groups
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 
@@ -25,13 +25,13 @@ EMOTIONS = {
     "08": "surprise",
 }
 
-# The 1440 spoken utterances of the release; neutral has no strong version, hence half as many.
-PUBLISHED = Published(
+# The 1440 spoken utterances of the release; neutral has no strong intensity, hence half the number.
+PUBLISHED = PublishedCounts(
     by_emotion={emotion: 96 if emotion == "neutral" else 192 for emotion in EMOTIONS.values()},
     speakers=24,
 )
 
-SOUND_ONLY = "03"
+AUDIO_ONLY = "03"
 SPEECH = "01"
 FOLDER_NAME = re.compile(r"Actor_(\d\d)")
 FILE_NAME = re.compile(
@@ -41,24 +41,24 @@ FILE_NAME = re.compile(
 
 
 def parse(folder: str, file_name: str) -> tuple[str, str, str] | None:
-    """Actor, vocal channel and emotion code of a sound file in an actor's folder.
+    """Actor, vocal channel and emotion code of an audio file in an actor's folder.
 
-    None where the name is not RAVDESS's, is a video's, or names another actor than its folder does.
+    None if the name is not one of RAVDESS, is that of a video, or has another actor than its folder.
 
     >>> parse("Actor_01", "03-01-05-02-01-01-01.wav")
     ('01', '01', '05')
     >>> parse("Actor_02", "03-01-05-02-01-01-01.wav")
     """
     actor, match = FOLDER_NAME.fullmatch(folder), FILE_NAME.fullmatch(file_name)
-    if actor is None or match is None or match["actor"] != actor[1] or match["modality"] != SOUND_ONLY:
+    if actor is None or match is None or match["actor"] != actor[1] or match["modality"] != AUDIO_ONLY:
         return None
     return match["actor"], match["channel"], match["emotion"]
 
 
-def sex_of(actor: str) -> str:
-    """Actors with odd numbers are male, with even numbers female.
+def actor_sex(actor: str) -> str:
+    """Actors with unknown numbers are male, with even numbers female.
 
-    >>> sex_of("01"), sex_of("12")
+    >>> actor_sex("01"), actor_sex("12")
     ('male', 'female')
     """
     return "male" if int(actor) % 2 else "female"
@@ -76,33 +76,33 @@ def _recognise(root: Path) -> bool:
 
 def _read(root: Path) -> list[Utterance]:
     utterances: list[Utterance] = []
-    odd: list[str] = []
-    path_of: dict[str, str] = {}
+    unknown: list[str] = []
+    names: dict[str, str] = {}
     for path in (path for folder in _actors(root) for path in listing.files(folder)):
         name = path.relative_to(root).as_posix()
         parsed = parse(path.parent.name, path.name)
         if parsed is None:
-            odd.append(name)
+            unknown.append(name)
             continue
         actor, channel, code = parsed
         if channel != SPEECH:
             continue
-        if path.stem in path_of:
+        if path.stem in names:
             raise CorpusError(
-                f"{root} holds one utterance twice, as {path_of[path.stem]} and {name}; remove either"
+                f"{root} holds an utterance twice, as {names[path.stem]} and {name}; remove one of them"
             )
-        path_of[path.stem] = name
-        utterances.append(Utterance(name, path, EMOTIONS[code], code, actor, sex=sex_of(actor)))
-    listing.warn_of_odd_files(NAME, odd, EXAMPLE)
+        names[path.stem] = name
+        utterances.append(Utterance(name, path, EMOTIONS[code], code, actor, sex=actor_sex(actor)))
+    listing.warn_about_unknown_files(NAME, unknown, EXAMPLE)
     return utterances
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return speaker_groups(speakers_of(utterances), FOLDS)
+    return speaker_groups(list_speakers(utterances), FOLDS)
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"{FOLDS}fold-{len(speakers_of(utterances))}actors")
+    return protocol_name(NAME, utterances, f"{FOLDS}fold-{len(list_speakers(utterances))}actors")
 
 
 RAVDESS = Corpus(

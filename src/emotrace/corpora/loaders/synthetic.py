@@ -1,8 +1,8 @@
-"""Speech-like utterances made in code, for demonstrations and tests; no claim of quality rests on them.
+"""Synthetic speech-like utterances for demonstrations and tests. Accuracy on them says nothing about speech.
 
-A train of glottal pulses with jitter and shimmer is shaped, syllable by syllable, by the resonances of a
-vocal tract; fricatives and pauses stand between. Speakers differ in pitch, vocal tract, loudness and rate as
-much as some emotions do, so that no single measure tells the emotion of a voice that was never heard before.
+Glottal pulses with jitter and shimmer are filtered, syllable by syllable, by the resonances of a vocal tract,
+with fricatives and pauses between syllables. Speakers differ in pitch, vocal tract, loudness and rate about
+as much as emotions do, so no single measurement predicts the emotion of an unknown speaker.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, leave_one_speaker_out, speakers_of
+from emotrace.corpora.splits import Fold, leave_one_speaker_out, list_speakers
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 from emotrace.timeline import Span, Timeline
@@ -25,21 +25,21 @@ NAME = "synthetic"
 SAMPLE_RATE_HZ = 16000
 SEED = 1
 SPEAKERS = 8
-UTTERANCES = 6  # by each speaker for each emotion
+UTTERANCES = 6  # per speaker and emotion
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How an emotion is spoken, beside the speaker's neutral voice."""
+    """How an emotion changes a speaker's neutral voice."""
 
     pitch_semitones: float
     range_semitones: float
     loudness_db: float
     syllables_per_s: float
-    tilt_db: float  # per octave above 500 Hz: how bright the voice is
+    tilt_db: float  # spectral tilt per octave above 500 Hz; bright voices have more
     breath: float  # share of noise in the voice
-    pauses: float  # how likely one follows a syllable
-    falls_semitones: float  # from the utterance's start to its end
+    pauses: float  # probability of a pause after a syllable
+    fall_semitones: float  # fall of the pitch from the start to the end of the utterance
 
 
 MANNERS = {
@@ -49,7 +49,7 @@ MANNERS = {
     "neutral": Manner(0.0, 1.5, 0.0, 4.2, -0.5, 0.05, 0.18, 1.5),
 }
 
-# Resonances of a man's vowels: the first three after Peterson and Barney (1952).
+# Resonances of male vowels; the first three from Peterson and Barney (1952).
 VOWELS_HZ = np.array(
     [
         [270, 2290, 3010, 3500, 4500],
@@ -65,18 +65,18 @@ BANDWIDTHS_HZ = np.array([70.0, 100.0, 150.0, 200.0, 250.0])
 
 @dataclass(frozen=True)
 class Voice:
-    """What stays the same when a speaker's emotion changes."""
+    """The properties of a speaker that do not depend on the emotion."""
 
     sex: str
     pitch_hz: float
-    tract: float  # resonances relative to a man's
+    tract: float  # factor on the resonances of `VOWELS_HZ`
     gain_db: float
     rate: float
 
 
 @dataclass(frozen=True)
 class MultiEmotionClip:
-    """Sound whose emotion changes, and the truth about when: its spans tile the clip from start to end."""
+    """A clip whose emotion changes, and its true timeline, which covers it without gaps."""
 
     samples: Samples
     sample_rate_hz: int
@@ -84,7 +84,7 @@ class MultiEmotionClip:
 
 
 def voice(seed: int, speaker: int) -> Voice:
-    """The voice of a speaker: even numbers are male, odd ones female.
+    """The voice of a speaker: even numbers are male, odd numbers female.
 
     >>> voice(1, 0).sex, voice(1, 1).sex
     ('male', 'female')
@@ -101,25 +101,28 @@ def voice(seed: int, speaker: int) -> Voice:
 
 
 def utterance(seed: int, speaker: int, emotion: str, index: int) -> Samples:
-    """One utterance of 1 to 3 s at 16 kHz, within ±1; the same four arguments always give the same samples.
+    """An utterance of 1 to 3 s at 16 kHz, within ±1. The same arguments always give the same samples.
 
-    Shape: (sample,). Raises CorpusError for an emotion that is not in `MANNERS`.
+    Shape: (sample,).
+
+    Raises:
+        CorpusError: the emotion is not in `MANNERS`
 
     >>> samples = utterance(seed=1, speaker=0, emotion="anger", index=0)
     >>> samples.dtype, 1 <= len(samples) / SAMPLE_RATE_HZ <= 3
     (dtype('float32'), True)
     """
     if emotion not in MANNERS:
-        raise CorpusError(f"no synthetic speech for {emotion}; there is {', '.join(MANNERS)}")
-    # The emotion counts from 1: NumPy disregards zeros at a seed's end, and the voice has (seed, speaker).
+        raise CorpusError(f"no synthetic speech for {emotion}; available: {', '.join(MANNERS)}")
+    # Emotions count from 1: NumPy ignores trailing zeros of a seed, and (seed, speaker) is the voice's seed.
     random = np.random.default_rng((seed, speaker, 1 + list(MANNERS).index(emotion), index))
-    who, manner = voice(seed, speaker), MANNERS[emotion]
-    pieces = list(_syllables(random, who, manner, duration_s=random.uniform(1.2, 2.4)))
+    speaker_voice, manner = voice(seed, speaker), MANNERS[emotion]
+    pieces = list(_syllables(random, speaker_voice, manner, duration_s=random.uniform(1.2, 2.4)))
     speech = np.concatenate(pieces)[: 3 * SAMPLE_RATE_HZ]
-    loudness_db = who.gain_db + manner.loudness_db + random.normal(0, 1.5)
+    loudness_db = speaker_voice.gain_db + manner.loudness_db + random.normal(0, 1.5)
     speech *= 0.05 * 10 ** (loudness_db / 20) / np.sqrt(np.mean(speech**2))
-    room = 1e-4 * random.standard_normal(len(speech))
-    limited: Samples = np.tanh(speech + room).astype(np.float32)
+    noise = 1e-4 * random.standard_normal(len(speech))
+    limited: Samples = np.tanh(speech + noise).astype(np.float32)
     return limited
 
 
@@ -131,7 +134,7 @@ def utterances(
 ) -> list[Utterance]:
     """`each` utterances of every emotion by every speaker, ordered by name.
 
-    >>> [made.name for made in utterances(speakers=1, each=1)]
+    >>> [utterance.name for utterance in utterances(speakers=1, each=1)]
     ['s00/anger-00', 's00/happiness-00', 's00/neutral-00', 's00/sadness-00']
     """
     return [
@@ -155,9 +158,9 @@ def multi_emotion_clip(
     emotions: Sequence[str] = ("neutral", "anger", "sadness"),
     span_s: float = 4.0,
 ) -> MultiEmotionClip:
-    """A clip by one speaker, whose emotion changes each time at least `span_s` seconds have passed.
+    """A clip of one speaker with the given emotions, each for `span_s` seconds or a little more.
 
-    The speaker is by default one that `utterances` leaves out by default; spans end as utterances do.
+    Spans end where utterances end. The default speaker is not part of the synthetic corpus.
 
     >>> clip = multi_emotion_clip(emotions=("anger", "sadness"))
     >>> [span.emotion for span in clip.truth], clip.truth.spans[0].start
@@ -175,33 +178,37 @@ def multi_emotion_clip(
     return MultiEmotionClip(np.concatenate(pieces), SAMPLE_RATE_HZ, Timeline(tuple(spans)))
 
 
-def _syllables(random: np.random.Generator, who: Voice, manner: Manner, duration_s: float) -> Iterator[Array]:
-    """Fricatives, vowels and pauses, one after another, for about `duration_s` seconds."""
+def _syllables(
+    random: np.random.Generator, voice: Voice, manner: Manner, duration_s: float
+) -> Iterator[Array]:
+    """Fricatives, vowels and pauses in sequence, for about `duration_s` seconds."""
     level = manner.pitch_semitones + random.normal(0, 0.7)
-    wanted, made = duration_s * SAMPLE_RATE_HZ, 0
+    total, done = duration_s * SAMPLE_RATE_HZ, 0
     accent = random.normal()
-    while made < wanted:
-        length_s = random.uniform(0.75, 1.25) / (manner.syllables_per_s * who.rate)
-        length = round(length_s * 100) * SAMPLE_RATE_HZ // 100  # a Fourier transform of that is fast
+    while done < total:
+        length_s = random.uniform(0.75, 1.25) / (manner.syllables_per_s * voice.rate)
+        length = (
+            round(length_s * 100) * SAMPLE_RATE_HZ // 100
+        )  # multiples of 10 ms have fast Fourier transforms
         next_accent = random.normal()
-        along = np.linspace(made, made + length, length) / wanted
+        along = np.linspace(done, done + length, length) / total
         bend = np.linspace(accent, next_accent, length) * manner.range_semitones
-        semitones = level + bend + manner.falls_semitones * (0.5 - along)
+        semitones = level + bend + manner.fall_semitones * (0.5 - along)
         if random.random() < 0.4:
             onset = _fricative(random, int(length * 0.3), manner.tilt_db)
             yield onset
-            made += len(onset)
-        yield _vowel(random, who.pitch_hz * 2 ** (semitones / 12), who.tract, manner)
-        made += length
+            done += len(onset)
+        yield _vowel(random, voice.pitch_hz * 2 ** (semitones / 12), voice.tract, manner)
+        done += length
         if random.random() < manner.pauses:
             pause = np.zeros(int(SAMPLE_RATE_HZ * random.uniform(0.06, 0.18)))
             yield pause
-            made += len(pause)
+            done += len(pause)
         accent = next_accent
 
 
 def _vowel(random: np.random.Generator, pitch_hz: Array, tract: float, manner: Manner) -> Array:
-    """A voiced syllable that glides from one vowel to another at the given pitch, its power about 1.
+    """A voiced syllable with the given pitch that glides from one vowel to another, of power about 1.
 
     Shape: (sample,) in and out.
     """
@@ -210,7 +217,7 @@ def _vowel(random: np.random.Generator, pitch_hz: Array, tract: float, manner: M
     jitter = np.interp(np.arange(length), every_5_ms, random.normal(0, 0.012, len(every_5_ms)))
     cycles = np.cumsum(pitch_hz * (1 + jitter)) / SAMPLE_RATE_HZ
     phase = cycles % 1
-    # Rosenberg's pulse (1971): the glottis opens for 40 % of a period, closes in 16 %, and stays shut.
+    # Pulse of Rosenberg (1971): the glottis opens for 40 % of a period, closes in 16 %, then stays closed.
     opening = 0.5 - 0.5 * np.cos(np.pi * phase / 0.4)
     closing = np.cos(np.pi / 2 * (phase - 0.4) / 0.16)
     flow = np.where(phase < 0.4, opening, np.where(phase < 0.56, closing, 0.0))
@@ -223,11 +230,11 @@ def _vowel(random: np.random.Generator, pitch_hz: Array, tract: float, manner: M
     glide = np.linspace(0, 1, length)
     voiced = np.fft.irfft(source * _tract(hz, VOWELS_HZ[first] * tract), length) * (1 - glide)
     voiced += np.fft.irfft(source * _tract(hz, VOWELS_HZ[last] * tract), length) * glide
-    return _faded(voiced / np.sqrt(np.mean(voiced**2))) * random.uniform(0.7, 1.3)
+    return _fade(voiced / np.sqrt(np.mean(voiced**2))) * random.uniform(0.7, 1.3)
 
 
 def _tract(hz: Array, resonances_hz: Array) -> npt.NDArray[np.complex128]:
-    """Frequency response of two-pole resonators in series, each 1 at 0 Hz: Klatt (1980).
+    """Frequency response of two-pole resonators in series, each of gain 1 at 0 Hz: Klatt (1980).
 
     Shape: (bin,) and (resonance,) to (bin,).
     """
@@ -240,15 +247,15 @@ def _tract(hz: Array, resonances_hz: Array) -> npt.NDArray[np.complex128]:
 
 
 def _fricative(random: np.random.Generator, length: int, tilt_db: float) -> Array:
-    """Noise around a frequency between 3 and 6 kHz, as in f or sh; bright voices have more of it."""
+    """Noise around a frequency between 3 and 6 kHz, as in f or sh; louder in bright voices."""
     hz = np.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ)
     shape = np.exp(-(((hz - random.uniform(3000, 6000)) / 1200) ** 2))
     noise = np.fft.irfft(np.fft.rfft(random.standard_normal(length)) * shape, length)
-    return _faded(noise / np.sqrt(np.mean(noise**2))) * 0.25 * 10 ** (tilt_db / 20)
+    return _fade(noise / np.sqrt(np.mean(noise**2))) * 0.25 * 10 ** (tilt_db / 20)
 
 
-def _faded(sound: Array) -> Array:
-    """The sound with soft edges, 10 ms each."""
+def _fade(sound: Array) -> Array:
+    """Fade a sound in and out, over 10 ms each, in place."""
     edge = np.sin(np.linspace(0, np.pi / 2, min(160, len(sound) // 2)))
     sound[: len(edge)] *= edge
     sound[len(sound) - len(edge) :] *= edge[::-1]
@@ -264,21 +271,21 @@ def _read(root: Path) -> list[Utterance]:  # noqa: ARG001
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return leave_one_speaker_out(speakers_of(utterances))
+    return leave_one_speaker_out(list_speakers(utterances))
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"loso{len(speakers_of(utterances))}")
+    return protocol_name(NAME, utterances, f"loso{len(list_speakers(utterances))}")
 
 
 SYNTHETIC = Corpus(
     name=NAME,
-    title="speech-like sound made in code",
-    citation="none; made by emotrace",
+    title="synthetic speech-like utterances",
+    citation="none; generated by emotrace",
     license="MIT",
-    speech="made in code: no human voice",
+    speech="synthetic: no human voice",
     emotions={emotion: emotion for emotion in MANNERS},
-    layout="nothing: it is made in code",
+    layout="no files: it is generated",
     recognise=_recognise,
     read=_read,
     folds=_folds,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """UA and WA as fractions; None where the paper gives none."""
 
     ua: float | None
@@ -30,7 +30,7 @@ TABLE_5: dict[str, tuple[float, float, float | None]] = {
 }
 
 
-def published(corpus: str, system: str) -> Published | None:
+def published(corpus: str, system: str) -> PublishedResult | None:
     """What Table 5 says of a system on a corpus, by its name here; None where it says nothing.
 
     >>> published("iemocap", "pcnse-sadrn-ctc"), published("fau-aibo", "pcnse")
@@ -42,7 +42,7 @@ def published(corpus: str, system: str) -> Published | None:
         return None
     iemocap_wa, iemocap_ua, fau_ua = TABLE_5[system]
     if corpus == "iemocap":
-        return Published(round(iemocap_ua / 100, 4), round(iemocap_wa / 100, 4))
+        return PublishedResult(round(iemocap_ua / 100, 4), round(iemocap_wa / 100, 4))
     if corpus == "fau-aibo" and fau_ua is not None:
-        return Published(round(fau_ua / 100, 4), None)
+        return PublishedResult(round(fau_ua / 100, 4), None)
     return None

@@ -15,7 +15,7 @@ from emotrace.evaluation.metrics import Metrics, Spread, score_predictions, spre
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.cost import real_time_factor, stage_seconds
 from emotrace.experiments.table.plan import Plan
-from emotrace.experiments.table.published import Published, published
+from emotrace.experiments.table.published import PublishedResult, published
 from emotrace.models.architectures import find_system
 from emotrace.training.run_folder import PREDICTIONS_FILE, read_run
 from emotrace.training.two_stage import FRONT_STAGE
@@ -39,7 +39,7 @@ class Row:
     scores: Metrics
     over_folds: Spread
     over_seeds: Spread | None
-    published: Published | None
+    published: PublishedResult | None
     parameters: int
     training_s: float | None
     inference: float

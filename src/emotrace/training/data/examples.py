@@ -11,7 +11,7 @@ from torch import Tensor
 
 from emotrace.audio.windowing import window_samples
 from emotrace.corpora import Utterance
-from emotrace.corpora.utterance_audio import forget_files, read_utterance
+from emotrace.corpora.utterance_audio import clear_audio_cache, read_utterance
 from emotrace.features.log_power import LogPower
 
 
@@ -90,7 +90,7 @@ def read_examples(
                 spectra=tuple(powers),
             )
         )
-    forget_files()  # an hour of audio takes 230 MB
+    clear_audio_cache()  # an hour of audio takes 230 MB
     return examples
 
 
