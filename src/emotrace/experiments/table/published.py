@@ -34,7 +34,7 @@ def published(corpus: str, system: str) -> PublishedResult | None:
     """What Table 5 says of a system on a corpus, by its name here; None where it says nothing.
 
     >>> published("iemocap", "pcnse-sadrn-ctc"), published("fau-aibo", "pcnse")
-    (Published(ua=0.663, wa=0.731), Published(ua=0.388, wa=None))
+    (PublishedResult(ua=0.663, wa=0.731), PublishedResult(ua=0.388, wa=None))
     >>> published("emodb", "pcnse"), published("iemocap-exc", "pcnse"), published("fau-aibo", "cnn-gru")
     (None, None, None)
     """
