@@ -20,13 +20,14 @@ from pathlib import Path
 
 from ablation_report import Outcome, write_outcomes
 
-from emotrace.cli.train import SYSTEM, numbers, prepare
+from emotrace.cli.train import SYSTEM, numbers
 from emotrace.corpora import Fold
 from emotrace.errors import CorpusError, EmotraceError, RecipeError
 from emotrace.evaluation.metrics import score_predictions
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.cost import Stopwatch, stage_seconds
 from emotrace.experiments.cross_validation import fold_folder
+from emotrace.experiments.preparation import prepare_experiment
 from emotrace.experiments.workers import processors, work_on
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe, load_recipe
@@ -234,11 +235,16 @@ def main() -> None:
     given = parser.parse_args()
     try:
         levers = read_levers(given.folder, [name for name in given.levers.split(",") if name], given.recipe)
-        experiment = prepare(
-            given.corpus, given.root, given.system, tuple(given.recipe), given.device, init=given.init
+        experiment = prepare_experiment(
+            given.corpus,
+            given.root,
+            system=given.system,
+            recipe=given.recipe,
+            device=given.device,
+            init=given.init,
         )
-        if experiment.start is not None:
-            experiment.start.refuse_same_corpus(experiment.corpus.corpus.name)
+        if experiment.pretrained is not None:
+            experiment.pretrained.refuse_same_corpus(experiment.corpus.corpus.name)
         everyone = range(len(experiment.corpus.folds()))
         folds = given.folds or FOLDS.get(given.corpus)
         chosen = numbers(folds, "--folds") if folds else list(everyone)

@@ -157,23 +157,23 @@ def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
     """The jobs one after the other, each of its folds and seeds in one of so many processes."""
     import torch
 
-    from emotrace.experiments.cross_validation import crossval
+    from emotrace.experiments.cross_validation import run_folds
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         job, place = JOBS[name], folder / "runs" / name
         started = time.monotonic()
-        scores = crossval(
+        metrics = run_folds(
             experiment(folder, job, device),
             output=place,
             seeds=job.seeds,
-            chosen=job.folds,
+            folds=job.folds,
             workers=workers,
             progress=lambda epoch: print(epoch, flush=True) if epoch.text else None,
-        )
+        ).metrics
         seconds = time.monotonic() - started
-        print(f"{name} on {device}: UA {scores.ua:.3f}, WA {scores.wa:.3f}, {seconds:.0f} s", flush=True)
+        print(f"{name} on {device}: UA {metrics.ua:.3f}, WA {metrics.wa:.3f}, {seconds:.0f} s", flush=True)
         with tarfile.open(out / f"{name}.tar.gz", "w:gz") as archive:
             for file in REPORTED:
                 if (place / file).exists():

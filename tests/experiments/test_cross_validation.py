@@ -14,7 +14,7 @@ from emotrace.errors import CorpusError, RunError
 from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments import cross_validation as protocol
-from emotrace.experiments.cross_validation import crossval
+from emotrace.experiments.cross_validation import run_folds
 from emotrace.training.progress import Epoch
 from emotrace.training.split import Experiment
 
@@ -25,14 +25,14 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def two_folds(network_alone: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two folds, one after the other in this process."""
     folder = tmp_path_factory.mktemp("crossval") / "run"
-    crossval(network_alone, output=folder, chosen=[0, 1], workers=1)
+    run_folds(network_alone, output=folder, folds=[0, 1], workers=1)
     return folder
 
 
 def trained(network_alone: Experiment, folder: Path, **more: object) -> set[str]:
     """Call it again; the runs that trained anything."""
     told: list[Epoch] = []
-    crossval(network_alone, output=folder, workers=1, progress=told.append, **more)  # type: ignore[arg-type]
+    run_folds(network_alone, output=folder, workers=1, progress=told.append, **more)  # type: ignore[arg-type]
     return {epoch.run for epoch in told}
 
 
@@ -75,22 +75,27 @@ def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
 def test_what_is_finished_is_not_trained_again_and_the_rest_is(
     network_alone: Experiment, tmp_path: Path
 ) -> None:
-    assert trained(network_alone, tmp_path, chosen=[0]) == {"seed 1, fold ann"}
-    assert trained(network_alone, tmp_path, chosen=[0]) == set()
+    assert trained(network_alone, tmp_path, folds=[0]) == {"seed 1, fold ann"}
+    assert trained(network_alone, tmp_path, folds=[0]) == set()
     before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")}
-    assert trained(network_alone, tmp_path, chosen=[0, 2]) == {"seed 1, fold cem"}
-    assert trained(network_alone, tmp_path, chosen=[0], seeds=(1, 2)) == {"seed 2, fold ann"}
+    assert trained(network_alone, tmp_path, folds=[0, 2]) == {"seed 1, fold cem"}
+    assert trained(network_alone, tmp_path, folds=[0], seeds=(1, 2)) == {"seed 2, fold ann"}
     assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")} == before
 
 
 def test_the_report_is_of_all_folds_that_the_folder_holds(network_alone: Experiment, tmp_path: Path) -> None:
-    crossval(network_alone, output=tmp_path, chosen=[2], workers=1)
+    run_folds(network_alone, output=tmp_path, folds=[2], workers=1)
     (tmp_path / "seed-old").mkdir()  # somebody's own
-    scores = crossval(network_alone, output=tmp_path, chosen=[0], seeds=(2, 1), workers=1)
+    result = run_folds(network_alone, output=tmp_path, folds=[0], seeds=(2, 1), workers=1)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert [(row["seed"], row["fold"]) for row in metrics["folds"]] == [(1, 0), (1, 2), (2, 0)]
     assert metrics["over_seeds"]["groups"] == 2
-    assert scores.n == metrics["pooled"]["n"] == len(read_predictions(tmp_path / "predictions.csv")) == 12
+    assert (
+        result.metrics.n
+        == metrics["pooled"]["n"]
+        == len(read_predictions(tmp_path / "predictions.csv"))
+        == 12
+    )
     assert "pcnse-sadrn-ctc, 3 of 10 folds so far\n" in (tmp_path / "report.md").read_text()
 
 
@@ -114,21 +119,21 @@ def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
     out, after = process.communicate()
     assert (process.returncode, out) == (130, "")
     assert [told for told in after.splitlines() if ": epoch " not in told] == ["emotrace: interrupted"]
-    crossval(network_alone, output=tmp_path, chosen=[0, 1], workers=2)
+    run_folds(network_alone, output=tmp_path, folds=[0, 1], workers=2)
     assert outcome(tmp_path) == outcome(two_folds)
 
 
 def test_another_recipe_needs_another_folder(network_alone: Experiment, two_folds: Path) -> None:
     other = replace(network_alone, recipe=network_alone.recipe.model_copy(update={"stage2_views": 3}))
-    with pytest.raises(RunError, match=r"another recipe\.views"):
-        crossval(other, output=two_folds, chosen=[0])
+    with pytest.raises(RunError, match=r"another recipe\.stage2_views"):
+        run_folds(other, output=two_folds, folds=[0])
 
 
 def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(
     network_alone: Experiment, tmp_path: Path
 ) -> None:
     with pytest.raises(CorpusError, match="no fold 5; manifest-2-loso5 has 0 to 4"):
-        crossval(network_alone, output=tmp_path / "run", chosen=[0, 5])
+        run_folds(network_alone, output=tmp_path / "run", folds=[0, 5])
     assert not (tmp_path / "run").exists()
 
 

@@ -20,7 +20,7 @@ from corpora import replicas
 from emotrace.cli.app import main
 from emotrace.errors import CorpusError, RecipeError, RunError
 from emotrace.experiments.cost import stage_seconds
-from emotrace.experiments.cross_validation import crossval
+from emotrace.experiments.cross_validation import run_folds
 from emotrace.experiments.table import plan as tables
 from emotrace.experiments.table.plan import Plan, make_plan, train_table
 from emotrace.experiments.table.published import TABLE_5, published
@@ -48,7 +48,7 @@ def short(network_alone: Experiment) -> Experiment:
 @pytest.fixture(scope="module")
 def plan(short: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """Three systems on two folds."""
-    return make_plan(short, CHOSEN, tmp_path_factory.mktemp("table") / "out", chosen=[0, 1])
+    return make_plan(short, CHOSEN, tmp_path_factory.mktemp("table") / "out", folds=[0, 1])
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_shared_front_is_trained_once_and_gives_what_crossval_alone_gives(
         expected += [(f"{run}pcnse-sadrn", "back"), (f"{run}pcnse-sadrn-ctc", "back")]
     assert stages == expected
     alone = replace(short, system="pcnse-sadrn-ctc")
-    crossval(alone, output=tmp_path, chosen=[0, 1], workers=1)
+    run_folds(alone, output=tmp_path, folds=[0, 1], workers=1)
     assert outcome(tmp_path) == outcome(plan.output / "pcnse-sadrn-ctc")
     (by_table, by_crossval) = (
         json.loads((folder / "metrics.json").read_text())
@@ -160,7 +160,7 @@ def test_whenever_it_is_interrupted_it_comes_to_the_same(
     plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path, after: int
 ) -> None:
     assert told
-    again = make_plan(short, CHOSEN[1:], tmp_path, chosen=[0])
+    again = make_plan(short, CHOSEN[1:], tmp_path, folds=[0])
     heard: list[Epoch] = []
 
     def progress(epoch: Epoch) -> None:
@@ -212,7 +212,7 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
     short: Experiment, tmp_path: Path
 ) -> None:
     with pytest.raises(CorpusError, match="no fold 5; manifest-2-loso5 has 0 to 4"):
-        make_plan(short, CHOSEN, tmp_path / "out", chosen=[0, 5])
+        make_plan(short, CHOSEN, tmp_path / "out", folds=[0, 5])
     with pytest.raises(RecipeError, match="unknown system lstm"):
         make_plan(short, ["pcn", "lstm"], tmp_path / "out")
     with pytest.raises(RecipeError, match="pcn is asked for twice"):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from emotrace import load
 from emotrace.cli.app import main
 from emotrace.errors import EmotraceError, ModelError, RecipeError, RunError
-from emotrace.experiments.cross_validation import crossval
+from emotrace.experiments.cross_validation import run_folds
 from emotrace.inference.model_folder import load_model_folder, write_config
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
@@ -106,12 +106,12 @@ def test_no_test_speaker_was_heard_before(
 ) -> None:
     own = read_pretrained_weights(finished_model, SYSTEM, experiment.recipe, EMOTIONS)
     with pytest.raises(ModelError, match="learnt from manifest, and so may know the speakers to be tested"):
-        crossval(replace(experiment, start=own), output=tmp_path / "own")
+        run_folds(replace(experiment, pretrained=own), output=tmp_path / "own")
     config = load_model_folder(foreign).config
     write_config(foreign, config.model_copy(update={"earlier_corpora": ("emodb", "manifest")}))
     twice = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
     with pytest.raises(ModelError, match="learnt from manifest"):
-        crossval(replace(experiment, start=twice), output=tmp_path / "twice")
+        run_folds(replace(experiment, pretrained=twice), output=tmp_path / "twice")
     assert not (tmp_path / "own").exists()
 
 

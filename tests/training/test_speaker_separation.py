@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emotrace.corpora import Fold, open_corpus
 from emotrace.errors import CorpusError
-from emotrace.experiments.cross_validation import Job, crossval, run_job
+from emotrace.experiments.cross_validation import Job, run_folds, run_job
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Features, Recipe
 from emotrace.training.data.examples import Example
@@ -104,7 +104,7 @@ def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
             "stage2": experiment.recipe.stage2.model_copy(update={"epochs": 1}),
         }
     )
-    crossval(replace(experiment, recipe=short), output=tmp_path, workers=1)
+    run_folds(replace(experiment, recipe=short), output=tmp_path, workers=1)
     tested = []
     for path in sorted(tmp_path.glob("seed-1/*/run.json")):
         run = json.loads(path.read_text())

@@ -10,8 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from emotrace.cli.corpus import AS_IT_LIES, Reading, Root
-from emotrace.cli.train import Device, Folds, Name, Recipes, Seeds, need_training, numbers, prepare
+from emotrace.cli.train import Device, Folds, Name, Recipes, Seeds, numbers
 from emotrace.errors import EmotraceError
+from emotrace.experiments.requirements import require_training_packages
 
 
 def table(
@@ -37,7 +38,8 @@ def table(
     output
         Folder of the table; each system's cross-validation is a folder in it.
     """
-    need_training()
+    require_training_packages()
+    from emotrace.experiments.preparation import prepare_experiment
     from emotrace.experiments.table.plan import make_plan, train_table
     from emotrace.experiments.table.report import write_table
     from emotrace.experiments.table.rows import measure_table
@@ -46,13 +48,15 @@ def table(
     from emotrace.training.progress import show_progress
 
     wanted = list(SYSTEMS) if systems == "all" else [part.strip() for part in systems.split(",")]
-    experiment = prepare(name, root, wanted[0], recipe, device, reading)
+    experiment = prepare_experiment(
+        name, root, system=wanted[0], recipe=recipe, device=device, corpus_options=reading.options()
+    )
     plan = make_plan(
         experiment,
         wanted,
         output,
         seeds=numbers(seeds, "--seeds"),
-        chosen=None if folds is None else numbers(folds, "--folds"),
+        folds=None if folds is None else numbers(folds, "--folds"),
     )
     for system in plan.systems:  # a recipe that does not fit must not claim a folder
         build(experiment.recipe, system, len(experiment.corpus.emotions))
@@ -83,7 +87,7 @@ def compare(
     as_json
         Write JSON.
     """
-    need_training()
+    require_training_packages()
     from emotrace.corpora import open_corpus
     from emotrace.experiments.run_comparison import compare as side_by_side
     from emotrace.experiments.run_comparison import compared_text

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 
 from emotrace.cli.corpus import AS_IT_LIES, WHICH_CORPUS, Reading, Root, print_stderr
-from emotrace.errors import EmotraceError, MissingExtraError, RecipeError
-
-if TYPE_CHECKING:
-    from emotrace.training.split import Experiment
+from emotrace.errors import EmotraceError
+from emotrace.experiments.requirements import require_training_packages
 
 SYSTEM = "pcnse-sadrn-ctc"
 Name = Annotated[str, Parameter(name="--corpus", help=WHICH_CORPUS)]
@@ -30,7 +28,6 @@ Recipes = Annotated[
 Folds = Annotated[str | None, Parameter(help="Only these, as in 0,1; by default all.")]
 Seeds = Annotated[str, Parameter(help="One run of the protocol for each, as in 1,2,3.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="Where to train.")]
-TRAINING_NEEDS = ("torch", "lightning", "audmetric", "matplotlib", "onnx", "onnxscript", "safetensors")
 
 
 def train(
@@ -59,19 +56,25 @@ def train(
     init
         Folder of a model whose weights to begin with, in place of random ones.
     """
-    need_training()
-    from emotrace.export.onnx import export_run
+    require_training_packages()
+    from emotrace.experiments.train import train as train_model
     from emotrace.training.progress import show_progress
-    from emotrace.training.split import train_run
 
-    experiment = prepare(name, root, system, recipe, device, reading, init)
     with show_progress() as progress:
-        scores = train_run(experiment, seed=seed, folder=output, progress=progress)
-    export_run(output, output / "model")
-    sys.stdout.write(
-        f"measured on the validation speakers, who also {experiment.recipe.validation_role}\n{scores.as_text()}\n"
-    )
-    sys.stdout.write(f"{output / 'model'}\n")
+        result = train_model(
+            name,
+            root,
+            output=output,
+            system=system,
+            recipe=recipe,
+            seed=seed,
+            init=init,
+            device=device,
+            corpus_options=reading.options(),
+            progress=progress,
+        )
+    sys.stdout.write(f"measured on the validation speakers, who also {result.validation_role}\n")
+    sys.stdout.write(f"{result.metrics.as_text()}\n{result.model_folder}\n")
     return 0
 
 
@@ -101,20 +104,25 @@ def crossval(
         What runs the folds.
     """
     del engine  # one so far
-    need_training()
-    from emotrace.experiments import cross_validation as protocol
+    require_training_packages()
+    from emotrace.experiments.cross_validation import cross_validate
     from emotrace.training.progress import show_progress
 
-    experiment = prepare(name, root, system, recipe, device, reading, init)
     with show_progress() as progress:
-        scores = protocol.crossval(
-            experiment,
+        result = cross_validate(
+            name,
+            root,
             output=output,
+            system=system,
+            recipe=recipe,
+            folds=None if folds is None else numbers(folds, "--folds"),
             seeds=numbers(seeds, "--seeds"),
-            chosen=None if folds is None else numbers(folds, "--folds"),
+            init=init,
+            device=device,
+            corpus_options=reading.options(),
             progress=progress,
         )
-    sys.stdout.write(f"{experiment.corpus.protocol}, {system}\n{scores.as_text()}\n")
+    sys.stdout.write(f"{result.protocol}, {system}\n{result.metrics.as_text()}\n")
     return 0
 
 
@@ -135,7 +143,7 @@ def evaluate(
     as_json
         Write JSON.
     """
-    need_training()
+    require_training_packages()
     from emotrace.evaluation.model_evaluation import evaluate as evaluate_model
 
     evaluation = evaluate_model(model, name, root, corpus_options=reading.options())
@@ -166,7 +174,7 @@ def export(
     int8
         Approximate it in int8, faster and smaller; what that loses is measured on the run's corpus.
     """
-    need_training()
+    require_training_packages()
     from emotrace.export.onnx import export_run, export_run_in_int8
 
     if int8:
@@ -185,7 +193,7 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
     output
         Folder for what it makes.
     """
-    need_training()
+    require_training_packages()
     from emotrace.experiments.demo import run_demo
     from emotrace.training.progress import show_progress
 
@@ -193,46 +201,6 @@ def demo(*, output: Path = Path("runs/demo")) -> int:
         text = run_demo(output, progress)
     sys.stdout.write(text)
     return 0
-
-
-def prepare(
-    name: str,
-    root: Path | None,
-    system: str,
-    recipe: tuple[str, ...],
-    device: Device,
-    reading: Reading = AS_IT_LIES,
-    init: Path | None = None,
-) -> Experiment:
-    """What `train` and `crossval` have in common, checked before anything runs."""
-    import torch
-
-    import emotrace
-    from emotrace.corpora import open_corpus
-    from emotrace.models.architectures import find_system
-    from emotrace.models.emotion_model import build
-    from emotrace.recipe import load_recipe
-    from emotrace.training.pretrained_weights import read_pretrained_weights
-    from emotrace.training.split import Experiment
-
-    find_system(system)
-    settings = load_recipe(recipe)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("--device cuda was asked for, and torch finds no such device; leave it out")
-    where = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    opened = open_corpus(name, root, **reading.options())
-    build(settings, system, len(opened.emotions))  # a recipe that does not fit must not claim a folder
-    pretrained = None if init is None else read_pretrained_weights(init, system, settings, opened.emotions)
-    return Experiment(opened, system, settings, str(emotrace.__version__), where, pretrained)
-
-
-def need_training() -> None:
-    """Refuse where the extra `train` is not installed."""
-    import importlib.util
-
-    missing = [name for name in TRAINING_NEEDS if not importlib.util.find_spec(name)]
-    if missing:
-        raise MissingExtraError(f'found no {", ".join(missing)}; run: pip install "emotrace[train]"')
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -1,18 +1,19 @@
-"""The whole protocol of a corpus, fold by fold."""
+"""Cross-validation by the protocol of a corpus: every fold trains, validates and tests on other speakers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from emotrace.corpora import Fold
+from emotrace.corpora import Fold, OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.evaluation.metrics import Metrics, score_predictions
-from emotrace.evaluation.predictions import read_predictions
+from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.experiments.learning_curves import read_curve
+from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.experiments.report import fold_row, write_report
 from emotrace.experiments.workers import processors, work_on
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
@@ -21,64 +22,161 @@ from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_r
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
 
-def crossval(
+@dataclass(frozen=True)
+class CrossValidationResult:
+    """A finished cross-validation.
+
+    Attributes:
+        protocol: name of the corpus's protocol
+        folder: predictions, metrics, report and the run folders of all folds
+        metrics: of the pooled predictions for the test speakers
+        predictions: for the test speakers of all folds and seeds in the folder
+    """
+
+    protocol: str
+    folder: Path
+    metrics: Metrics
+    predictions: tuple[Prediction, ...]
+
+
+def cross_validate(
+    corpus: str | OpenCorpus,
+    root: str | Path | None = None,
+    *,
+    output: str | Path,
+    system: str = DEFAULT_SYSTEM,
+    recipe: Sequence[str | Path] = (),
+    folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (1,),
+    init: str | Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    corpus_options: Mapping[str, str | bool] | None = None,
+    progress: ProgressCallback | None = None,
+) -> CrossValidationResult:
+    """Train and test one model per fold of the corpus's protocol, and pool the predictions.
+
+    Finished folds are kept; an interrupted fold resumes from its last epoch when the function is called
+    again. Folds and seeds can be added in later calls: the result covers all that `output` holds.
+
+    Args:
+        corpus: name of a corpus, such as "emodb", or an open corpus
+        root: folder of the corpus; only with a name
+        output: folder of the cross-validation, empty or that of the same experiment
+        system: a row of Table 5 of Zhao et al. (2021)
+        recipe: TOML files, or names of shipped recipes, laid over one another in order
+        folds: numbers of the folds to run, from 0; None: all
+        seeds: the protocol runs once for each
+        init: folder of a model of another corpus, whose weights training starts from
+        device: "auto", "cpu" or "cuda"
+        workers: processes that train at once; None: one per processor on a CPU, one on a GPU
+        corpus_options: options of the corpus, such as {"allow_missing": True}
+        progress: called after every epoch and every fold
+
+    Raises:
+        CorpusError: the corpus is unknown, missing or damaged, or a fold does not exist.
+        RecipeError: the system or a setting is unknown, they do not fit each other, or the device is missing.
+        ModelError: `init` is not a model folder with weights for training, or was trained on this corpus.
+        RunError: `output` holds something else, or a worker process was killed.
+
+    >>> import emotrace
+    >>> result = emotrace.cross_validate("emodb", "data/emodb", output="runs/emodb")  # doctest: +SKIP
+    >>> result.metrics.ua  # doctest: +SKIP
+    0.81
+    """
+    experiment = prepare_experiment(
+        corpus,
+        root,
+        system=system,
+        recipe=recipe,
+        init=init,
+        device=device,
+        corpus_options=corpus_options,
+    )
+    return run_folds(
+        experiment,
+        output=Path(output),
+        seeds=seeds,
+        folds=folds,
+        workers=workers,
+        progress=progress or no_progress,
+    )
+
+
+def run_folds(
     experiment: Experiment,
     *,
     output: Path,
     seeds: Sequence[int] = (1,),
-    chosen: Sequence[int] | None = None,
+    folds: Sequence[int] | None = None,
     workers: int | None = None,
     progress: ProgressCallback = no_progress,
-) -> Metrics:
-    """Run the corpus's protocol, or the `chosen` folds of it, and pool what is said of each test speaker.
+) -> CrossValidationResult:
+    """Run folds of an experiment, and report all that `output` then holds.
 
-    Finished folds are found, not trained again; a fold that was interrupted goes on from its last epoch. What
-    is pooled and reported is all that `output` then holds, so that folds and seeds can come one by one. On a
-    CPU each fold has one thread, and as many run at once as there are processors (or `workers`); so what
-    comes out does not depend on their number.
+    On a CPU every fold has one thread, and as many folds run at once as there are processors (or `workers`),
+    so the result does not depend on the number of processors.
 
     Raises:
-        CorpusError: a fold's number that does not exist.
-        ModelError: the model to begin with learnt from this corpus, and so from the speakers to be tested.
+        CorpusError: a fold does not exist.
+        ModelError: the pretrained model was trained on this corpus, and so on the test speakers.
         RunError: `output` holds something else.
     """
     if experiment.pretrained is not None:
         experiment.pretrained.refuse_same_corpus(experiment.corpus.corpus.name)
-    folds = experiment.corpus.folds()
-    numbers = list(range(len(folds))) if chosen is None else list(chosen)
-    for number in numbers:
-        if not 0 <= number < len(folds):
-            raise CorpusError(f"no fold {number}; {experiment.corpus.protocol} has 0 to {len(folds) - 1}")
+    numbers = fold_numbers(experiment.corpus, folds)
+    all_folds = experiment.corpus.folds()
     create_or_resume(output, experiment.fingerprint())
     jobs = [
-        Job(number, seed, fold_folder(output, seed, folds[number])) for seed in seeds for number in numbers
+        Job(number, seed, fold_folder(output, seed, all_folds[number]))
+        for seed in seeds
+        for number in numbers
     ]
     if workers is None:
         workers = processors() if experiment.device == "cpu" else 1
     run_jobs(experiment, jobs, workers, progress)
+    return report_folds(experiment, output)
+
+
+def fold_numbers(corpus: OpenCorpus, chosen: Sequence[int] | None) -> list[int]:
+    """The chosen folds of a corpus's protocol; all where `chosen` is None.
+
+    Raises:
+        CorpusError: a fold does not exist.
+    """
+    count = len(corpus.folds())
+    for number in chosen or ():
+        if not 0 <= number < count:
+            raise CorpusError(f"no fold {number}; {corpus.protocol} has 0 to {count - 1}")
+    return list(range(count) if chosen is None else chosen)
+
+
+def report_folds(experiment: Experiment, output: Path) -> CrossValidationResult:
+    """Pool the predictions of all finished folds in `output`, and write the report."""
+    folds = experiment.corpus.folds()
     found = {job: read_predictions(job.folder / PREDICTIONS_FILE) for job in finished_jobs(output, folds)}
     rows = [
         fold_row(job.folder, job.fold, job.seed, folds[job.fold], predictions)
         for job, predictions in found.items()
     ]
     predictions = [prediction for fold in found.values() for prediction in fold]
-    scores = score_predictions(predictions)
+    metrics = score_predictions(predictions)
     curves = [
         read_curve(path.parent, folds[job.fold].name, job.seed)
         for job in found
         for path in sorted(job.folder.glob(f"*/{DONE_FILE}"), reverse=True)
     ]
     title = f"{experiment.corpus.protocol}: {experiment.system}"
-    whole = len(folds) * len({job.seed for job in found})
-    if len(found) < whole:
-        title += f", {len(found)} of {whole} folds so far"
-    write_report(output, title, predictions, scores, rows, curves)
-    return scores
+    expected = len(folds) * len({job.seed for job in found})
+    if len(found) < expected:
+        title += f", {len(found)} of {expected} folds so far"
+    write_report(output, title, predictions, metrics, rows, curves)
+    return CrossValidationResult(experiment.corpus.protocol, output, metrics, tuple(predictions))
 
 
 @dataclass(frozen=True)
 class Job:
-    """One fold with one seed, and its folder."""
+    """One fold with one seed, and its run folder."""
 
     fold: int
     seed: int
@@ -86,19 +184,18 @@ class Job:
 
 
 def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, progress: ProgressCallback) -> None:
-    """Train what is not trained yet, here or in as many processes as `workers`."""
-    left = [job for job in jobs if not (job.folder / RUN_FILE).exists()]
-    work_on(partial(run_job, experiment), left, workers, experiment.device, progress)
+    """Train the unfinished jobs, in this process or in `workers` processes."""
+    unfinished = [job for job in jobs if not (job.folder / RUN_FILE).exists()]
+    work_on(partial(run_job, experiment), unfinished, workers, experiment.device, progress)
 
 
 def run_job(experiment: Experiment, job: Job, progress: ProgressCallback) -> None:
-    """One fold with one seed."""
+    """Train one fold with one seed, and report its test metrics as progress."""
     fold = experiment.corpus.folds()[job.fold]
     name = f"seed {job.seed}, fold {fold.name}"
-    part = SpeakerSplit(fold.train, fold.validation, fold.test)
     predictions = train_split(
         experiment,
-        part,
+        SpeakerSplit(fold.train, fold.validation, fold.test),
         fold=job.fold,
         seed=job.seed,
         folder=job.folder,
@@ -109,7 +206,7 @@ def run_job(experiment: Experiment, job: Job, progress: ProgressCallback) -> Non
 
 
 def finished_jobs(output: Path, folds: Sequence[Fold]) -> list[Job]:
-    """What the folder of a cross-validation holds, by seed and fold."""
+    """The finished folds in the folder of a cross-validation, by seed and fold."""
     names = (path.name.removeprefix("seed-") for path in output.glob("seed-*"))
     seeds = sorted(int(name) for name in names if name.isdecimal())
     jobs = [
@@ -121,5 +218,5 @@ def finished_jobs(output: Path, folds: Sequence[Fold]) -> list[Job]:
 
 
 def fold_folder(output: Path, seed: int, fold: Fold) -> Path:
-    """Where a fold of a cross-validation lies; a speaker's name may hold what no folder's may."""
+    """The run folder of a fold; characters of the speaker's name that are unsafe in paths are escaped."""
     return output / f"seed-{seed}" / f"fold-{quote(fold.name, safe='')}"

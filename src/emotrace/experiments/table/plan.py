@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from emotrace.corpora import Fold
-from emotrace.errors import CorpusError, RecipeError
+from emotrace.errors import RecipeError
 from emotrace.evaluation.metrics import score_predictions
 from emotrace.experiments.cost import Stopwatch
-from emotrace.experiments.cross_validation import crossval, fold_folder
+from emotrace.experiments.cross_validation import fold_folder, fold_numbers, run_folds
 from emotrace.experiments.table.published import TABLE_5
 from emotrace.experiments.workers import processors, work_on
 from emotrace.models.architectures import SYSTEMS, find_system
@@ -66,7 +66,7 @@ def make_plan(
     output: Path,
     *,
     seeds: Sequence[int] = (1,),
-    chosen: Sequence[int] | None = None,
+    folds: Sequence[int] | None = None,
 ) -> Plan:
     """What there is to do, in the order of Table 5; nothing is written.
 
@@ -78,15 +78,9 @@ def make_plan(
         find_system(name)
         if list(systems).count(name) > 1:
             raise RecipeError(f"{name} is asked for twice; expected each system once")
-    number_of_folds = len(experiment.corpus.folds())
-    folds = range(number_of_folds) if chosen is None else chosen
-    for number in folds:
-        if not 0 <= number < number_of_folds:
-            raise CorpusError(
-                f"no fold {number}; {experiment.corpus.protocol} has 0 to {number_of_folds - 1}"
-            )
+    numbers = fold_numbers(experiment.corpus, folds)
     ordered = tuple(name for name in ORDER if name in systems)
-    return Plan(experiment, ordered, tuple(folds), tuple(seeds), output)
+    return Plan(experiment, ordered, tuple(numbers), tuple(seeds), output)
 
 
 def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
@@ -128,11 +122,11 @@ def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCal
     for name in plan.systems:
         for job in plan.jobs:
             show_front(plan, name, *job)
-        crossval(
+        run_folds(
             plan.of(name),
             output=plan.output / name,
             seeds=plan.seeds,
-            chosen=plan.folds,
+            folds=plan.folds,
             workers=1,
             progress=progress,
         )

@@ -1,0 +1,75 @@
+"""The checks that training and cross-validation share, made before a folder is created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+import emotrace
+from emotrace.corpora import OpenCorpus, open_corpus
+from emotrace.errors import RecipeError
+from emotrace.models.architectures import find_system
+from emotrace.models.emotion_model import build
+from emotrace.recipe import load_recipe
+from emotrace.training.pretrained_weights import read_pretrained_weights
+from emotrace.training.split import Experiment
+
+DEFAULT_SYSTEM = "pcnse-sadrn-ctc"
+
+
+def prepare_experiment(
+    corpus: str | OpenCorpus,
+    root: str | Path | None = None,
+    *,
+    system: str = DEFAULT_SYSTEM,
+    recipe: Sequence[str | Path] = (),
+    init: str | Path | None = None,
+    device: str = "auto",
+    corpus_options: Mapping[str, str | bool] | None = None,
+) -> Experiment:
+    """Open the corpus, read the recipe, and check that the system can be built and trained.
+
+    Args:
+        corpus: name of a corpus, such as "emodb", or an open corpus
+        root: folder of the corpus; only with a name
+        system: a row of Table 5 of Zhao et al. (2021)
+        recipe: TOML files, or names of shipped recipes, laid over one another in order
+        init: folder of a model whose weights training starts from; None: random weights
+        device: "auto", "cpu" or "cuda"
+        corpus_options: options of the corpus, such as {"allow_missing": True}
+
+    Raises:
+        CorpusError: the corpus is unknown, missing or damaged.
+        RecipeError: the system or a setting is unknown, they do not fit each other, or the device is missing.
+        ModelError: `init` is not a model folder with weights for training.
+
+    >>> prepare_experiment("synthetic", device="cpu").system
+    'pcnse-sadrn-ctc'
+    """
+    find_system(system)
+    settings = load_recipe(recipe)
+    found_device = find_device(device)
+    opened = open_corpus(corpus, root, **corpus_options or {}) if isinstance(corpus, str) else corpus
+    build(settings, system, len(opened.emotions))
+    pretrained = None
+    if init is not None:
+        pretrained = read_pretrained_weights(Path(init), system, settings, opened.emotions)
+    return Experiment(opened, system, settings, str(emotrace.__version__), found_device, pretrained)
+
+
+def find_device(device: str) -> str:
+    """The device that training runs on: "cuda" or "cpu".
+
+    Raises:
+        RecipeError: the name is unknown, or "cuda" is requested and PyTorch finds no CUDA device.
+
+    >>> find_device("cpu")
+    'cpu'
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise RecipeError(f"device is {device!r}; expected auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("device is cuda, and PyTorch finds no CUDA device; use auto or cpu")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

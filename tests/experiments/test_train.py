@@ -1,0 +1,54 @@
+"""Training and cross-validation from Python give what the run folders hold."""
+
+from pathlib import Path
+
+import pytest
+
+from emotrace.errors import RecipeError
+from emotrace.evaluation.predictions import read_predictions
+from emotrace.experiments.cross_validation import cross_validate
+from emotrace.experiments.preparation import prepare_experiment
+from emotrace.experiments.train import train
+from emotrace.inference.recogniser import load
+from emotrace.training.progress import Epoch
+
+
+def test_train_writes_a_run_folder_with_a_model_in_it(
+    corpus_root: Path, network_alone_toml: Path, tmp_path: Path
+) -> None:
+    epochs: list[Epoch] = []
+    result = train(
+        "manifest", corpus_root, output=tmp_path / "run", system="pcn", recipe=[network_alone_toml],
+        device="cpu", progress=epochs.append,
+    )  # fmt: skip
+    assert result.folder == tmp_path / "run"
+    assert load(result.model_folder).labels == ("anger", "sadness")
+    assert result.metrics.n == len(read_predictions(result.folder / "predictions.csv"))
+    assert epochs
+
+
+def test_cross_validate_pools_the_predictions_of_its_folds(
+    corpus_root: Path, network_alone_toml: Path, tmp_path: Path
+) -> None:
+    result = cross_validate(
+        "manifest", corpus_root, output=tmp_path / "run", system="pcn", recipe=[network_alone_toml],
+        folds=[0], device="cpu",
+    )  # fmt: skip
+    assert {prediction.speaker for prediction in result.predictions} == {"ann"}
+    assert result.metrics.n == len(result.predictions) == 4
+    assert result.protocol == "manifest-2-loso5"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"system": "lstm"}, "unknown system lstm"),
+        ({"device": "tpu"}, "device is 'tpu'; expected auto, cpu or cuda"),
+        ({"recipe": ["nowhere.toml"]}, "no recipe nowhere.toml"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_the_corpus_is_read(
+    arguments: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        prepare_experiment("emodb", tmp_path / "missing", **arguments)  # type: ignore[arg-type]
