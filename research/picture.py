@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from emotrace.annotations import plot as png
+from emotrace.annotations.formats import plot as png
 from emotrace.corpora import open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.export.onnx import export_run

@@ -1,4 +1,4 @@
-"""Claims about traces as files: programs that others wrote read back what was traced."""
+"""Claims about timelines as files: independent readers of each format return the spans that were written."""
 
 import html
 import json
@@ -18,8 +18,8 @@ import webvtt
 from pyannote.database.util import load_rttm
 from pympi.Elan import Eaf
 
-from emotrace.annotations import audacity, eaf, rttm, textgrid, vtt
 from emotrace.annotations.reading import read_segments
+from emotrace.annotations.registry import find_format, import_function
 from emotrace.cli.app import main
 from emotrace.inference.result import Result
 from emotrace.timeline import Span, Timeline
@@ -30,7 +30,7 @@ ODD_NAMES = [
     "plain.wav",
     "two words.wav",
     "Gespräch 😠 怒り.wav",
-    'it\'s "said".wav',
+    'it\'s "quoted".wav',
     "<a> & b]]>.wav",
     "100% #1?.wav",
     "-dash.wav",
@@ -40,15 +40,15 @@ ODD_NAMES = [
 ]
 TIMELINES = {
     "silence": Timeline(),
-    "one emotion all along": Timeline((Span(0.0, 3725.5, "anger", 0.9),)),
+    "one emotion throughout": Timeline((Span(0.0, 3725.5, "anger", 0.9),)),
     "gaps and neighbours": Timeline(
         (Span(0.1, 0.8, "anger", 0.9), Span(0.8, 1.2, "fear", 0.4), Span(3600.25, 3725.5, "anger", 0.123))
     ),
     "fractions of milliseconds": Timeline(
         (Span(0.33333, 0.66666, "calm", 1 / 3), Span(0.66667, 1, "rest", 0.5))
     ),
-    "a span of no length": Timeline((Span(0.5, 0.5, "anger", 0.9), Span(0.5, 0.9, "fear", 0.9))),
-    "names that need care": Timeline(
+    "a span without length": Timeline((Span(0.5, 0.5, "anger", 0.9), Span(0.5, 0.9, "fear", 0.9))),
+    "labels with special characters": Timeline(
         (Span(0, 1, 'a "b"', 0.9), Span(1, 2, "<c> & d", 0.9), Span(2, 3, "Wut 😠", 0.9))
     ),
 }
@@ -71,7 +71,7 @@ def read_eaf(path: Path) -> Spans:
 
 
 def read_rttm(path: Path) -> Spans:
-    if not path.stat().st_size:  # pandas, which pyannote reads with, knows no empty tables
+    if not path.stat().st_size:  # pyannote reads with pandas, which rejects empty tables
         return []
     (annotation,) = load_rttm(path).values()
     return [
@@ -90,7 +90,7 @@ def read_vtt(path: Path) -> Spans:
 
 
 def read_audacity(path: Path) -> Spans:
-    """As its manual has it: start, end and label between tabs, times in seconds with a point."""
+    """As in its manual: start, end and label separated by tabs; times in seconds with a decimal point."""
     spans = []
     for line in path.read_text(encoding="utf-8").splitlines():
         start, end, label = line.split("\t")
@@ -100,38 +100,43 @@ def read_audacity(path: Path) -> Spans:
     return spans
 
 
-FORMATS = {
-    "textgrid": (".TextGrid", textgrid.timeline, read_textgrid),
-    "eaf": (".eaf", eaf.timeline, read_eaf),
-    "rttm": (".rttm", rttm.timeline, read_rttm),
-    "vtt": (".vtt", vtt.timeline, read_vtt),
-    "audacity": (".txt", audacity.timeline, read_audacity),
+READERS = {
+    "textgrid": read_textgrid,
+    "eaf": read_eaf,
+    "rttm": read_rttm,
+    "vtt": read_vtt,
+    "audacity": read_audacity,
 }
 
 
-def result_of(timeline: Timeline, file: str | None = "a.wav", duration_s: float = 3725.5) -> Result:
+def write_timeline(path: Path, format_name: str, result: Result) -> Path:
+    """Write a result in a format, under the path's name and the format's suffix."""
+    entry = find_format(format_name)
+    assert entry.timeline is not None
+    return write(path.with_suffix(entry.suffix), import_function(entry.timeline)(result))
+
+
+def make_result(timeline: Timeline, file: str | None = "a.wav", duration_s: float = 3725.5) -> Result:
     return Result("anger", 0.9, {"anger": 0.9}, timeline, duration_s, file, (), "tiny")
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("format_name", READERS)
 @pytest.mark.parametrize("name", TIMELINES)
-def test_every_timeline_comes_back(tmp_path: Path, kind: str, name: str) -> None:
-    ending, written, read = FORMATS[kind]
-    path = tmp_path / f"a{ending}"
-    path.write_bytes(written(result_of(TIMELINES[name])).encode())
+def test_every_timeline_is_read_back_unchanged(tmp_path: Path, format_name: str, name: str) -> None:
+    path = write_timeline(tmp_path / "a", format_name, make_result(TIMELINES[name]))
     expected = [
         (round(span.start, 3), round(span.end, 3), span.emotion)
         for span in TIMELINES[name]
         if round(span.start, 3) < round(span.end, 3)
     ]
-    found = read(path)
+    found = READERS[format_name](path)
     assert [emotion for *_, emotion in found] == [emotion for *_, emotion in expected]
     assert np.allclose([span[:2] for span in found], [span[:2] for span in expected], atol=1e-6, rtol=0)
 
 
-def test_a_textgrid_has_no_holes_and_is_as_long_as_the_recording(tmp_path: Path) -> None:
-    (tmp_path / "a.TextGrid").write_text(textgrid.timeline(result_of(TIMELINES["gaps and neighbours"])))
-    grid = praatio.textgrid.openTextgrid(str(tmp_path / "a.TextGrid"), includeEmptyIntervals=True)
+def test_a_textgrid_has_no_gaps_and_is_as_long_as_the_recording(tmp_path: Path) -> None:
+    path = write_timeline(tmp_path / "a", "textgrid", make_result(TIMELINES["gaps and neighbours"]))
+    grid = praatio.textgrid.openTextgrid(str(path), includeEmptyIntervals=True)
     entries = grid.getTier("emotion").entries
     assert (grid.minTimestamp, grid.maxTimestamp) == (0, 3725.5)
     assert (entries[0].start, entries[-1].end) == (0, 3725.5)
@@ -139,22 +144,21 @@ def test_a_textgrid_has_no_holes_and_is_as_long_as_the_recording(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_eaf_names_its_recording_whatever_it_is_called(tmp_path: Path, name: str) -> None:
-    (tmp_path / "a.eaf").write_text(eaf.timeline(result_of(TIMELINES["silence"], str(tmp_path / name))))
-    (medium,) = Eaf(str(tmp_path / "a.eaf")).media_descriptors
+def test_eaf_refers_to_recordings_of_any_name(tmp_path: Path, name: str) -> None:
+    path = write_timeline(tmp_path / "a", "eaf", make_result(TIMELINES["silence"], str(tmp_path / name)))
+    (medium,) = Eaf(str(path)).media_descriptors
     assert unquote(urlsplit(medium["MEDIA_URL"]).path) == str(tmp_path / name)
     assert unquote(medium["RELATIVE_MEDIA_URL"]) == f"./{name}"
 
 
-def test_eaf_has_the_parts_in_the_order_of_its_schema(tmp_path: Path) -> None:
-    root = ET.fromstring(eaf.timeline(result_of(TIMELINES["gaps and neighbours"])))
+def test_eaf_has_its_elements_in_the_order_of_the_schema(tmp_path: Path) -> None:
+    path = write_timeline(tmp_path / "a", "eaf", make_result(TIMELINES["gaps and neighbours"]))
+    root = ET.parse(path).getroot()
     assert [part.tag for part in root] == ["HEADER", "TIME_ORDER", "TIER", "TIER", "LINGUISTIC_TYPE"]
     identities = [part.attrib["ANNOTATION_ID"] for part in root.iter("ALIGNABLE_ANNOTATION")]
     assert len(set(identities)) == len(identities) == 6
-    assert (
-        Eaf(str(write(tmp_path / "a.eaf", eaf.timeline(result_of(Timeline(), file=None))))).media_descriptors
-        == []
-    )
+    path = write_timeline(tmp_path / "b", "eaf", make_result(Timeline(), file=None))
+    assert Eaf(str(path)).media_descriptors == []
 
 
 def write(path: Path, text: str) -> Path:
@@ -163,23 +167,24 @@ def write(path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_rttm_names_its_recording_whatever_it_is_called(tmp_path: Path, name: str) -> None:
-    path = write(tmp_path / "a.rttm", rttm.timeline(result_of(TIMELINES["gaps and neighbours"], f"x/{name}")))
+def test_rttm_refers_to_recordings_of_any_name(tmp_path: Path, name: str) -> None:
+    result = make_result(TIMELINES["gaps and neighbours"], f"x/{name}")
+    path = write_timeline(tmp_path / "a", "rttm", result)
     assert [unquote(uri) for uri in load_rttm(path)] == [Path(name).stem]
 
 
-def test_rttm_keeps_the_score_as_confidence() -> None:
-    line = rttm.timeline(result_of(Timeline((Span(0, 1, "anger", 0.25),))))
-    assert line.split()[8] == "0.250"
+def test_rttm_stores_the_score_as_confidence(tmp_path: Path) -> None:
+    path = write_timeline(tmp_path / "a", "rttm", make_result(Timeline((Span(0, 1, "anger", 0.25),))))
+    assert path.read_text().split()[8] == "0.250"
 
 
-@pytest.mark.parametrize("kind", [*FORMATS, "text", "json", "csv"])
-def test_files_go_by_the_names_of_recordings_however_odd(
+@pytest.mark.parametrize("format_name", [*READERS, "text", "json", "csv"])
+def test_output_files_have_the_names_of_their_recordings(
     tiny_model: Path,
     tmp_path: Path,
     speech_like: Callable[..., np.ndarray],
     capsys: pytest.CaptureFixture[str],
-    kind: str,
+    format_name: str,
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -187,60 +192,61 @@ def test_files_go_by_the_names_of_recordings_however_odd(
         soundfile.write(folder / name, speech_like(0.5), 16_000)
     soundfile.write(folder / "silence.wav", np.zeros(8_000), 16_000)
     with pytest.raises(SystemExit) as end:
-        main(["trace", str(folder), "--model", str(tiny_model), "--format", kind, "--output", str(out)])
+        main(
+            ["trace", str(folder), "--model", str(tiny_model), "--format", format_name, "--output", str(out)]
+        )
     assert end.value.code == 0
     assert {path.stem for path in out.iterdir()} == {Path(name).stem for name in (*ODD_NAMES, "silence.wav")}
     err = capsys.readouterr().err
     assert all(line.startswith("emotrace: ") for line in err.splitlines())
     for path in out.iterdir():
-        if kind in FORMATS:
-            spans = FORMATS[kind][2](path)
+        if format_name in READERS:
+            spans = READERS[format_name](path)
             assert [emotion for *_, emotion in spans] == ([] if path.stem == "silence" else ["anger"])
-        elif kind == "json":
+        elif format_name == "json":
             assert Path(json.loads(path.read_text(encoding="utf-8"))["file"]).stem == path.stem
 
 
-@pytest.mark.parametrize("kind", [*FORMATS, "text", "json", "csv"])
-def test_names_that_are_no_text_are_written(
-    tiny_model: Path, tmp_path: Path, speech_like: Callable[..., np.ndarray], kind: str
+@pytest.mark.parametrize("format_name", [*READERS, "text", "json", "csv"])
+def test_names_that_are_not_valid_utf8_are_written(
+    tiny_model: Path, tmp_path: Path, speech_like: Callable[..., np.ndarray], format_name: str
 ) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav"))
     soundfile.write(str(tmp_path / "a.wav"), speech_like(0.5), 16_000)
     (tmp_path / "a.wav").rename(path)
     out = tmp_path / "out"
     with pytest.raises(SystemExit) as end:
-        main(["trace", str(path), "--model", str(tiny_model), "--format", kind, "--output", str(out)])
+        main(["trace", str(path), "--model", str(tiny_model), "--format", format_name, "--output", str(out)])
     assert end.value.code == 0
     (written,) = out.iterdir()
     assert "anger" in written.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", ["rttm", "textgrid"])
-def test_what_is_traced_can_be_given_as_segments(tmp_path: Path, kind: str) -> None:
-    ending, written, _ = FORMATS[kind]
-    path = write(tmp_path / f"a{ending}", written(result_of(TIMELINES["gaps and neighbours"])))
+@pytest.mark.parametrize("format_name", ["rttm", "textgrid", "csv"])
+def test_timelines_are_segment_files(tmp_path: Path, format_name: str) -> None:
+    path = write_timeline(tmp_path / "a", format_name, make_result(TIMELINES["gaps and neighbours"]))
     spans = [(span.start, span.end) for span in TIMELINES["gaps and neighbours"]]
     assert [(segment.start, segment.end) for segment in read_segments(path)][:3] == spans
 
 
-@pytest.mark.parametrize("kind", ["textgrid", "eaf", "vtt", "audacity"])
-def test_one_recording_goes_to_stdout_and_two_need_a_folder(
+@pytest.mark.parametrize("format_name", ["textgrid", "eaf", "vtt", "audacity"])
+def test_one_recording_is_written_to_stdout_and_two_need_a_folder(
     tiny_model: Path,
     tmp_path: Path,
     speech_like: Callable[..., np.ndarray],
     capsys: pytest.CaptureFixture[str],
-    kind: str,
+    format_name: str,
 ) -> None:
     soundfile.write(tmp_path / "a.wav", speech_like(0.5), 16_000)
     calls = {1: ["a.wav"], 2: ["a.wav", "a.wav"]}
     for count, names in calls.items():
         audio = [str(tmp_path / name) for name in names]
         with pytest.raises(SystemExit) as end:
-            main(["trace", *audio, "--model", str(tiny_model), "--format", kind])
+            main(["trace", *audio, "--model", str(tiny_model), "--format", format_name])
         captured = capsys.readouterr()
         if count == 1:
-            path = write(tmp_path / f"a{FORMATS[kind][0]}", captured.out)
-            assert (end.value.code, FORMATS[kind][2](path)) == (0, [(0.0, 0.5, "anger")])
+            path = write(tmp_path / "a.stdout", captured.out)
+            assert (end.value.code, READERS[format_name](path)) == (0, [(0.0, 0.5, "anger")])
         else:
             assert (end.value.code, captured.out) == (2, "")
             assert "--output DIR" in captured.err

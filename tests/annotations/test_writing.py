@@ -1,3 +1,5 @@
+"""Claims about results as text, JSON, CSV and pictures."""
+
 import csv
 import io
 import json
@@ -7,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from emotrace.annotations import csv_text, json_text, text
-from emotrace.annotations import plot as png
+from emotrace.annotations.formats import csv_table, json_text, plot, text
+from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.audio.reading import Audio
 from emotrace.errors import MissingExtraError
 from emotrace.inference.result import Result
@@ -31,55 +33,57 @@ SILENCE = Result(None, None, None, Timeline(), 1.0, "s.wav", (DIGITAL_SILENCE,),
 LABELS = ("anger", "sadness", "neutral")
 
 
-def test_json_lists_are_json_however_many_results_there_are() -> None:
+def test_lists_of_any_length_are_valid_json() -> None:
     for results in ([], [RESULT], [RESULT, SILENCE, RESULT]):
-        assert json.loads("".join(json_text.listed(results))) == [result.to_dict() for result in results]
+        document = "".join(json_text.format_timelines(results))
+        assert json.loads(document) == [result.to_dict() for result in results]
 
 
-def test_a_json_line_is_one_line_and_keeps_unusual_names() -> None:
-    assert "\n" not in json_text.line(RESULT)
-    assert json.loads(json_text.line(RESULT))["file"] == 'a, "b".wav'
+def test_a_json_object_is_one_line_and_keeps_unusual_names() -> None:
+    assert "\n" not in json_text.format_object(RESULT)
+    assert json.loads(json_text.format_object(RESULT))["file"] == 'a, "b".wav'
 
 
 def test_top_k_keeps_the_best_scores() -> None:
-    assert json.loads(json_text.line(RESULT, top_k=2))["scores"] == {"anger": 0.7, "sadness": 0.2}
-    assert json.loads(json_text.line(SILENCE, top_k=2))["scores"] is None
-    assert text.prediction(RESULT, top_k=1).endswith("anger  anger 0.70")
+    assert json.loads(json_text.format_object(RESULT, top_k=2))["scores"] == {"anger": 0.7, "sadness": 0.2}
+    assert json.loads(json_text.format_object(SILENCE, top_k=2))["scores"] is None
+    assert text.format_prediction(RESULT, top_k=1).endswith("anger  anger 0.70")
 
 
-def test_csv_gives_back_what_went_in() -> None:
-    rows = list(csv.DictReader(io.StringIO("".join(csv_text.predictions([RESULT, SILENCE], LABELS)))))
+def test_csv_is_read_back_unchanged() -> None:
+    table = "".join(csv_table.format_predictions([RESULT, SILENCE], PredictionOptions(LABELS)))
+    rows = list(csv.DictReader(io.StringIO(table)))
     assert rows[0]["file"] == 'a, "b".wav'
     assert [float(rows[0][f"score_{label}"]) for label in LABELS] == [0.7, 0.2, 0.1]
     assert (rows[1]["label"], rows[1]["score"], rows[1]["warnings"]) == ("", "", "digital silence")
-    spans = list(csv.DictReader(io.StringIO("".join(csv_text.spans([RESULT, SILENCE])))))
+    spans = list(csv.DictReader(io.StringIO("".join(csv_table.format_timelines([RESULT, SILENCE])))))
     assert [(float(row["start"]), float(row["end"]), row["emotion"]) for row in spans] == [
         (span.start, span.end, span.emotion) for span in TIMELINE
     ]
 
 
-def test_strips_are_of_one_width_wherever_the_span_lies() -> None:
+def test_bars_have_the_same_width_for_every_span() -> None:
     for start, end in ((0.0, 0.001), (0.0, 2.0), (1.999, 2.0), (0.7, 0.71)):
         result = Result(
             "anger", 1.0, {"anger": 1.0}, Timeline((Span(start, end, "anger", 1.0),)), 2.0, "a", (), "m"
         )
-        strip = text.timeline(result).splitlines()[1].split("|")[1]
-        assert len(strip) == 40
-        assert "#" in strip
+        bar = text.format_timeline(result).splitlines()[1].split("|")[1]
+        assert len(bar) == 40
+        assert "#" in bar
 
 
-def test_silence_is_said_in_words() -> None:
-    assert text.prediction(SILENCE) == "s.wav  no label"
-    assert text.timeline(SILENCE) == "s.wav  1.00 s  no label"
+def test_silence_has_no_label() -> None:
+    assert text.format_prediction(SILENCE) == "s.wav  no label"
+    assert text.format_timeline(SILENCE) == "s.wav  1.00 s  no label\n"
 
 
-def test_timelines_refuse_spans_that_overlap() -> None:
+def test_timelines_refuse_overlapping_spans() -> None:
     with pytest.raises(ValueError, match="without overlap"):
         Timeline((Span(0.0, 1.0, "anger", 1.0), Span(0.9, 2.0, "anger", 1.0)))
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("a.wav", 0.2), ("$x^2$.wav", 2.0), ("\u97f3.wav", 130.0)])
-def test_pictures_are_drawn_for_short_and_long_and_for_any_name(
+def test_pictures_are_drawn_for_any_length_and_any_name(
     speech_like: Callable[..., np.ndarray], seconds: float, name: str
 ) -> None:
     matplotlib_image = pytest.importorskip("matplotlib.image")
@@ -95,10 +99,10 @@ def test_pictures_are_drawn_for_short_and_long_and_for_any_name(
         "m",
     )
     posteriors = np.log(np.full((9, 3), 1 / 3))
-    drawn = png.timeline_png(
+    picture = plot.timeline_png(
         audio, result, ["anger", "mirth"], posteriors, np.linspace(0.0875, seconds, 9), truth=TIMELINE
     )
-    pixels = matplotlib_image.imread(io.BytesIO(drawn))
+    pixels = matplotlib_image.imread(io.BytesIO(picture))
     assert pixels.shape[0] > 400
     assert pixels.shape[1] == 1200
     assert np.ptp(pixels) > 0.5
@@ -107,26 +111,28 @@ def test_pictures_are_drawn_for_short_and_long_and_for_any_name(
 def test_the_picture_of_silence_has_no_posteriors() -> None:
     pytest.importorskip("matplotlib")
     audio = Audio(np.zeros(16_000, dtype=np.float32), 16_000, silent=True, name="s.wav")
-    assert png.timeline_png(audio, SILENCE, LABELS).startswith(b"\x89PNG")
+    assert plot.timeline_png(audio, SILENCE, LABELS).startswith(b"\x89PNG")
 
 
-def test_the_truth_takes_room_beside_the_trace(speech_like: Callable[..., np.ndarray]) -> None:
+def test_the_true_timeline_makes_the_picture_higher(speech_like: Callable[..., np.ndarray]) -> None:
     image = pytest.importorskip("matplotlib.image")
     audio = Audio(speech_like(2.0), 16_000, name="a.wav")
     plain, compared = (
-        png.timeline_png(audio, RESULT, LABELS),
-        png.timeline_png(audio, RESULT, LABELS, truth=TIMELINE),
+        plot.timeline_png(audio, RESULT, LABELS),
+        plot.timeline_png(audio, RESULT, LABELS, truth=TIMELINE),
     )
     assert image.imread(io.BytesIO(compared)).shape[0] > image.imread(io.BytesIO(plain)).shape[0]
 
 
-def test_pictures_without_matplotlib_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_without_matplotlib_raise_an_error_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r'pip install "emotrace\[plot\]"'):
-        png.timeline_png(Audio(np.zeros(16_000, dtype=np.float32), 16_000), SILENCE, LABELS)
+        plot.timeline_png(Audio(np.zeros(16_000, dtype=np.float32), 16_000), SILENCE, LABELS)
 
 
-def test_known_emotions_have_colours_of_their_own() -> None:
-    known = png.colours_of(list(png.COLOURS))
+def test_known_emotions_have_different_colours() -> None:
+    known = plot.choose_colours(list(plot.COLOURS))
     assert len(set(known.values())) == len(known)
-    assert set(png.colours_of([*LABELS, "mirth", "awe"])) == {*LABELS, "mirth", "awe"}
+    assert set(plot.choose_colours([*LABELS, "mirth", "awe"])) == {*LABELS, "mirth", "awe"}

@@ -219,9 +219,9 @@ def test_an_interrupt_leaves_what_was_heard_so_far(tiny_model: Path, change: np.
 
 
 WRONG = {
-    "goes alone": ["trace", "-", "a.wav"],
-    "does not go with --output": ["trace", "-", "--output", "folder"],
-    "does not go with --segments": ["predict", "-", "--segments", "a.csv"],
+    "must be the only input": ["trace", "-", "a.wav"],
+    "cannot be combined with --output": ["trace", "-", "--output", "folder"],
+    "cannot be combined with --segments": ["predict", "-", "--segments", "a.csv"],
     "--raw-rate is for standard input": ["predict", "a.wav", "--raw-rate", "16000"],
 }
 

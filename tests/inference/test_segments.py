@@ -139,9 +139,9 @@ def test_several_recordings_share_a_file_that_names_them(
         ]  # fmt: skip
         assert code == 1
         assert err == [
-            f"emotrace: {given}: found 1 segment of 'd', expected names of the recordings given; "
-            "name them alike",
-            f"emotrace: {tmp_path / 'b.wav'}: found no segment of it in {given}; give one, or leave it out",
+            f"emotrace: {given}: found 1 segment of 'd', expected names of the given recordings; "
+            "correct the names",
+            f"emotrace: {tmp_path / 'b.wav'}: found no segment of it in {given}; add one, or omit the recording",
         ]
 
 
@@ -162,7 +162,7 @@ def test_text_and_csv_say_when_who_and_what(predict: Predict, talk: Path, tmp_pa
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.docx", "x", "expected a segment file that ends in .csv, .srt, .TextGrid or .rttm"),
+        ("t.docx", "x", "expected a segment file: .csv, .srt, .TextGrid, .rttm"),
         ("t.csv", "when,what\n1,2\n", "expected [file,]start,end"),
         ("t.srt", "no subtitles\n", "expected times like 00:00:01,000 --> 00:00:02,500"),
         ("gone.srt", None, "found no such file"),

@@ -1,1 +1,1 @@
-"""Annotation formats: reading segments, writing timelines and predictions."""
+"""Annotation formats: parsing segments, writing timelines and predictions. `registry` lists the formats."""

@@ -1,22 +1,16 @@
-"""A segment file, read by the ending of its name."""
+"""Reading segment files, whose suffix selects the format."""
 
 import codecs
 import os
 from pathlib import Path
 
-from emotrace.annotations import csv_segments as csv_table
-from emotrace.annotations import rttm_segments as rttm
-from emotrace.annotations import srt
-from emotrace.annotations import textgrid_segments as textgrid
+from emotrace.annotations.registry import FORMATS, import_function
 from emotrace.errors import SegmentError
 from emotrace.segment import Segment
 
-_READERS = {".csv": csv_table.read, ".srt": srt.read, ".textgrid": textgrid.read, ".rttm": rttm.read}
-_ENDINGS = ".csv, .srt, .TextGrid or .rttm"
-
 
 def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
-    """The segments of a CSV, SRT, TextGrid or RTTM file in UTF-8 or UTF-16, in its order.
+    """The segments of a file in any format of the registry that has them, in UTF-8 or UTF-16, in file order.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "talk.srt")
@@ -25,37 +19,38 @@ def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     [(0.5, 2.0, 'Schön!')]
 
     Raises:
-        SegmentError: if there is no such file, it is of another kind, damaged, or holds no segment
+        SegmentError: if the file does not exist, has another format, is damaged, or has no segment
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    parsers = {entry.suffix: entry.segments for entry in FORMATS if entry.segments}
+    parser = {suffix.lower(): name for suffix, name in parsers.items()}.get(path.suffix.lower())
+    if parser is None:
         raise SegmentError(
-            f"{path}: found the ending {path.suffix!r}, expected a segment file that ends in {_ENDINGS}"
+            f"{path}: found the suffix {path.suffix!r}, expected a segment file: {', '.join(parsers)}"
         )
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise SegmentError(f"{path}: found no such file, expected a segment file; check the path") from None
     except OSError as error:
-        raise SegmentError(f"{path}: found a file that cannot be read ({error.strerror})") from None
+        raise SegmentError(f"{path}: the file cannot be read ({error.strerror})") from None
     try:
-        segments = reader(_text_of(content))
+        segments: list[Segment] = import_function(parser)(_decode(content))
     except SegmentError as error:
         raise SegmentError(f"{path}: {error}") from None
     if not segments:
-        raise SegmentError(f"{path}: found no segment, expected one or more; is it the right file?")
+        raise SegmentError(f"{path}: found no segment, expected at least one; is this the right file?")
     return segments
 
 
-def _text_of(content: bytes) -> str:
-    r"""Text by its byte-order mark, or by the zero bytes that UTF-16 has; else UTF-8.
+def _decode(content: bytes) -> str:
+    r"""Decode UTF-8 or UTF-16. A byte-order mark, or the zero bytes of ASCII characters, indicate UTF-16.
 
-    >>> [_text_of("Ä1".encode(code)) for code in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be")]
+    >>> [_decode("Ä1".encode(code)) for code in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be")]
     ['Ä1', 'Ä1', 'Ä1', 'Ä1']
 
     Raises:
-        SegmentError: if it is neither
+        SegmentError: if the content is neither
     """
     encoding = "utf-8-sig"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -68,5 +63,5 @@ def _text_of(content: bytes) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         raise SegmentError(
-            f"found a byte that is no text at {error.start}, expected UTF-8 or UTF-16; save it as UTF-8"
+            f"found an invalid byte at {error.start}, expected UTF-8 or UTF-16; save it as UTF-8"
         ) from None

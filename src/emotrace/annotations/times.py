@@ -1,4 +1,4 @@
-"""Times in whole milliseconds, which every format of annotations can hold."""
+"""Times in whole milliseconds, which every annotation format can represent."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,9 @@ def milliseconds(time_s: float) -> int:
 
 
 def spans_ms(timeline: Timeline) -> Iterator[tuple[int, int, Span]]:
-    """Start, end and span of all that last a millisecond; ELAN and Praat cannot hold what has no length.
+    """Start and end in milliseconds, and the span itself.
+
+    Spans shorter than a millisecond are omitted: ELAN and Praat reject intervals without length.
 
     >>> timeline = Timeline((Span(0.5, 1.25, "anger", 0.9), Span(1.25, 1.2501, "fear", 0.4)))
     >>> [(start, end, span.emotion) for start, end, span in spans_ms(timeline)]

@@ -1,114 +1,80 @@
-"""What the verbs that read audio share: how they take inputs, and how they answer each of them."""
+"""Output of the command line: results on standard output, everything else on standard error.
+
+All text passes through the functions of this module, which escape control characters: names of files and
+speakers may contain line breaks and terminal commands.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter, Token
-from cyclopts.types import PositiveInt
-
-from emotrace.annotations.text import one_line
-from emotrace.errors import EmotraceError
-from emotrace.system.interrupts import GracefulInterrupt
+from emotrace.system.escaping import escape_control_characters
 
 if TYPE_CHECKING:
-    from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
-    from emotrace.warning import RecognitionWarning
-
-T = TypeVar("T")
 
 DONE, SOME_FAILED, WRONG_CALL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
-def _paths(_: object, tokens: Sequence[Token]) -> list[Path]:
-    for given in (token.value for token in tokens):  # as typed: a Path forgets the ./
-        if given.startswith("-") and given != "-":
-            raise EmotraceError(
-                f"found no option {given}; see --help, and call a file of that name ./{given}"
-            )
-    return [Path(token.value) for token in tokens]
+def print_line(line: str) -> None:
+    """Print one line of results."""
+    sys.stdout.write(escape_control_characters(line) + "\n")
+    sys.stdout.flush()
 
 
-Inputs = Annotated[
-    list[Path],
-    Parameter(name="AUDIO", negative=(), allow_leading_hyphen=True, converter=_paths),  # for `-` alone
-]
-Model = Annotated[
-    Path | None, Parameter(name="--model", help="Folder of the model; by default the one that ships.")
-]
-Jobs = Annotated[PositiveInt, Parameter(help="How many files to work on at a time.")]
+def print_report(text: str) -> None:
+    """Print results of several lines, and end them with a line break if there is none."""
+    sys.stdout.write(escape_control_characters(text.removesuffix("\n"), keep="\n") + "\n")
+    sys.stdout.flush()
 
 
-def load(model: Path | None, jobs: int) -> Recogniser:
-    """The model of a folder; jobs side by side take one thread each."""
-    from emotrace.inference.recogniser import load
+def write_document(pieces: Iterable[str]) -> None:
+    """Write a document, such as JSON or CSV, piece by piece.
 
-    return load(model, threads=1 if jobs > 1 else None)
-
-
-def run_on_inputs(
-    audio: Sequence[Path],
-    work: Callable[[Path], Sequence[T | EmotraceError]],
-    jobs: int,
-    formatted: Callable[[Iterator[T]], Iterable[str]],
-    stop: Callable[[], None] = lambda: None,
-) -> int:
-    """Work on each input and write all that comes of it; name each failure on stderr and go on.
-
-    An interrupt calls `stop`, which ends what other threads have under way.
+    File formats quote names by their own rules, so files and pipes get the text as it is.
     """
-    from emotrace.inference.batch import for_each
-
-    code, interrupt = DONE, GracefulInterrupt()
-
-    def succeeded() -> Iterator[T]:
-        nonlocal code
-        outcomes = for_each(audio, work, jobs, stop)
-        with interrupt, closing(outcomes):
-            for outcome in interrupt.iterate(outcomes):
-                for one in (outcome.error,) if outcome.value is None else outcome.value:
-                    if isinstance(one, EmotraceError):
-                        print_stderr(f"emotrace: {one}")
-                        code = SOME_FAILED
-                    elif one is not None:
-                        yield one
-
-    for piece in formatted(succeeded()):
-        sys.stdout.write(piece)
+    for piece in pieces:
+        sys.stdout.write(escape_control_characters(piece, keep="\n\t") if sys.stdout.isatty() else piece)
         sys.stdout.flush()
-    return INTERRUPTED if interrupt.interrupted else code
 
 
-def with_warnings(results: Iterator[Result]) -> Iterator[Result]:
-    """The same results, their warnings said on stderr, for formats that have no place for them.
+def print_message(message: str) -> None:
+    """Print one line on standard error, such as an error or a warning."""
+    sys.stderr.write(escape_control_characters(f"emotrace: {message}") + "\n")
+    sys.stderr.flush()
 
-    What is said of a file is said once, however many segments of it there are.
+
+def print_warnings(result: Result, already_printed: Collection[str] = ()) -> None:
+    """Print a result's warnings on standard error, except those that are already printed."""
+    for warning in map(str, result.warnings):
+        if warning not in already_printed:
+            print_message(f"{result.file}: warning: {warning}")
+
+
+def with_warnings(results: Iterable[Result]) -> Iterator[Result]:
+    """Pass results on and print their warnings, for formats that do not contain them.
+
+    A warning about a file is printed once, even if many of its segments have it.
     """
-    file: str | None = None
-    already_printed: set[RecognitionWarning] = set()
+    file, printed = None, set[str]()
     for result in results:
-        file, already_printed = (
-            result.file,
-            already_printed if result.file == file and result.segment else set(),
-        )
-        print_warnings(result, already_printed)
-        already_printed |= set(result.warnings)
+        if result.segment is None or result.file != file:
+            file, printed = result.file, set()
+        print_warnings(result, printed)
+        printed |= set(map(str, result.warnings))
         yield result
 
 
-def print_warnings(result: Result, already_printed: Collection[RecognitionWarning] = ()) -> None:
-    """Say a result's warnings on stderr, but those said already."""
-    for warning in result.warnings:
-        if warning not in already_printed:
-            print_stderr(f"emotrace: {result.file}: warning: {warning}")
+def print_log_messages() -> None:
+    """Print the library's log messages from level WARNING on standard error, one line each."""
+    logger = logging.getLogger("emotrace")
+    if not any(isinstance(handler, _MessageHandler) for handler in logger.handlers):
+        logger.addHandler(_MessageHandler(logging.WARNING))
 
 
-def print_stderr(line: str) -> None:
-    """Say one line on stderr; what would break it, as names of files may, is escaped."""
-    sys.stderr.write(one_line(line) + "\n")
-    sys.stderr.flush()
+class _MessageHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print_message(self.format(record))

@@ -1,4 +1,4 @@
-"""The verb that names the emotion of recordings, or of segments of them."""
+"""`emotrace predict`: the emotion of recordings, or of their segments."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter, validators
 from cyclopts.types import PositiveInt
 
-from emotrace.cli.output import (
-    DONE,
-    SOME_FAILED,
-    Inputs,
-    Jobs,
-    Model,
-    load,
-    print_stderr,
-    run_on_inputs,
-    with_warnings,
-)
+from emotrace.annotations.prediction_options import PredictionOptions
+from emotrace.annotations.registry import FORMATS, find_format, import_function
+from emotrace.cli.audio_inputs import find_recordings, load_model, run_on_inputs
+from emotrace.cli.options import Inputs, Jobs, Model
+from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings
 from emotrace.cli.standard_input import (
     PIPE,
     RawFormat,
     RawRate,
+    check_standard_input,
     recognise_standard_input,
-    refuse_a_pipe_beside_files,
 )
-from emotrace.errors import AudioError, EmotraceError, SegmentError
+from emotrace.errors import EmotraceError, SegmentError
 
 if TYPE_CHECKING:
-    from emotrace.annotations.matching import Matched
+    from emotrace.annotations.matching import SegmentMatches
     from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
 
+    PredictionFormat = str
+else:
+    PredictionFormat = Literal[tuple(entry.name for entry in FORMATS if entry.predictions)]
+
 Probability = Annotated[float, Parameter(validator=validators.Number(gte=0, lte=1))]
+
+_SEGMENT_SUFFIXES = ", ".join(entry.suffix for entry in FORMATS if entry.segments)
+Segments = Annotated[
+    Path | None,
+    Parameter(help=f"File of segments ({_SEGMENT_SUFFIXES}). Each segment is recognised by itself."),
+]
 
 
 def predict(
@@ -42,92 +46,78 @@ def predict(
     /,
     *,
     model: Model = None,
-    output_format: Annotated[Literal["text", "json", "jsonl", "csv"], Parameter(name="--format")] = "text",
+    output_format: Annotated[PredictionFormat, Parameter(name="--format")] = "text",
     top_k: PositiveInt | None = None,
-    segments: Path | None = None,
-    abstain_below: Probability | None = None,
+    segments: Segments = None,
+    abstain_below: Probability = 0.0,
     jobs: Jobs = 1,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
 ) -> int:
-    """Name the emotion of each recording.
+    """Recognise the emotion of each recording.
 
     Parameters
     ----------
-    audio
-        Audio files, and folders, which are searched for them; - is standard input.
-    kind
-        How to write the results.
+    output_format
+        Format of the results. They go to standard output.
     top_k
-        Write only the K best scores.
-    segments
-        A CSV, SRT, TextGrid or RTTM file: name the emotion of each of its segments.
+        Number of scores to write for each recording, from the highest. By default, all scores.
     abstain_below
-        Give no label where the best score is below this probability.
+        Probability from 0 to 1. Recordings whose best score is lower get no label.
     """
-    from emotrace.annotations import csv_text, json_text, text
-
-    refuse_a_pipe_beside_files(audio, raw_rate, None if segments is None else "--segments")
-    matched = None if segments is None else _matched(segments, audio)
-    recogniser = load(model, jobs)
-    recognise = _recognise(recogniser, segments, matched)
+    check_standard_input(audio, raw_rate, None if segments is None else "--segments")
+    matches = None if segments is None else _match_segments(segments, audio)
+    recogniser = load_model(model, jobs)
+    recognise = _recognition(recogniser, segments, matches)
+    chosen_format = find_format(output_format)
+    options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None)
 
     def work(path: Path) -> list[Result | EmotraceError]:
         return [
-            one.abstaining_below(abstain_below or 0) if not isinstance(one, EmotraceError) else one
-            for one in recognise(path)
+            outcome if isinstance(outcome, EmotraceError) else outcome.abstaining_below(abstain_below)
+            for outcome in recognise(path)
         ]
 
-    def formatted(results: Iterator[Result]) -> Iterator[str]:
-        if output_format == "json":
-            yield from json_text.listed(results, top_k)
-        elif output_format == "csv":
-            yield from csv_text.predictions(results, recogniser.labels, top_k, segments=matched is not None)
-        elif output_format == "jsonl":
-            yield from (json_text.line(result, top_k) + "\n" for result in results)
-        else:
-            yield from (text.prediction(result, top_k) + "\n" for result in with_warnings(results))
+    def write(results: Iterator[Result]) -> Iterator[str]:
+        assert chosen_format.predictions is not None
+        if not chosen_format.warnings_in_predictions:
+            results = with_warnings(results)
+        yield from import_function(chosen_format.predictions)(results, options)
 
     if PIPE in audio:
         return recognise_standard_input(
             recogniser,
             raw_rate,
             raw_format,
-            lambda results: formatted(result.abstaining_below(abstain_below or 0) for result in results),
+            lambda results: write(result.abstaining_below(abstain_below) for result in results),
         )
-    strays = matched.errors if matched is not None else []
-    for error in strays:
-        print_stderr(f"emotrace: {error}")
-    return max(SOME_FAILED if strays else DONE, run_on_inputs(audio, work, jobs, formatted, recogniser.stop))
+    errors = [] if matches is None else matches.errors
+    for error in errors:
+        print_message(error)
+    code = run_on_inputs(audio, work, jobs, write, recogniser.stop)
+    return max(SOME_FAILED if errors else DONE, code)
 
 
-def _matched(source: Path, audio: Sequence[Path]) -> Matched:
-    """The segments of a file, and of which recording each is."""
+def _match_segments(source: Path, audio: Sequence[Path]) -> SegmentMatches:
+    """The segments of a file, by recording."""
     from emotrace.annotations.matching import match
     from emotrace.annotations.reading import read_segments
-    from emotrace.inference.batch import find_audio
 
-    recordings: list[Path] = []
-    for path in audio:
-        try:
-            recordings += find_audio(path)
-        except AudioError:  # said when its turn comes
-            continue
-    return match(read_segments(source), recordings, source)
+    return match(read_segments(source), find_recordings(audio), source)
 
 
-def _recognise(
-    recogniser: Recogniser, source: Path | None, matched: Matched | None
+def _recognition(
+    recogniser: Recogniser, source: Path | None, matches: SegmentMatches | None
 ) -> Callable[[Path], Sequence[Result | EmotraceError]]:
-    """What to do with a recording: recognise all of it, or its segments."""
-    if source is None or matched is None:
+    """A function that recognises a whole recording, or each of its segments."""
+    if source is None or matches is None:
         return lambda path: [recogniser(path)]
 
     def recognise(path: Path) -> Sequence[Result | EmotraceError]:
         from emotrace.inference.segments import recognise_segments
 
-        if path not in matched.of:
-            raise SegmentError(f"{path}: found no segment of it in {source}; give one, or leave it out")
-        return recognise_segments(recogniser, path, matched.of[path], source)
+        if path not in matches.segments:
+            raise SegmentError(f"{path}: found no segment of it in {source}; add one, or omit the recording")
+        return recognise_segments(recogniser, path, matches.segments[path], source)
 
     return recognise

@@ -1,4 +1,4 @@
-"""Standard input in place of files: `-`. What becomes known is told while it comes in."""
+"""Recognition of standard input, `-`. Spans are printed as soon as they are final."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from emotrace.audio.raw import Encoding, Raw
-from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_stderr
+from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_message, write_document
 from emotrace.errors import AudioError, EmotraceError
 from emotrace.system.interrupts import GracefulInterrupt
 
 if TYPE_CHECKING:
     from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
-    from emotrace.timeline import SpanEvent
+    from emotrace.timeline import Span, SpanEvent
 
 PIPE = Path("-")
 
@@ -26,66 +26,75 @@ RawRate = Annotated[
     Parameter(
         name="--raw-rate",
         validator=validators.Number(gte=1_000),
-        help="Standard input holds mono samples without a header, so many a second.",
+        help="Sample rate in Hz. Standard input then contains mono samples without a header.",
     ),
 ]
-RawFormat = Annotated[Encoding, Parameter(name="--raw-format", help="What these samples are, little-endian.")]
+RawFormat = Annotated[
+    Encoding, Parameter(name="--raw-format", help="Encoding of samples without a header, little-endian.")
+]
 
 
-def refuse_a_pipe_beside_files(audio: Sequence[Path], raw_rate: int | None, other: str | None = None) -> None:
-    """Say what does not go together: `-` and files, `-` and the option `other`, `--raw-rate` and files."""
+def check_standard_input(audio: Sequence[Path], raw_rate: int | None, option: str | None = None) -> None:
+    """Refuse combinations with standard input that have no meaning.
+
+    Args:
+        audio: the inputs
+        raw_rate: the value of --raw-rate
+        option: an option that was given and that works on files only
+
+    Raises:
+        EmotraceError: if `-` is combined with files or with `option`, or `--raw-rate` with files
+    """
     if PIPE not in audio and raw_rate is not None:
         raise EmotraceError(f"--raw-rate is for standard input: found {audio[0]}, expected -")
     if PIPE in audio and len(audio) > 1:
-        raise EmotraceError(f"- is standard input and goes alone, found {len(audio)} inputs")
-    if PIPE in audio and other is not None:
-        raise EmotraceError(f"- is standard input and does not go with {other}")
+        raise EmotraceError(f"- is standard input and must be the only input; found {len(audio)} inputs")
+    if PIPE in audio and option is not None:
+        raise EmotraceError(f"- is standard input and cannot be combined with {option}; omit {option}")
 
 
 def recognise_standard_input(
     recogniser: Recogniser,
     raw_rate: int | None,
     raw_format: Encoding,
-    formatted: Callable[[Iterator[Result]], Iterable[str]],
-    event_text: Callable[[SpanEvent], str] | None = None,
+    write: Callable[[Iterator[Result]], Iterable[str]],
+    format_span: Callable[[Span], str] | None = None,
 ) -> int:
-    """Recognise what comes in and write what comes of it; an interrupt ends the recording there.
+    """Recognise standard input until it ends. An interrupt ends it early and keeps the result so far.
 
     Args:
         recogniser: the model
-        raw_rate: samples a second of samples without a header, None for WAV
-        raw_format: what these are
-        written: the result as text, once all came
-        told: an event as text, as soon as it is known
+        raw_rate: sample rate in Hz of samples without a header; None for WAV
+        raw_format: encoding of samples without a header
+        write: formats the result as text, piece by piece
+        format_span: formats a span that has become final; None prints no spans before the end
+
+    Returns:
+        the exit code
     """
     from emotrace.audio.standard_input import open_standard_input
 
     code = DONE
 
-    def write(pieces: Iterable[str]) -> None:
-        for piece in pieces:
-            sys.stdout.write(piece)
-        sys.stdout.flush()
+    def write_spans(events: Sequence[SpanEvent]) -> None:
+        if format_span is not None:
+            write_document(format_span(event.span) for event in events if event.kind == "closed")
 
-    def write_events(events: Sequence[SpanEvent]) -> None:
-        if event_text is not None and events:
-            write(event_text(event) for event in events)
-
-    blocks = GracefulInterrupt()
+    interrupt = GracefulInterrupt()
     try:
-        with blocks:
+        with interrupt:
             raw = None if raw_rate is None else Raw(raw_rate, raw_format)
-            sound = open_standard_input(sys.stdin.buffer, raw)
-            stream = recogniser.stream(sound.rate_hz, sound.name)
-            for block in blocks.iterate(sound.blocks):
-                write_events(stream.push(block))
-        write_events(stream.flush())
-        write(formatted(iter([stream.result(sound.file, sound.warnings)])))
+            audio = open_standard_input(sys.stdin.buffer, raw)
+            stream = recogniser.stream(audio.rate_hz, audio.name)
+            for block in interrupt.iterate(audio.blocks):
+                write_spans(stream.push(block))
+        write_spans(stream.flush())
+        write_document(write(iter([stream.result(audio.file, audio.warnings)])))
     except AudioError as error:
-        if not blocks.interrupted:
-            print_stderr(f"emotrace: {error}")
+        if not interrupt.interrupted:
+            print_message(str(error))
         code = SOME_FAILED
-    if blocks.interrupted:
-        print_stderr("emotrace: interrupted")
+    if interrupt.interrupted:
+        print_message("interrupted")
         code = INTERRUPTED
     return code

@@ -1,23 +1,27 @@
-"""The verb that shows where in time the emotion of recordings is."""
+"""`emotrace trace`: timelines of the emotion in recordings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from emotrace.audio.raw import Encoding
-from emotrace.cli.output import Inputs, Jobs, Model, load, print_warnings, run_on_inputs, with_warnings
+from emotrace.annotations.registry import FORMATS, Format, find_format, import_function
+from emotrace.cli.audio_inputs import find_recordings, load_model, run_on_inputs
+from emotrace.cli.options import Inputs, Jobs, Model
+from emotrace.cli.output import print_warnings, with_warnings
 from emotrace.cli.standard_input import (
     PIPE,
     RawFormat,
     RawRate,
+    check_standard_input,
     recognise_standard_input,
-    refuse_a_pipe_beside_files,
 )
-from emotrace.errors import AudioError, EmotraceError
+from emotrace.errors import EmotraceError
+from emotrace.system.escaping import escape_control_characters
 
 if TYPE_CHECKING:
     from emotrace.audio.reading import Audio
@@ -25,9 +29,16 @@ if TYPE_CHECKING:
     from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
 
-Kind = Literal["text", "json", "csv", "textgrid", "rttm", "eaf", "vtt", "audacity", "png"]
-_OF_ONE_RECORDING = ("textgrid", "eaf", "vtt", "audacity")  # files in these formats cannot tell of two
-_ENDINGS = {"text": ".txt", "textgrid": ".TextGrid", "audacity": ".txt"}
+    TimelineFormat = str
+else:
+    TimelineFormat = Literal[tuple(entry.name for entry in FORMATS if entry.timeline)]
+
+_ONE_RECORDING = [e.name for e in FORMATS if e.timeline and not e.many_recordings and not e.needs_audio]
+_PICTURES = [e.name for e in FORMATS if e.timeline and e.needs_audio]
+_FORMAT_HELP = (
+    f"Format of the timelines. {', '.join(_PICTURES)} needs --output; {', '.join(_ONE_RECORDING)} need it "
+    "for several recordings."
+)
 
 
 def trace(
@@ -35,145 +46,115 @@ def trace(
     /,
     *,
     model: Model = None,
-    output_format: Annotated[Kind, Parameter(name="--format")] = "text",
+    output_format: Annotated[TimelineFormat, Parameter(name="--format", help=_FORMAT_HELP)] = "text",
     output: Path | None = None,
     jobs: Jobs = 1,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
 ) -> int:
-    """Show where in time the emotion of each recording is.
+    """Show when each emotion occurs in each recording.
 
     Parameters
     ----------
-    audio
-        Audio files, and folders, which are searched for them; - is standard input, whose spans are written
-        as they close.
-    kind
-        How to write the timelines; png needs --output, and so do textgrid, eaf, vtt and audacity for more
-        than one recording.
     output
-        Folder for one file per recording; without it, all goes to standard output.
+        Folder for one file per recording. By default, all timelines go to standard output; those of standard
+        input are written span by span.
     """
-    refuse_a_pipe_beside_files(audio, raw_rate, None if output is None else "--output")
+    check_standard_input(audio, raw_rate, None if output is None else "--output")
+    chosen_format = find_format(output_format)
+    if chosen_format.requirement is not None:
+        import_function(chosen_format.requirement)()
     if output is not None:
-        return _trace_to_files(audio, model, output_format, output, jobs)
-    if output_format == "png":
-        raise EmotraceError("--format png writes files: name a folder for them with --output DIR")
-    if output_format in _OF_ONE_RECORDING and _are_several(audio):
+        return _trace_to_files(audio, model, chosen_format, output, jobs)
+    if chosen_format.needs_audio:
         raise EmotraceError(
-            f"--format {output_format} writes a file for each recording, and there are several: "
-            "name a folder for them with --output DIR"
+            f"--format {output_format} writes files: name a folder for them with --output DIR"
         )
-    document = _document(output_format)
+    if not chosen_format.many_recordings and len(find_recordings(audio)) > 1:
+        raise EmotraceError(
+            f"--format {output_format} writes one file per recording, and there are several recordings: "
+            "name a folder for the files with --output DIR"
+        )
 
-    def formatted(results: Iterator[Result]) -> Iterator[str]:
-        from emotrace.annotations import csv_text, json_text
+    def write(results: Iterator[Result]) -> Iterator[str]:
+        if not chosen_format.warnings_in_timelines:
+            results = with_warnings(results)
+        if chosen_format.timelines is not None:
+            yield from import_function(chosen_format.timelines)(results)
+        elif chosen_format.timeline is not None:
+            yield from map(import_function(chosen_format.timeline), results)
 
-        if output_format == "json":
-            yield from json_text.listed(results)
-        elif output_format == "csv":
-            yield from csv_text.spans(with_warnings(results))
-        else:
-            yield from map(document, with_warnings(results))
-
-    recogniser = load(model, jobs)
-    if PIPE in audio and output_format == "text":
-        return _tell_of_pipe(recogniser, raw_rate, raw_format)
-    if PIPE in audio:
-        return recognise_standard_input(recogniser, raw_rate, raw_format, formatted)
-    return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, formatted, recogniser.stop)
-
-
-def _tell_of_pipe(recogniser: Recogniser, raw_rate: int | None, raw_format: Encoding) -> int:
-    """Spans as they close, and in the end what all of it is."""
-    from emotrace.annotations import text
-
-    width = max(map(len, recogniser.labels))
+    recogniser = load_model(model, jobs)
+    if PIPE not in audio:
+        return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, write, recogniser.stop)
+    if chosen_format.live is None:
+        return recognise_standard_input(recogniser, raw_rate, raw_format, write)
+    live = import_function(chosen_format.live)(recogniser.labels)
     return recognise_standard_input(
         recogniser,
         raw_rate,
         raw_format,
-        formatted=lambda results: (text.heading(result) + "\n" for result in with_warnings(results)),
-        event_text=lambda event: text.span(event.span, width) + "\n" if event.kind == "closed" else "",
+        write=lambda results: map(live.format_end, with_warnings(results)),
+        format_span=live.format_span,
     )
 
 
-def _document(output_format: Kind) -> Callable[[Result], str]:
-    """What writes one recording's timeline as a whole file."""
-    from emotrace.annotations import audacity, csv_text, eaf, json_text, rttm, text, textgrid, vtt
+@dataclass(frozen=True)
+class _Traced:
+    """A result, and the recording and its scores over time if the format needs them."""
 
-    writers: dict[str, Callable[[Result], str]] = {
-        "text": lambda result: text.timeline(result) + "\n",
-        "json": lambda result: json_text.line(result) + "\n",
-        "csv": lambda result: "".join(csv_text.spans([result])),
-        "textgrid": textgrid.timeline,
-        "rttm": rttm.timeline,
-        "eaf": eaf.timeline,
-        "vtt": vtt.timeline,
-        "audacity": audacity.timeline,
-    }
-    return writers[output_format]
-
-
-def _are_several(audio: Sequence[Path]) -> bool:
-    from emotrace.inference.batch import find_audio
-
-    count = 0
-    for path in audio:
-        try:
-            count += len(find_audio(path))
-        except AudioError:  # said when its turn comes
-            continue
-    return count > 1
+    result: Result
+    audio: Audio | None = None
+    frame_scores: FrameScores | None = None
 
 
 def _trace_to_files(
-    audio: Sequence[Path], model: Path | None, output_format: Kind, output: Path, jobs: int
+    audio: list[Path], model: Path | None, chosen_format: Format, output: Path, jobs: int
 ) -> int:
-    """One file for each recording, and its name on standard output."""
-    from emotrace.annotations import plot as png
+    """Write one file for each recording, and print its name."""
     from emotrace.inference.batch import UniqueFileNames
     from emotrace.system.files import write_bytes
 
-    if output_format == "png":
-        png.require_matplotlib()
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmotraceError(f"--output {output} cannot be a folder: {error.strerror}") from None
-    recogniser = load(model, jobs)
-    names = UniqueFileNames(output, _ENDINGS.get(output_format, f".{output_format}"))
+    recogniser = load_model(model, jobs)
+    names = UniqueFileNames(output, chosen_format.suffix)
 
-    def work(path: Path) -> list[tuple[Result, Audio | None, FrameScores | None]]:
-        if output_format != "png":  # no other format needs the audio, which may be long
-            return [(recogniser(path), None, None)]
-        audio_data = recogniser.read(path)
-        frame_scores = None if audio_data.silent else recogniser.frame_scores(audio_data)
-        result = (
-            recogniser.recognise_audio(audio_data)
-            if frame_scores is None
-            else recogniser.result_from_frame_scores(frame_scores, audio_data)
-        )
-        return [(result, audio_data, frame_scores)]
+    def work(path: Path) -> list[_Traced]:
+        # Keeping the samples of a long recording takes memory, so most formats do without them.
+        return [
+            _trace_with_audio(recogniser, path) if chosen_format.needs_audio else _Traced(recogniser(path))
+        ]
 
-    def content(result: Result, audio_data: Audio | None, frame_scores: FrameScores | None) -> bytes:
-        if audio_data is not None:
-            posteriors = (
-                (None, None) if frame_scores is None else (frame_scores.log_posteriors, frame_scores.times_s)
-            )
-            return png.timeline_png(audio_data, result, recogniser.labels, *posteriors)
-        return _document(output_format)(result).encode(
-            errors="backslashreplace"
-        )  # names may hold what is no text
-
-    def formatted(traced: Iterator[tuple[Result, Audio | None, FrameScores | None]]) -> Iterator[str]:
-        for result, audio_data, frame_scores in traced:
-            print_warnings(result)
-            path = names.path_for(result.file or "audio")
+    def write(outcomes: Iterator[_Traced]) -> Iterator[str]:
+        for traced in outcomes:
+            print_warnings(traced.result)
+            path = names.path_for(traced.result.file or "audio")
             try:
-                write_bytes(path, content(result, audio_data, frame_scores))
+                write_bytes(path, _content(traced, chosen_format, recogniser.labels))
             except OSError as error:
                 raise EmotraceError(f"{path} cannot be written: {error.strerror}") from None
-            yield f"{path}\n"
+            yield escape_control_characters(str(path)) + "\n"
 
-    return run_on_inputs(audio, work, jobs, formatted, recogniser.stop)
+    return run_on_inputs(audio, work, jobs, write, recogniser.stop)
+
+
+def _trace_with_audio(recogniser: Recogniser, path: Path) -> _Traced:
+    audio = recogniser.read(path)
+    if audio.silent:
+        return _Traced(recogniser.recognise_audio(audio), audio)
+    frame_scores = recogniser.frame_scores(audio)
+    return _Traced(recogniser.result_from_frame_scores(frame_scores, audio), audio, frame_scores)
+
+
+def _content(traced: _Traced, chosen_format: Format, labels: tuple[str, ...]) -> bytes:
+    """The bytes of one recording's file."""
+    assert chosen_format.timeline is not None
+    format_timeline = import_function(chosen_format.timeline)
+    if chosen_format.needs_audio:
+        picture: bytes = format_timeline(traced.result, traced.audio, labels, traced.frame_scores)
+        return picture
+    text: str = format_timeline(traced.result)
+    return text.encode(errors="backslashreplace")  # file names may contain bytes that are not valid UTF-8

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import emotrace
-from emotrace.annotations import plot as png
-from emotrace.annotations import text
+from emotrace.annotations.formats import plot as png
+from emotrace.annotations.formats import text
 from emotrace.audio.reading import read_audio
 from emotrace.corpora import open_corpus
 from emotrace.corpora.loaders.synthetic import multi_emotion_clip
@@ -64,6 +64,6 @@ def run_demo(output: Path, progress: ProgressCallback) -> str:
     return (
         "On made speech of speakers it never heard (this says nothing about real speech):\n"
         f"{score_predictions(predictions).as_text()}\n\n"
-        f"A made clip whose emotion changes: {truth}\n{text.timeline(result)}\n\n"
+        f"A made clip whose emotion changes: {truth}\n{text.format_timeline(result)}\n"
         f"model    {output / 'model'}\npicture  {picture}\n"
     )

@@ -1,4 +1,4 @@
-"""A picture of a trace: waveform, spectrogram, posteriors and spans under one time axis."""
+"""PNG pictures of timelines: waveform, spectrogram, emotion scores and spans on one time axis."""
 
 import io
 import warnings
@@ -13,14 +13,16 @@ from emotrace.audio.quality import Samples
 from emotrace.audio.reading import Audio
 from emotrace.decoding.spans import DENSITY_S, moving_average
 from emotrace.errors import MissingExtraError
+from emotrace.inference.frame_scores import FrameScores
 from emotrace.inference.result import Result
+from emotrace.system.escaping import escape_control_characters
 from emotrace.timeline import Timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Hues that keep apart also for eyes that see two primaries; the same emotion has the same one everywhere.
+# Distinguishable with colour blindness. An emotion has the same colour in every picture.
 COLOURS = {
     "anger": "#d62728",
     "happiness": "#e8a200",
@@ -37,23 +39,32 @@ COLOURS = {
     "positive": "#b8b000",
     "rest": "#9ab0c4",
 }
-_SPARE = ("#17becf", "#bcbd22", "#393b79", "#637939", "#843c39", "#5254a3", "#ad494a", "#6b6ecf")
+_SPARE_COLOURS = ("#17becf", "#bcbd22", "#393b79", "#637939", "#843c39", "#5254a3", "#ad494a", "#6b6ecf")
 _COLUMNS = 1600
-_NAMED_SHARE = 0.0075  # what one letter takes of the width
+_LETTER_WIDTH = 0.0075  # width of one letter as a fraction of the picture
 
 
 def require_matplotlib() -> None:
-    """Say what to install where matplotlib lacks.
+    """Check that matplotlib is installed.
 
     Raises:
-        MissingExtraError: if it cannot be imported
+        MissingExtraError: if it is not
     """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
         raise MissingExtraError(
-            'found no matplotlib, which draws the pictures; run: pip install "emotrace[plot]"'
+            'found no matplotlib, which pictures need; run: pip install "emotrace[plot]"'
         ) from None
+
+
+def format_timeline(
+    result: Result, audio: Audio, labels: Sequence[str], frame_scores: FrameScores | None
+) -> bytes:
+    """The picture of one recording; `frame_scores` are its scores over time, None for silence."""
+    if frame_scores is None:
+        return timeline_png(audio, result, labels)
+    return timeline_png(audio, result, labels, frame_scores.log_posteriors, frame_scores.times_s)
 
 
 def timeline_png(
@@ -64,15 +75,15 @@ def timeline_png(
     times_s: npt.NDArray[np.float64] | None = None,
     truth: Timeline | None = None,
 ) -> bytes:
-    """Draw one recording and its trace as PNG.
+    """Draw one recording and its timeline as a PNG.
 
     Args:
-        audio: what was heard
-        result: what was recognised in it
+        audio: the recording
+        result: its result
         labels: the model's emotions, in the order of its outputs
-        log_posteriors: shape (frame, K + 1), blank last; None leaves their row out
-        times_s: centre of each of those frames
-        truth: where which emotion really is, drawn beside the trace; None where it is not known
+        log_posteriors: shape (frame, K + 1), blank last; None omits their panel
+        times_s: centre of each of those frames in seconds
+        truth: the true timeline, drawn below the recognised one; None if it is unknown
 
     Raises:
         MissingExtraError: if matplotlib is not installed
@@ -81,14 +92,14 @@ def timeline_png(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawn = log_posteriors is not None and times_s is not None
-    heights = [1.0, 1.6, *([1.6] if drawn else []), 0.45 if truth is None else 0.9]
+    has_posteriors = log_posteriors is not None and times_s is not None
+    heights = [1.0, 1.6, *([1.6] if has_posteriors else []), 0.45 if truth is None else 0.9]
     figure = Figure(figsize=(10, 1.3 + 1.15 * sum(heights)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
-    colours = colours_of([*labels, *(span.emotion for span in truth or ())])
+    colours = choose_colours([*labels, *(span.emotion for span in truth or ())])
     label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
-    name = Path(result.file).name if result.file else "samples"
+    name = escape_control_characters(Path(result.file).name) if result.file else "samples"
     panels[0].set_title(f"{name}: {label}", loc="left", fontsize=10, parse_math=False)
     _draw_waveform(panels[0], audio)
     for span in result.timeline:
@@ -97,29 +108,30 @@ def timeline_png(
     if log_posteriors is not None and times_s is not None:
         _draw_posteriors(panels[2], np.exp(log_posteriors), times_s, labels, colours)
     panels[-1].set_xlim(0, audio.duration_s)
-    _draw_spans(panels[-1], [("trace", result.timeline), *([("truth", truth)] if truth else [])], colours)
-    panels[-1].set_xlabel("time in s")
+    rows = [("recognised", result.timeline), *([("truth", truth)] if truth else [])]
+    _draw_spans(panels[-1], rows, colours)
+    panels[-1].set_xlabel("time (s)")
     _add_legend(figure, colours)
     file = io.BytesIO()
-    with warnings.catch_warnings():  # of file names in scripts that the font lacks
+    with warnings.catch_warnings():  # the font lacks some scripts, which file names may use
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
 
 
-def colours_of(labels: Sequence[str]) -> dict[str, str]:
-    """A colour for each label: the same for the same emotion, and spare ones for unknown names.
+def choose_colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each label. Labels that are not in `COLOURS` get spare colours.
 
-    >>> colours_of(["anger", "mirth"])
+    >>> choose_colours(["anger", "mirth"])
     {'anger': '#d62728', 'mirth': '#17becf'}
     """
     unknown = [label for label in dict.fromkeys(labels) if label not in COLOURS]
-    spare = {label: _SPARE[index % len(_SPARE)] for index, label in enumerate(unknown)}
+    spare = {label: _SPARE_COLOURS[index % len(_SPARE_COLOURS)] for index, label in enumerate(unknown)}
     return {label: COLOURS.get(label) or spare[label] for label in dict.fromkeys(labels)}
 
 
 def spectrogram_db(samples: Samples, sample_rate_hz: int, columns: int = _COLUMNS) -> npt.NDArray[np.float64]:
-    """Power in dB below the loudest, shape (frequency, column): 25 ms windows, at most `columns` of them.
+    """Power in dB relative to the maximum, shape (frequency, column), of at most `columns` windows of 25 ms.
 
     >>> spectrogram_db(np.sin(np.arange(16_000)).astype(np.float32), 16_000).shape
     (201, 98)
@@ -152,7 +164,7 @@ def _draw_spectrogram(panel: "Axes", audio: Audio) -> None:
         vmin=-70,
         vmax=0,
     )
-    panel.set_ylabel("kHz", fontsize=8)
+    panel.set_ylabel("frequency (kHz)", fontsize=8)
 
 
 def _draw_posteriors(
@@ -162,26 +174,27 @@ def _draw_posteriors(
     labels: Sequence[str],
     colours: dict[str, str],
 ) -> None:
-    """Scores of short clips where nothing is ever blank, else how many labels a second there are of each."""
-    values, unit = posteriors[:, :-1], "score"
+    """Emotion density for CTC models, whose posteriors contain blanks; else the scores of short clips."""
+    values, title = posteriors[:, :-1], "score"
     if posteriors[:, -1].any() and len(times_s) > 1:
         step_s = float(times_s[1] - times_s[0])
-        values, unit = moving_average(values, max(1, round(DENSITY_S / step_s))) / step_s, "labels per s"
+        values = moving_average(values, max(1, round(DENSITY_S / step_s))) / step_s
+        title = "emotion density (1/s)"
     for index, label in enumerate(labels):
         panel.plot(times_s, values[:, index], color=colours[label], linewidth=1.3)
     panel.set_ylim(bottom=0)
-    panel.set_ylabel(unit, fontsize=8)
+    panel.set_ylabel(title, fontsize=8)
 
 
 def _draw_spans(panel: "Axes", rows: Sequence[tuple[str, Timeline]], colours: dict[str, str]) -> None:
-    """Bars, with the emotion's name in each that has room for it."""
-    room_s = _NAMED_SHARE * panel.get_xlim()[1]
+    """Bars; the emotion's name is in each bar that is wide enough."""
+    letter_s = _LETTER_WIDTH * panel.get_xlim()[1]
     for row, (_, timeline) in enumerate(rows):
         for span in timeline:
             panel.broken_barh(
                 [(span.start, span.duration_s)], (-row - 0.4, 0.8), color=colours[span.emotion], linewidth=0
             )
-            if span.duration_s >= room_s * len(span.emotion):
+            if span.duration_s >= letter_s * len(span.emotion):
                 middle = (span.start + span.end) / 2
                 name = panel.text(middle, -row, span.emotion, ha="center", va="center", fontsize=8)
                 name.set(color="white", clip_on=True, in_layout=False)

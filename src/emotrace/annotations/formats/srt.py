@@ -1,4 +1,4 @@
-"""Subtitles in SubRip's format: a number, a line of times, lines of text, an empty line."""
+"""SubRip subtitles: a number, a line of times, lines of text, an empty line."""
 
 import io
 import re
@@ -12,39 +12,38 @@ _TIMES: Final = re.compile(rf"{_TIME}\s*-->\s*{_TIME}(\s.*)?")
 _EXPECTED = "expected times like 00:00:01,000 --> 00:00:02,500"
 
 
-def read(text: str) -> list[Segment]:
-    """The cues of a file in their order; numbers may lack, and so may the empty line before one.
+def parse_segments(text: str) -> list[Segment]:
+    """One segment per cue. The number of a cue and the empty line before it are optional.
 
-    >>> read("1\\n00:00:01,000 --> 00:00:02,500\\nGuten\\nTag.\\n")
+    >>> parse_segments("1\\n00:00:01,000 --> 00:00:02,500\\nGuten\\nTag.\\n")
     [Segment(start=1.0, end=2.5, text='Guten Tag.', speaker=None, file=None, line=2)]
 
     Raises:
-        SegmentError: if a line is neither a number, times nor below times, or a number has no times
+        SegmentError: if a line belongs to no cue, or a number is not followed by times
     """
     cues: list[tuple[Segment, list[str]]] = []
-    numbered: int | None = None  # the line of a number whose times are still to come
-    inside = False
+    number_line: int | None = None  # the line of a cue's number whose times have not been read yet
+    inside_cue = False
     for number, line in enumerate(map(str.strip, io.StringIO(text, newline=None)), start=1):
         times = _TIMES.fullmatch(line)
         if times:
-            if inside and cues[-1][1] and cues[-1][1][-1].isdecimal():
-                cues[-1][1].pop()
-            cues.append(
-                (Segment(_seconds(*times.groups()[:4]), _seconds(*times.groups()[4:8]), line=number), [])
-            )
-            numbered, inside = None, True
+            if inside_cue and cues[-1][1] and cues[-1][1][-1].isdecimal():
+                cues[-1][1].pop()  # without an empty line before it, the number looked like text
+            start, end = _seconds(*times.groups()[:4]), _seconds(*times.groups()[4:8])
+            cues.append((Segment(start, end, line=number), []))
+            number_line, inside_cue = None, True
         elif not line:
-            inside = False
-        elif inside:
+            inside_cue = False
+        elif inside_cue:
             if "-->" in line:
                 raise SegmentError(f"line {number}: found {quoted(line)}, {_EXPECTED}")
             cues[-1][1].append(line)
-        elif line.isdecimal() and numbered is None:
-            numbered = number
+        elif line.isdecimal() and number_line is None:
+            number_line = number
         else:
             raise SegmentError(f"line {number}: found {quoted(line)}, {_EXPECTED}")
-    if numbered is not None:
-        raise SegmentError(f"line {numbered}: found a number without times; is the file cut short?")
+    if number_line is not None:
+        raise SegmentError(f"line {number_line}: found a number without times; is the file cut short?")
     return [Segment(cue.start, cue.end, text=" ".join(lines), line=cue.line) for cue, lines in cues]
 
 

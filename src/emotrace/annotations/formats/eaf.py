@@ -1,23 +1,23 @@
-"""Timelines as EAF, for ELAN: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf."""
+"""EAF, the format of ELAN: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf."""
 
 import mimetypes
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from emotrace.annotations.text import one_line
 from emotrace.annotations.times import spans_ms
 from emotrace.inference.result import Result
+from emotrace.system.escaping import escape_control_characters
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 
-def timeline(result: Result) -> str:
-    """A document with a tier of emotions and a tier of their scores, which names the recording as its medium.
+def format_timeline(result: Result) -> str:
+    """A document with a tier of emotions and a tier of their scores. It refers to the recording.
 
     >>> from emotrace.timeline import Span, Timeline
     >>> spans = Timeline((Span(0.5, 1.5, "anger", 0.9),))
-    >>> document = timeline(Result("anger", 0.9, {"anger": 0.9}, spans, 2.0, "a.wav", (), "tiny"))
+    >>> document = format_timeline(Result("anger", 0.9, {"anger": 0.9}, spans, 2.0, "a.wav", (), "tiny"))
     >>> '<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="1500"/>' in document
     True
     >>> "<ANNOTATION_VALUE>anger</ANNOTATION_VALUE>" in document
@@ -35,7 +35,7 @@ def timeline(result: Result) -> str:
         'FORMAT="3.0" VERSION="3.0" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         f'xsi:noNamespaceSchemaLocation="{_SCHEMA}">',
         '  <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
-        *([_medium(Path(result.file))] if result.file else []),
+        *([_media_descriptor(Path(result.file))] if result.file else []),
         "  </HEADER>",
         "  <TIME_ORDER>",
         *(
@@ -55,21 +55,21 @@ def timeline(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _medium(file: Path) -> str:
-    """The recording: where it is, and its name for where the document is moved together with it."""
+def _media_descriptor(file: Path) -> str:
+    """The recording's absolute URL, and a relative one that stays valid if both files are moved together."""
     url = file.absolute().as_uri()
-    kind = mimetypes.guess_type(file.name)[0] or "audio/*"
+    mime_type = mimetypes.guess_type(file.name)[0] or "audio/*"
     return (
-        f"    <MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(url)} MIME_TYPE={quoteattr(kind)} "
+        f"    <MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(url)} MIME_TYPE={quoteattr(mime_type)} "
         f"RELATIVE_MEDIA_URL={quoteattr('./' + url.rpartition('/')[2])}/>"
     )
 
 
 def _annotation(number: int, span: int, value: str) -> str:
-    """One annotation of a span; XML cannot hold control characters at all, so they are escaped."""
+    """One annotation of a span. XML 1.0 forbids control characters, so they are escaped."""
     return (
         f'    <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{number + 1}" '
         f'TIME_SLOT_REF1="ts{2 * span + 1}" TIME_SLOT_REF2="ts{2 * span + 2}">'
-        f"<ANNOTATION_VALUE>{escape(one_line(value))}</ANNOTATION_VALUE>"
+        f"<ANNOTATION_VALUE>{escape(escape_control_characters(value))}</ANNOTATION_VALUE>"
         "</ALIGNABLE_ANNOTATION></ANNOTATION>"
     )

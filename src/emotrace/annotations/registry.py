@@ -1,0 +1,105 @@
+"""The table of annotation formats.
+
+To add a format, write one module in `formats/` and add one line to `FORMATS`. Functions are named as
+"module:function" and imported when they are first used, so reading the table is fast.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One annotation format. Functions are references such as "rttm:format_timeline"; None: not supported.
+
+    Attributes:
+        name: the name that the option `--format` accepts
+        suffix: how names of files in this format end
+        segments: parses the text of a file, `(str) -> list[Segment]`
+        timeline: formats one recording's timeline as a whole file, `(Result) -> str`; with `needs_audio`
+            `(Result, Audio, labels, FrameScores | None) -> bytes`
+        timelines: formats many recordings' timelines as one file, `(Iterable[Result]) -> Iterator[str]`;
+            None if a file can hold one recording only
+        predictions: formats one result per recording or segment,
+            `(Iterable[Result], PredictionOptions) -> Iterator[str]`
+        live: a class that formats spans of standard input as soon as they are final
+        needs_audio: whether the writer needs the samples and the scores over time; its bytes go to files only
+        warnings_in_timelines: whether timelines contain the warnings; otherwise they go to standard error
+        warnings_in_predictions: the same for predictions
+        requirement: a function that raises MissingExtraError if a package that the writer needs is missing
+    """
+
+    name: str
+    suffix: str
+    segments: str | None = None
+    timeline: str | None = None
+    timelines: str | None = None
+    predictions: str | None = None
+    live: str | None = None
+    needs_audio: bool = False
+    warnings_in_timelines: bool = False
+    warnings_in_predictions: bool = False
+    requirement: str | None = None
+
+    @property
+    def many_recordings(self) -> bool:
+        """Whether one file can hold the timelines of several recordings."""
+        return self.timelines is not None
+
+
+FORMATS = (
+    Format(
+        "text", ".txt", timeline="text:format_timeline", timelines="text:format_timelines",
+        predictions="text:format_predictions", live="text:LiveWriter",
+    ),
+    Format(
+        "json", ".json", timeline="json_text:format_timeline", timelines="json_text:format_timelines",
+        predictions="json_text:format_predictions", warnings_in_timelines=True, warnings_in_predictions=True,
+    ),
+    Format("jsonl", ".jsonl", predictions="json_text:format_prediction_lines", warnings_in_predictions=True),
+    Format(
+        "csv", ".csv", segments="csv_table:parse_segments", timeline="csv_table:format_timeline",
+        timelines="csv_table:format_timelines", predictions="csv_table:format_predictions",
+        warnings_in_predictions=True,
+    ),
+    Format("srt", ".srt", segments="srt:parse_segments"),
+    Format(
+        "textgrid", ".TextGrid", segments="textgrid:parse_segments", timeline="textgrid:format_timeline",
+    ),
+    Format(
+        "rttm", ".rttm", segments="rttm:parse_segments", timeline="rttm:format_timeline",
+        timelines="rttm:format_timelines",
+    ),
+    Format("eaf", ".eaf", timeline="eaf:format_timeline"),
+    Format("vtt", ".vtt", timeline="vtt:format_timeline"),
+    Format("audacity", ".txt", timeline="audacity:format_timeline"),
+    Format(
+        "png", ".png", timeline="plot:format_timeline", needs_audio=True,
+        requirement="plot:require_matplotlib",
+    ),
+)  # fmt: skip
+
+
+def find_format(name: str) -> Format:
+    """The format called `name`.
+
+    >>> find_format("rttm").suffix
+    '.rttm'
+
+    Raises:
+        KeyError: if there is no such format
+    """
+    return {entry.name: entry for entry in FORMATS}[name]
+
+
+def import_function(reference: str) -> Callable[..., Any]:
+    """Import what a reference of the table points to.
+
+    >>> import_function("rttm:format_timeline").__name__
+    'format_timeline'
+    """
+    module, _, name = reference.partition(":")
+    function: Callable[..., Any] = getattr(import_module(f"emotrace.annotations.formats.{module}"), name)
+    return function

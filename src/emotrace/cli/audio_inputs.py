@@ -1,0 +1,76 @@
+"""Work on the audio files of a call: in parallel, in order, and with one message for each failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_message, write_document
+from emotrace.errors import AudioError, EmotraceError
+from emotrace.system.interrupts import GracefulInterrupt
+
+if TYPE_CHECKING:
+    from emotrace.inference.recogniser import Recogniser
+
+T = TypeVar("T")
+
+
+def load_model(model: Path | None, jobs: int) -> Recogniser:
+    """Load a model folder. With several jobs, each job uses one thread."""
+    from emotrace.inference.recogniser import load
+
+    return load(model, threads=1 if jobs > 1 else None)
+
+
+def find_recordings(audio: Sequence[Path]) -> list[Path]:
+    """All audio files of the inputs. Inputs without audio are omitted; `run_on_inputs` reports them."""
+    from emotrace.inference.batch import find_audio
+
+    recordings: list[Path] = []
+    for path in audio:
+        try:
+            recordings += find_audio(path)
+        except AudioError:
+            continue
+    return recordings
+
+
+def run_on_inputs(
+    audio: Sequence[Path],
+    work: Callable[[Path], Sequence[T | EmotraceError]],
+    jobs: int,
+    write: Callable[[Iterator[T]], Iterable[str]],
+    stop: Callable[[], None] = lambda: None,
+) -> int:
+    """Process each audio file, write the outcomes in order, and report each failure on standard error.
+
+    Args:
+        audio: files and folders
+        work: computes the outcomes of one file
+        jobs: number of files that are processed at once
+        write: formats the outcomes as text, piece by piece
+        stop: ends the work of other threads after an interrupt
+
+    Returns:
+        the exit code
+    """
+    from emotrace.inference.batch import for_each
+
+    code, interrupt = DONE, GracefulInterrupt()
+
+    def succeeded() -> Iterator[T]:
+        nonlocal code
+        outcomes = for_each(audio, work, jobs, stop)
+        with interrupt, closing(outcomes):
+            for outcome in interrupt.iterate(outcomes):
+                for value in (outcome.error,) if outcome.value is None else outcome.value:
+                    if isinstance(value, EmotraceError):
+                        print_message(str(value))
+                        code = SOME_FAILED
+                    elif value is not None:
+                        yield value
+
+    write_document(write(succeeded()))
+    return INTERRUPTED if interrupt.interrupted else code

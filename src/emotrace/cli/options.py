@@ -1,0 +1,125 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, Token
+from cyclopts.types import NonNegativeInt, PositiveInt
+
+from emotrace.errors import EmotraceError
+
+DEFAULT_SYSTEM = "pcnse-sadrn-ctc"
+
+
+def _convert_audio(_: object, tokens: Sequence[Token]) -> list[Path]:
+    for value in (token.value for token in tokens):  # a Path would drop a leading ./
+        if value.startswith("-") and value != "-":
+            raise EmotraceError(
+                f"found no option {value}; see --help. For a file of that name, write ./{value}"
+            )
+    return [Path(token.value) for token in tokens]
+
+
+Inputs = Annotated[
+    list[Path],
+    Parameter(
+        name="AUDIO",
+        negative=(),
+        allow_leading_hyphen=True,  # for `-`
+        converter=_convert_audio,
+        help="Audio files, and folders, which are searched for audio files. - is standard input.",
+    ),
+]
+Model = Annotated[
+    Path | None,
+    Parameter(name="--model", help="Folder of the model. By default, the model that ships with emotrace."),
+]
+Jobs = Annotated[PositiveInt, Parameter(help="Number of files to process at the same time.")]
+CORPUS_NAMES = (
+    "Name of the corpus, such as emodb, iemocap, manifest or synthetic. A wrong name lists all names."
+)
+CorpusName = Annotated[str, Parameter(name="--corpus", help=CORPUS_NAMES)]
+Root = Annotated[
+    Path | None,
+    Parameter(
+        name="--root",
+        help="Folder of the corpus. For manifest: the CSV file, or the folder that contains manifest.csv.",
+    ),
+]
+System = Annotated[
+    str, Parameter(help="Network architecture: a row of Table 5 of the paper. A wrong name lists all names.")
+]
+Recipes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--recipe",
+        negative=(),
+        help="TOML file of settings, or the name of a recipe that ships with emotrace. May be given several "
+        "times: later recipes override earlier ones.",
+    ),
+]
+Folds = Annotated[
+    str | None, Parameter(help="Numbers of the folds to run, from 0, such as 0,1. By default, all folds.")
+]
+Seed = Annotated[NonNegativeInt, Parameter(help="Seed of all random numbers.")]
+Seeds = Annotated[
+    str, Parameter(help="Seeds of the random numbers, such as 1,2,3. The protocol runs once for each seed.")
+]
+Init = Annotated[
+    Path | None,
+    Parameter(help="Folder of a model whose weights training starts from, instead of random weights."),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    Parameter(help="Device to train on. auto uses a CUDA device if PyTorch finds one."),
+]
+Json = Annotated[bool, Parameter("--json", negative=(), help="Print JSON instead of text.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CorpusOptions:
+    """Options that only some corpora have."""
+
+    allow_missing: Annotated[
+        bool, Parameter(negative=(), help="Omit utterances whose audio file is missing, instead of stopping.")
+    ] = False
+    emotion_column: Annotated[
+        str | None, Parameter(help="For audformat: the column of the emotions, as TABLE/COLUMN.")
+    ] = None
+    speaker_column: Annotated[
+        str | None, Parameter(help="For audformat: the column of the speakers, as TABLE/COLUMN.")
+    ] = None
+
+    def as_dict(self) -> dict[str, str | bool]:
+        """The options that are set, by name.
+
+        >>> CorpusOptions(allow_missing=True).as_dict()
+        {'allow_missing': True}
+        """
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+NO_CORPUS_OPTIONS = CorpusOptions()
+
+
+def parse_numbers(text: str, option: str) -> list[int]:
+    """The numbers of a list such as 0,1.
+
+    >>> parse_numbers("0,1", "--folds")
+    [0, 1]
+
+    Raises:
+        EmotraceError: if the text is not a list of different whole numbers
+    """
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise EmotraceError(f"{option} is {text!r}; expected different whole numbers, such as 0,1")
+    return numbers
