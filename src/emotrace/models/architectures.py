@@ -1,4 +1,8 @@
-"""The systems of Table 5: a row of `SYSTEMS` shows how one differs from the others."""
+"""The systems of Table 5: each row of `SYSTEMS` is one system, and names the parts it is built from.
+
+The parts are in three tables: `FRONTS` in `models/front.py`, `CONTEXTS` in `models/back.py`, `HEADS` in
+`models/heads/registry.py`. A new system that combines existing parts is one row here.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,12 @@ from emotrace.recipe import Recipe
 
 @dataclass(frozen=True)
 class Literature:
-    """What a baseline from the literature fixes, where the paper's own systems go by the recipe.
+    """Settings that a baseline from the literature fixes; the paper's own systems take them from the recipe.
 
     Attributes:
-        units: of its recurrent layer, per direction
-        dense: of the layer before the output; None: there is none
-        longest_frames: of a window; None: the recipe's
+        units: units of the recurrent layer, per direction
+        dense: units of the layer before the output; None: no such layer
+        max_frames: frames of the longest window; None: the recipe's
     """
 
     units: int
@@ -26,50 +30,61 @@ class Literature:
 
 @dataclass(frozen=True)
 class System:
-    """What distinguishes a system: its front, its back end, what follows it, and its loss.
+    """One system: its parts by name.
 
-    The front "cnn" starts from a linear log-spectrogram, all others (None: no layer at all) from log-Mel.
+    Attributes:
+        front: convolutions over the spectrogram, a key of `FRONTS`; None: none. "cnn" reads the linear
+            log-spectrogram, all others log-Mel
+        context: layers over time, a key of `CONTEXTS`; None: none
+        attention: whether self-attention follows the context layers
+        head: output layer and loss, a key of `HEADS`
+        literature: settings of a baseline from the literature; None: one of the paper's own systems
     """
 
-    front: Literal["pcn", "pcnse", "cnn", None]
-    back: Literal["drn", "blstm", "bgru", None]
-    gather: Literal["attention", "max", "mean", "last", None]
-    loss: Literal["cross-entropy", "ctc"]
+    front: str | None
+    context: str | None
+    attention: bool
+    head: str
     literature: Literature | None = None
 
     @property
+    def linear_spectrogram(self) -> bool:
+        """Whether the input is the linear log-spectrogram instead of log-Mel."""
+        return self.front == "cnn"
+
+    @property
     def stages(self) -> int:
-        """2 where a back end is trained on the features of a front trained before it."""
-        return 2 if self.front and self.back and self.literature is None else 1
+        """2 where the back end is trained on the features of a front that was trained before it."""
+        return 2 if self.front and self.context and self.literature is None else 1
 
     def max_frames(self, recipe: Recipe) -> int:
         """Frames of the longest window."""
-        own = None if self.literature is None else self.literature.max_frames
-        return recipe.max_frames if own is None else own
+        fixed = None if self.literature is None else self.literature.max_frames
+        return recipe.max_frames if fixed is None else fixed
 
     def ctc_target(self, recipe: Recipe) -> str:
-        """The CTC target: Han et al.'s for their own system."""
+        """The CTC target, "single" or "repeated"; for the baseline that of Han et al. (2018)."""
         return recipe.ctc_target if self.literature is None else "repeated"
 
     def decoding(self, recipe: Recipe) -> Literal["likelihood", "vote"]:
-        """How posteriors become scores, Han et al.'s way for their own system."""
+        """How CTC posteriors become scores; for the baseline the majority vote of Han et al. (2018)."""
         return recipe.decoding if self.literature is None else "vote"
 
 
 SYSTEMS = {
-    "pcn": System("pcn", None, "mean", "cross-entropy"),
-    "pcnse": System("pcnse", None, "mean", "cross-entropy"),
-    "pcn-sablstm": System("pcn", "blstm", "attention", "cross-entropy"),
-    "pcnse-sablstm": System("pcnse", "blstm", "attention", "cross-entropy"),
-    "pcn-sadrn": System("pcn", "drn", "attention", "cross-entropy"),
-    "pcnse-drn-gmp": System("pcnse", "drn", "max", "cross-entropy"),
-    "pcnse-drn-gap": System("pcnse", "drn", "mean", "cross-entropy"),
-    "pcnse-sadrn": System("pcnse", "drn", "attention", "cross-entropy"),
-    "pcnse-sadrn-ctc": System("pcnse", "drn", "attention", "ctc"),
-    "cnn-blstm": System("cnn", "blstm", "last", "cross-entropy", Literature(128, max_frames=297)),
-    "cnn-gru": System("cnn", "bgru", "mean", "cross-entropy", Literature(128, 64, max_frames=1000)),
-    "blstm-ctc": System(None, "blstm", None, "ctc", Literature(256, 128)),
-    "sadrn-ctc": System(None, "drn", "attention", "ctc"),
+    "pcn": System("pcn", None, attention=False, head="mean"),
+    "pcnse": System("pcnse", None, attention=False, head="mean"),
+    "pcn-sablstm": System("pcn", "blstm", attention=True, head="mean"),
+    "pcnse-sablstm": System("pcnse", "blstm", attention=True, head="mean"),
+    "pcn-sadrn": System("pcn", "drn", attention=True, head="mean"),
+    "pcnse-drn-gmp": System("pcnse", "drn", attention=False, head="max"),
+    "pcnse-drn-gap": System("pcnse", "drn", attention=False, head="mean"),
+    "pcnse-sadrn": System("pcnse", "drn", attention=True, head="mean"),
+    "pcnse-sadrn-ctc": System("pcnse", "drn", attention=True, head="ctc"),
+    "cnn-blstm": System("cnn", "blstm", False, "last", Literature(units=128, max_frames=297)),
+    "cnn-gru": System("cnn", "bgru", False, "mean", Literature(units=128, dense=64, max_frames=1000)),
+    "blstm-ctc": System(None, "blstm", False, "ctc", Literature(units=256, dense=128)),
+    "sadrn-ctc": System(None, "drn", attention=True, head="ctc"),
 }
 
 
@@ -77,7 +92,10 @@ def find_system(name: str) -> System:
     """The system of that name.
 
     Raises:
-        RecipeError: there is none.
+        RecipeError: there is no such system.
+
+    >>> find_system("pcnse-sadrn-ctc").stages
+    2
     """
     if name not in SYSTEMS:
         raise RecipeError(f"unknown system {name}; known: {', '.join(SYSTEMS)}")

@@ -1,1 +1,1 @@
-"""The functionals classifier: statistics over time, read by logistic regressions."""
+"""Functionals: statistics of an utterance over time, and their linear classifiers."""

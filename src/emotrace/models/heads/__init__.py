@@ -1,1 +1,1 @@
-"""Output layers and their losses."""
+"""Heads: output layers with their losses and scores."""

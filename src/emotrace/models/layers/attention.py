@@ -7,14 +7,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.masking import real
+from emotrace.models.layers.masking import length_mask
 
 
 class SelfAttention(nn.Module):
     """Scaled dot-product attention over an utterance's real steps: softmax(Q K^T / sqrt(d)) V.
 
-    Q, K and V are products of the input with a matrix each, without bias, positions or, by default, a
-    residual connection.
+    Q, K and V are products of the input with one matrix each. There are no biases and no position encoding,
+    and the input is added to the output only where `residual` is set.
 
     Shape: (batch, step, width) in and out; lengths: (batch,).
 
@@ -30,7 +30,7 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(width, width, bias=False)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """What each step gathers from all real steps."""
+        """Weighted mean of all real steps, for each step."""
         batch, steps, width = x.shape
 
         def split(y: Tensor) -> Tensor:  # "batch step (head width) -> batch head step width"
@@ -38,7 +38,7 @@ class SelfAttention(nn.Module):
 
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
         similarity = q @ k.transpose(2, 3) / math.sqrt(width // self.heads)
-        beyond = torch.where(real(lengths, steps), 0.0, -math.inf)[:, None, None].to(similarity.dtype)
-        weights = (similarity + beyond).softmax(3)
-        gathered = (weights @ v).transpose(1, 2).reshape(batch, steps, width)
-        return x + gathered if self.residual else gathered
+        mask = torch.where(length_mask(lengths, steps), 0.0, -math.inf)[:, None, None]
+        weights = (similarity + mask.to(similarity.dtype)).softmax(3)
+        context = (weights @ v).transpose(1, 2).reshape(batch, steps, width)
+        return x + context if self.residual else context

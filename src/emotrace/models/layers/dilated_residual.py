@@ -1,4 +1,4 @@
-"""Dilated residual network: Zhao et al. (2021), section 3.4, eq. 7, Fig. 2d; wired as keras-tcn wires it."""
+"""Dilated residual network: Zhao et al. (2021), section 3.4, eq. 7, Fig. 2d; connected as in keras-tcn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emotrace.models.layers.masking import real
+from emotrace.models.layers.masking import length_mask
 
 KERNEL = 2
 
@@ -15,8 +15,8 @@ KERNEL = 2
 class DilatedConv(nn.Module):
     """1-D convolution over steps `dilation` apart: F(s) = sum over i of f(i) x(s - dilation i) (eq. 7).
 
-    Causal: a step sees itself and the past. Not causal: the reach is shared between past and future, and the
-    input is zeroed beyond each true length first.
+    A causal convolution covers the step itself and the past. Otherwise the receptive field is shared between
+    past and future, and the input is first set to zero beyond each true length.
 
     Shape: (batch, channel, step) in and out; lengths: (batch,).
     """
@@ -29,28 +29,29 @@ class DilatedConv(nn.Module):
         self.conv = nn.Conv1d(width, width, KERNEL, dilation=dilation)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """As many steps as before."""
+        """Convolved sequence with the same number of steps."""
         if not self.causal:
-            x = x * real(lengths, x.shape[2]).to(x.dtype)[:, None]
+            x = x * length_mask(lengths, x.shape[2]).to(x.dtype)[:, None]
         return self.conv(F.pad(x, self.padding))
 
 
 class ResidualBlock(nn.Module):
     """Two dilated convolutions, each with ReLU and spatial dropout.
 
-    Their output goes to the skip sum and, added to a 1x1 convolution of the block's input, to the next block.
+    Their output is added to the skip sum. Added to a 1x1 convolution of the block's input, it is also the
+    input of the next block.
 
-    Shape: (batch, channel, step) → (next, skip), both as the input.
+    Shape: (batch, channel, step) → (next, skip), both of the same shape.
     """
 
     def __init__(self, width: int, dilation: int, dropout: float, causal: bool):
         super().__init__()
         self.convs = nn.ModuleList(DilatedConv(width, dilation, causal) for _ in range(2))
-        self.dropout = nn.Dropout1d(dropout)  # whole channels, all steps: Keras's SpatialDropout1D
+        self.dropout = nn.Dropout1d(dropout)  # drops a channel at all steps, as Keras's SpatialDropout1D
         self.match = nn.Conv1d(width, width, 1)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The input of the next block, and what this block adds to the skip sum."""
+        """The input of the next block, and the contribution of this block to the skip sum."""
         y = x
         for conv in self.convs:
             y = self.dropout(conv(y, lengths).relu())
@@ -78,6 +79,7 @@ class DilatedResidual(nn.Module):
         causal: bool = True,
     ):
         super().__init__()
+        self.features_out = width
         self.receptive_field = 1 + 2 * stacks * (KERNEL - 1) * sum(dilations)
         self.enter = nn.Conv1d(features, width, 1)
         self.blocks = nn.ModuleList(
@@ -85,7 +87,7 @@ class DilatedResidual(nn.Module):
         )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Context features, one per step."""
+        """Context features, one vector per step."""
         x = self.enter(x.transpose(1, 2))
         skips = []
         for block in self.blocks:

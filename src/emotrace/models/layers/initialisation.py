@@ -6,9 +6,9 @@ from torch import nn
 
 
 def glorot(module: nn.Module) -> None:
-    """Initialise as Keras does: uniform after Glorot, biases zero.
+    """Initialise all layers as Keras does: uniform after Glorot, biases zero.
 
-    Recurrent layers: orthogonal from step to step, and a bias of 1 on an LSTM's forget gate.
+    Recurrent layers have orthogonal matrices from step to step, and a bias of 1 on the forget gate of an LSTM.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):

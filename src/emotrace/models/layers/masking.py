@@ -1,4 +1,4 @@
-"""True lengths: which positions of a padded batch are real."""
+"""Masks and pools over the real positions of padded batches."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 
-def real(lengths: Tensor, size: int) -> Tensor:
+def length_mask(lengths: Tensor, size: int) -> Tensor:
     """Which of `size` positions lie within each true length.
 
     Shape: (batch,) → (batch, size), bool.
 
-    >>> real(torch.tensor([1, 3]), 3).tolist()
+    >>> length_mask(torch.tensor([1, 3]), 3).tolist()
     [[True, False, False], [True, True, True]]
     """
     return torch.arange(size, device=lengths.device) < lengths[:, None]
@@ -25,17 +25,17 @@ def masked_mean(x: Tensor, lengths: Tensor) -> Tensor:
     >>> masked_mean(torch.tensor([[[1.0], [3.0], [100.0]]]), torch.tensor([2])).tolist()
     [[2.0]]
     """
-    weight = real(lengths, x.shape[1]).to(x.dtype)[..., None]
+    weight = length_mask(lengths, x.shape[1]).to(x.dtype)[..., None]
     return (x * weight).sum(1) / lengths[:, None].to(x.dtype)
 
 
 def masked_max(x: Tensor, lengths: Tensor) -> Tensor:
-    """Greatest value over the real positions of the second axis.
+    """Maximum over the real positions of the second axis.
 
     Shape: (batch, position, feature) → (batch, feature); lengths: (batch,).
 
     >>> masked_max(torch.tensor([[[1.0], [3.0], [100.0]]]), torch.tensor([2])).tolist()
     [[3.0]]
     """
-    beyond = ~real(lengths, x.shape[1])[..., None]
-    return x.masked_fill(beyond, -torch.inf).amax(1)
+    padding = ~length_mask(lengths, x.shape[1])[..., None]
+    return x.masked_fill(padding, -torch.inf).amax(1)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.masking import real
+from emotrace.models.layers.masking import length_mask
 
 
 class Normalisation(nn.Module):
-    """Mean 0 and standard deviation 1 per channel and band; then zero beyond the true lengths.
+    """Mean 0 and standard deviation 1 per channel and band; zero beyond the true lengths.
 
-    With `scope` "utterance" each utterance's own statistics are used, with any other buffers, set from the
-    training fold's real frames.
+    With `scope` "utterance" the statistics are those of each utterance. With any other scope they are the
+    buffers `mean` and `scale`, which training sets from the real frames of the training speakers.
 
     Shape: (batch, channel, frame, band) in and out; lengths: (batch,).
     """
@@ -28,10 +28,10 @@ class Normalisation(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Normalised spectrogram."""
-        within = real(lengths, x.shape[2])[:, None, :, None].to(x.dtype)
+        mask = length_mask(lengths, x.shape[2])[:, None, :, None].to(x.dtype)
         if self.scope == "utterance":
             count = lengths[:, None, None, None]
-            centred = x - (x * within).sum(2, keepdim=True) / count
-            variance = (centred.square() * within).sum(2, keepdim=True) / count
-            return centred * (variance + 1e-5).rsqrt() * within
-        return (x - self.mean) * self.scale * within
+            centred = x - (x * mask).sum(2, keepdim=True) / count
+            variance = (centred.square() * mask).sum(2, keepdim=True) / count
+            return centred * (variance + 1e-5).rsqrt() * mask
+        return (x - self.mean) * self.scale * mask

@@ -1,4 +1,4 @@
-"""Recurrent layers that read each utterance both ways over its true length."""
+"""Bidirectional recurrent layers over the true length of each utterance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.masking import real
+from emotrace.models.layers.masking import length_mask
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -15,9 +15,10 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 class Bidirectional(nn.Module):
     """Stacked bidirectional LSTM or GRU layers (Hochreiter and Schmidhuber 1997; Cho et al. 2014).
 
-    The backward direction starts at each utterance's own last step: the utterance is reversed within its
-    length, read forwards, and reversed again, which gives the numbers of a packed sequence. In ONNX, which
-    knows true lengths, a layer is one node (the exporter would unroll it, and cannot take packing).
+    The backward direction starts at the last real step of each utterance: the utterance is reversed within
+    its length, processed forwards, and reversed again. The result equals that of a packed sequence. In ONNX
+    each layer is one node with true lengths, because the exporter unrolls recurrent layers and does not
+    support packing.
 
     Shape: (batch, step, feature), (batch,) true lengths → (batch, step, 2 x units), the forward direction
     first; zero beyond the true lengths.
@@ -30,42 +31,46 @@ class Bidirectional(nn.Module):
     def __init__(self, cell: str, features: int, units: int, layers: int = 1):
         super().__init__()
         sizes = [features] + [2 * units] * (layers - 1)
-        self.ahead = nn.ModuleList(CELLS[cell](size, units, batch_first=True) for size in sizes)
-        self.back = nn.ModuleList(CELLS[cell](size, units, batch_first=True) for size in sizes)
+        self.forward_layers = nn.ModuleList(CELLS[cell](size, units, batch_first=True) for size in sizes)
+        self.backward_layers = nn.ModuleList(CELLS[cell](size, units, batch_first=True) for size in sizes)
         self.features_out = 2 * units
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """What either direction has come to at each step."""
-        for ahead, back in zip(self.ahead, self.back, strict=True):
+        """States of both directions at each step."""
+        for ahead, back in zip(self.forward_layers, self.backward_layers, strict=True):
             if torch.onnx.is_in_onnx_export():
                 x = onnx_layer(x, lengths, ahead, back)
                 continue
-            later, _ = back(reversed_within(x, lengths))
-            x = torch.cat([ahead(x)[0], reversed_within(later, lengths)], dim=2)
-        return x * real(lengths, x.shape[1])[..., None].to(x.dtype)
+            later, _ = back(reverse_within(x, lengths))
+            x = torch.cat([ahead(x)[0], reverse_within(later, lengths)], dim=2)
+        return x * length_mask(lengths, x.shape[1])[..., None].to(x.dtype)
 
 
-def reversed_within(x: Tensor, lengths: Tensor) -> Tensor:
-    """Each utterance's real steps in the opposite order; what stands beyond them stays. Its own inverse.
+def reverse_within(x: Tensor, lengths: Tensor) -> Tensor:
+    """Each utterance's real steps in reverse order; padding keeps its position. Its own inverse.
 
     Shape: (batch, step, feature) in and out; lengths: (batch,).
 
-    >>> reversed_within(torch.tensor([[[1.0], [2.0], [3.0], [9.0]]]), torch.tensor([3])).flatten().tolist()
+    >>> reverse_within(torch.tensor([[[1.0], [2.0], [3.0], [9.0]]]), torch.tensor([3])).flatten().tolist()
     [3.0, 2.0, 1.0, 9.0]
     """
     batch, steps, features = x.shape
-    place = torch.arange(steps, device=x.device).expand(batch, steps)
-    source = torch.where(real(lengths, steps), lengths[:, None] - 1 - place, place)
+    step = torch.arange(steps, device=x.device).expand(batch, steps)
+    source = torch.where(length_mask(lengths, steps), lengths[:, None] - 1 - step, step)
     rows = source + steps * torch.arange(batch, device=x.device)[:, None]
     return x.reshape(batch * steps, features).index_select(0, rows.flatten()).view(batch, steps, features)
 
 
 def onnx_layer(x: Tensor, lengths: Tensor, ahead: Any, back: Any) -> Tensor:
-    """The node of ONNX that does what a layer does; it has its gates in another order.
+    """The ONNX node of a bidirectional layer; ONNX orders the gates differently.
+
+    Args:
+        ahead: PyTorch's layer of the forward direction
+        back: PyTorch's layer of the backward direction
 
     Shape: (batch, step, feature), (batch,) → (batch, step, 2 x units).
     """
-    kind, order = ("LSTM", (0, 3, 1, 2)) if ahead.mode == "LSTM" else ("GRU", (1, 0, 2))
+    operator, order = ("LSTM", (0, 3, 1, 2)) if ahead.mode == "LSTM" else ("GRU", (1, 0, 2))
     batch, steps, units = x.shape[0], x.shape[1], ahead.hidden_size
 
     def both(name: str) -> Tensor:
@@ -76,20 +81,20 @@ def onnx_layer(x: Tensor, lengths: Tensor, ahead: Any, back: Any) -> Tensor:
 
     biases = torch.cat([both("bias_ih"), both("bias_hh")], dim=1)
     attributes: dict[str, Any] = {"direction": "bidirectional", "hidden_size": units}
-    if kind == "GRU":
+    if operator == "GRU":
         attributes["linear_before_reset"] = 1
-    found = torch.onnx.ops.symbolic(
-        kind,
+    states = torch.onnx.ops.symbolic(
+        operator,
         (x.transpose(0, 1), both("weight_ih"), both("weight_hh"), biases, lengths.int()),
         attributes,
         dtype=x.dtype,
         shape=(steps, 2, batch, units),
     )
-    return found.permute(2, 0, 1, 3).reshape(batch, steps, 2 * units)
+    return states.permute(2, 0, 1, 3).reshape(batch, steps, 2 * units)
 
 
 def last_states(x: Tensor, lengths: Tensor) -> Tensor:
-    """What each direction of a bidirectional layer has come to at its end, as Keras returns by default.
+    """The final state of each direction of a bidirectional layer, which Keras returns by default.
 
     Shape: (batch, step, 2 x units), (batch,) true lengths → (batch, 2 x units).
 
@@ -98,5 +103,5 @@ def last_states(x: Tensor, lengths: Tensor) -> Tensor:
     [[2.0, 6.0]]
     """
     units = x.shape[2] // 2
-    place = (lengths - 1)[:, None, None].expand(-1, 1, units)
-    return torch.cat([x[:, :, :units].gather(1, place)[:, 0], x[:, 0, units:]], dim=1)
+    last = (lengths - 1)[:, None, None].expand(-1, 1, units)
+    return torch.cat([x[:, :, :units].gather(1, last)[:, 0], x[:, 0, units:]], dim=1)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.masking import real
+from emotrace.models.layers.masking import length_mask
 
 
 class SqueezeExcitation(nn.Module):
-    """How much each channel counts, from what the whole utterance shows in all of them.
+    """A weight for each channel, computed from the means of all channels over the utterance.
 
     Squeeze (eq. 4): z is the mean of a channel over an utterance's real frames and all bands.
     Excitation (eq. 5): s = sigmoid(W2 relu(W1 z)), W1 (C/r, C), W2 (C, C/r), no bias.
-    The scale (eq. 6), each channel times its s, is the caller's.
+    Scale (eq. 6): the caller multiplies each channel by its s.
 
     Shape: (batch, channel, frame, band), (batch,) lengths in frames → (batch, channel).
 
@@ -29,9 +29,9 @@ class SqueezeExcitation(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The weight s of each channel, between 0 and 1."""
         batch, channels, frames, bands = x.shape
-        # A product with the mask: its gradient, too, lies as the maps do, channels last.
-        weight = real(lengths, frames)[:, None].to(x.dtype)
-        total = (weight @ x.permute(0, 2, 3, 1).flatten(2)).view(batch, bands, channels)
+        # A product with the mask keeps the gradient in the memory layout of the maps, channels last.
+        mask = length_mask(lengths, frames)[:, None].to(x.dtype)
+        total = (mask @ x.permute(0, 2, 3, 1).flatten(2)).view(batch, bands, channels)
         total = total.to(torch.promote_types(x.dtype, torch.float32)).sum(1)
         z = total / (bands * lengths[:, None])
         return self.excite(self.squeeze(z).relu()).sigmoid()
