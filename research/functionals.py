@@ -24,7 +24,7 @@ from emotrace.evaluation.metrics import score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import ua_difference
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import spectrum_of
+from emotrace.models.emotion_model import build_spectrum
 from emotrace.training.data.examples import read_examples
 from emotrace.training.functionals import classifier_log_scores, window_log_scores
 from emotrace.training.run_folder import PREDICTIONS_FILE, read_run
@@ -48,11 +48,11 @@ def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator
     if condition != "clean":
         asked = [as_heard(utterance, condition) for utterance in asked]
     longest = system.max_frames(recipe)
-    examples = read_examples(asked, run.emotions, spectrum_of(recipe, system), longest, spectra=True)
+    examples = read_examples(asked, run.emotions, build_spectrum(recipe, system), longest, spectra=True)
     logs = {
-        "network": window_log_scores(network, examples, system, recipe, functionals=False),
+        "network": window_log_scores(network, examples, functionals=False),
         "functionals_l2": classifier_log_scores(network, examples),
-        "both": window_log_scores(network, examples, system, recipe),
+        "both": window_log_scores(network, examples),
     }
     scores = {part: example_scores(rows, examples, run.temperature) for part, rows in logs.items()}
     for place, written in enumerate(read_predictions(fold / PREDICTIONS_FILE)):

@@ -88,13 +88,13 @@ def pack(folder: Path, data: Path) -> None:
 
     from emotrace.corpora import open_corpus
     from emotrace.models.architectures import find_system
-    from emotrace.models.emotion_model import spectrum_of
+    from emotrace.models.emotion_model import build_spectrum
     from emotrace.recipe import load_recipe
     from emotrace.training.data.examples import read_examples
 
     folder.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe()
-    spectrum = spectrum_of(recipe, find_system("pcnse"))
+    spectrum = build_spectrum(recipe, find_system("pcnse"))
     for name in sorted({job.corpus for job in JOBS.values()}):
         corpus = open_corpus(name, data / name)
         examples = read_examples(corpus.utterances, corpus.emotions, spectrum, recipe.max_frames)
@@ -125,7 +125,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
 
     from emotrace.corpora import CORPORA, OpenCorpus, Utterance
     from emotrace.models.architectures import find_system
-    from emotrace.models.emotion_model import spectrum_of
+    from emotrace.models.emotion_model import build_spectrum
     from emotrace.recipe import Recipe, laid_over, load_recipe
     from emotrace.training.data.examples import Example
     from emotrace.training.split import Experiment
@@ -148,7 +148,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
         )
         for utterance, row in zip(utterances, rows, strict=True)
     ]
-    spectrum = spectrum_of(recipe, find_system(job.system))
+    spectrum = build_spectrum(recipe, find_system(job.system))
     key = type(spectrum).__name__, spectrum.bands, recipe.max_frames, False
     return Experiment(corpus, job.system, recipe, "0.1.0", device, read={key: (utterances, examples)})
 

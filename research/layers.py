@@ -26,12 +26,11 @@ from matplotlib.figure import Figure
 from emotrace.audio.windowing import frames_in
 from emotrace.experiments.report import table
 from emotrace.features.dft import SAMPLE_RATE_HZ
-from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Back, EmotionModel, build
+from emotrace.models.back import Back
+from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.recipe import Recipe, laid_over, load_recipe
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.data.examples import Batch
-from emotrace.training.loop import Objective
 from emotrace.training.optimisers import optimiser
 
 SECONDS = (1, 2, 4, 8, 16, 32, 64)
@@ -103,7 +102,8 @@ def multiply_adds(back: Back, steps: int) -> int:
     each step with each, and gathers from each.
     """
     weights = sum(p.numel() for p in back.parameters() if p.ndim > 1)
-    once = 0 if back.pooled is None else sum(p.numel() for p in back.pooled.parameters() if p.ndim > 1)
+    head = back.head
+    once = 0 if head.objective.is_per_frame else sum(p.numel() for p in head.parameters() if p.ndim > 1)
     pairs = 0 if back.attention is None else 2 * steps**2 * back.attention.value.out_features
     return (weights - once) * steps + once + pairs
 
@@ -113,7 +113,7 @@ def steps_of(network: EmotionModel, seconds: int) -> int:
     return network.front.steps_out(frames_in(seconds * SAMPLE_RATE_HZ))
 
 
-def work(network: EmotionModel, system: str, case: Case, recipe: Recipe) -> Callable[[], None]:
+def work(network: EmotionModel, case: Case, recipe: Recipe) -> Callable[[], None]:
     """What is timed, ready to be called again and again."""
     device = next(network.parameters()).device
     back, steps = network.back, steps_of(network, case.seconds)
@@ -128,14 +128,13 @@ def work(network: EmotionModel, system: str, case: Case, recipe: Recipe) -> Call
         return infer
     labels = torch.arange(case.batch, device=device) % LABELS
     batch = Batch(local, lengths, labels, tuple(((label, 1.0),) for label in labels.tolist()))
-    kind = find_system(system)
-    objective = Objective(kind.loss, kind.ctc_target(recipe), network.front.frames_per_step)
     steering = optimiser(back.parameters(), recipe.stage2)
     weights = torch.ones(LABELS, device=device)
 
     def train() -> None:
         steering.zero_grad()
-        objective(back.train()(local, lengths), lengths, batch, weights, 0.0).backward()
+        output = back.train()(local, lengths)
+        network.objective.loss(output, lengths, batch.labels, batch.parts, weights, 0.0).backward()
         steering.step()
 
     return train
@@ -169,7 +168,7 @@ def measure(recipe: Recipe, cases: Sequence[Case], device: str, budget_s: float)
         torch.set_num_threads(case.threads)
         steps = {s: steps_of(built[s.name], case.seconds) for s in SUBJECTS}
         chosen = [s for s in SUBJECTS if case.batch * steps[s] <= MOST_STEPS]
-        calls = [work(built[subject.name], subject.system, case, recipe) for subject in chosen]
+        calls = [work(built[subject.name], case, recipe) for subject in chosen]
         times = alternately(calls, budget_s, wait) if calls else []
         for subject, spent in zip(chosen, times, strict=True):
             yield Timing(case, subject.name, steps[subject], tuple(spent))

@@ -131,7 +131,7 @@ class TorchNetwork:
         if sound is None:
             return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions) + 1))
         with torch.inference_mode():
-            along = self.network.step_scores_of(sound, found.shape[1])
+            along = self.network.step_scores(sound, found.shape[1])
         return found[0], more[0], along[0].double().numpy()
 
     def emotions_of(self, examples: np.ndarray) -> np.ndarray:

@@ -18,11 +18,13 @@ from emotrace.export.onnx import Provenance, export_model
 from emotrace.features.deltas import stack_deltas
 from emotrace.features.log_mel import LogMel
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network, build, spectrum_of
-from emotrace.models.layers.pcnse import FrameBatchNorm
+from emotrace.models.emotion_model import Network, build, build_spectrum
+from emotrace.models.heads.ctc import CTCObjective
+from emotrace.models.heads.pooling import CrossEntropyObjective
+from emotrace.models.layers.frame_batch_norm import FrameBatchNorm
 from emotrace.recipe import Recipe, load_recipe
 from emotrace.training.data.examples import Example, read_examples
-from emotrace.training.loop import Objective, StageData, run_stage
+from emotrace.training.loop import StageData, run_stage
 from emotrace.training.two_stage import FromLocal, FromStatic, fit_normalisation
 
 FRONT, SYSTEM = "pcnse", "pcnse-sadrn-ctc"
@@ -110,13 +112,13 @@ class Training:
         recipe, made = recipe_of(network), untrained(network, FRONT if stage == 1 else SYSTEM)
         if stage == 1:
             model, settings = FromStatic(made, recipe.augmentation), recipe.stage1
-            objective = Objective("cross-entropy")
+            objective = CrossEntropyObjective()
             clips = (
                 emodb(made, recipe, root)[:most] if root else noise(steps * batch, recipe.max_frames, BANDS)
             )
         else:
             model, settings = FromLocal(made), recipe.stage2
-            objective = Objective("ctc", recipe.ctc_target, made.front.frames_per_step)
+            objective = CTCObjective(recipe.ctc_target, made.front.frames_per_step)
             frames, features = made.front.steps_out(recipe.max_frames), made.front.features_out
             clips = noise(steps * batch, frames, features)
         self.steps[name] = steps
@@ -157,7 +159,7 @@ def emodb(network: Network, recipe: Recipe, root: str) -> Sequence[Example]:
     corpus = open_corpus("emodb", root)
     speakers = corpus.folds()[0].train
     known = [u for u in corpus.utterances if u.speaker in speakers and u.emotion in EMOTIONS]
-    clips = read_examples(known, EMOTIONS, spectrum_of(recipe, find_system(FRONT)), recipe.max_frames)
+    clips = read_examples(known, EMOTIONS, build_spectrum(recipe, find_system(FRONT)), recipe.max_frames)
     fit_normalisation(network, clips)
     return clips
 

@@ -39,11 +39,11 @@ def pcnse(image: Any, layout: str, width: int) -> Any:
     """(500, 40, 3) → (243, 13 x width)."""
     places, branches = PLACES[layout], []
     for index, kernel in enumerate((1, 3, 5)):
-        x = conv_block(image, width, kernel, "same", f"front.pcnse.branches.{index}")
+        x = conv_block(image, width, kernel, "same", f"front.convolutions.branches.{index}")
         branches.append(layers.MaxPooling2D(*places["branch"])(x))
     x = layers.Concatenate()(branches)
     for index, (padding, times, kernel) in enumerate(zip(places["trunk"], (1, 2, 1), (8, 3, 3), strict=True)):
-        x = conv_block(x, times * width, kernel, padding, f"front.pcnse.trunk.{index}")
+        x = conv_block(x, times * width, kernel, padding, f"front.convolutions.trunk.{index}")
     if places["end"]:
         x = layers.MaxPooling2D(*places["end"])(x)
     return layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
@@ -51,9 +51,9 @@ def pcnse(image: Any, layout: str, width: int) -> Any:
 
 def sadrn(local: Any) -> Any:
     """(step, feature) → logits (step, K + 1)."""
-    x, skips = layers.Conv1D(WIDTH, 1, name="back.drn.enter")(local), []
+    x, skips = layers.Conv1D(WIDTH, 1, name="back.context.enter")(local), []
     for index, dilation in enumerate(DILATIONS * STACKS):
-        block, y = f"back.drn.blocks.{index}", x
+        block, y = f"back.context.blocks.{index}", x
         for conv in range(2):
             y = layers.Conv1D(
                 WIDTH, 2, padding="causal", dilation_rate=dilation, activation="relu",
@@ -69,7 +69,7 @@ def sadrn(local: Any) -> Any:
     )
     similarity = layers.Dot((2, 2))([query, key])
     weights = layers.Softmax()(layers.Rescaling(WIDTH**-0.5)(similarity))
-    return layers.Dense(LABELS + 1, name="back.ctc.output")(layers.Dot((2, 1))([weights, value]))
+    return layers.Dense(LABELS + 1, name="back.head.output")(layers.Dot((2, 1))([weights, value]))
 
 
 def classifier(local: Any) -> Any:

@@ -112,14 +112,14 @@ def test_the_graph_says_what_torch_says_alone_and_in_company(
     network, folder = exported(system)
     waveform, lengths = sounds(LENGTHS)
     asked = torch.from_numpy(waveform), torch.from_numpy(lengths)
-    ctc, along = SYSTEMS[system].loss == "ctc", None
+    ctc, along = SYSTEMS[system].head == "ctc", None
     with torch.inference_mode():
         output, steps = network(*asked)
         outputs = (output, steps) if ctc else (output,)
         if system in HEARING_MORE:
             same, _, scores, sound = network.forward_with_functionals(*asked)
             assert_same(same.numpy(), output.numpy())
-            along = network.step_scores_of(sound, output.shape[1]) if ctc else along
+            along = network.step_scores(sound, output.shape[1]) if ctc else along
             outputs = (output, steps, scores, along) if ctc else (output + scores[:, :-1],)
             assert scores.std() > 0.05
     wanted = rows_of([output.numpy() for output in outputs])

@@ -64,7 +64,7 @@ def test_each_system_scores_an_utterance_or_each_of_its_steps(name: str) -> None
         assert steps.tolist() == [4, 1, 3, 1, 2]
     else:
         assert steps.tolist() == [frame // 2 - 7 for frame in frames]
-    assert output.shape == ((5, max(steps), 5) if SYSTEMS[name].loss == "ctc" else (5, 4))
+    assert output.shape == ((5, max(steps), 5) if SYSTEMS[name].head == "ctc" else (5, 4))
     torch.testing.assert_close(output.exp().sum(-1), torch.ones(output.shape[:-1]), rtol=0, atol=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_padding_and_batch_mates_never_change_an_utterance(name: str, recipe: Re
         for row, length in enumerate(LENGTHS):
             (alone,), own_steps = network(waveform[row : row + 1, :length], lengths[row : row + 1])
             assert steps[row] == own_steps[0]
-            together = output[row, : steps[row]] if SYSTEMS[name].loss == "ctc" else output[row]
+            together = output[row, : steps[row]] if SYSTEMS[name].head == "ctc" else output[row]
             torch.testing.assert_close(together, alone, rtol=0, atol=5e-6)
 
 
@@ -125,7 +125,7 @@ def test_a_front_knows_how_many_steps_come_out(name: str, masked: bool) -> None:
 def test_each_system_learns_eight_utterances_by_heart(name: str) -> None:
     # Without a residual, attention gives every step of so small a network the same posteriors, and CTC
     # rests where each step names the label with probability 1 / steps: a loss of nearly 1, and no place.
-    ctc = SYSTEMS[name].loss == "ctc"
+    ctc = SYSTEMS[name].head == "ctc"
     torch.manual_seed(3)
     network = build(small(normalisation="utterance", residual=ctc), name, labels=4).train()
     for module in network.modules():
@@ -249,7 +249,7 @@ def test_glorot_weights_are_uniform_and_biases_zero() -> None:
 
 def test_glorot_recurrent_weights_are_those_keras_begins_with() -> None:
     network = build(Recipe(weights="glorot"), "pcnse-sablstm", labels=4)
-    for layer in network.back.recurrent.ahead:
+    for layer in network.back.context.forward_layers:
         bound = math.sqrt(6 / sum(layer.weight_ih_l0.shape))
         assert bound * 0.99 < layer.weight_ih_l0.abs().max() <= bound
         torch.testing.assert_close(
@@ -293,10 +293,10 @@ def test_the_baselines_go_by_their_papers_whatever_the_recipe_says_of_ours() -> 
 @pytest.mark.parametrize(
     ("name", "local", "widths"),
     [
-        ("pcnse-sablstm", (1, 243, 832), [("recurrent", 128), ("attention", 128)]),
-        ("cnn-blstm", (1, 37, 800), [("recurrent", 256)]),
-        ("cnn-gru", (1, 125, 800), [("recurrent", 256)]),
-        ("blstm-ctc", (1, 500, 120), [("recurrent", 512), ("dense", 128)]),
+        ("pcnse-sablstm", (1, 243, 832), [("context", 128), ("attention", 128)]),
+        ("cnn-blstm", (1, 37, 800), [("context", 256)]),
+        ("cnn-gru", (1, 125, 800), [("context", 256)]),
+        ("blstm-ctc", (1, 500, 120), [("context", 512), ("head.dense", 128)]),
     ],
 )
 def test_recurrent_systems_have_the_sizes_of_their_papers(
@@ -305,7 +305,7 @@ def test_recurrent_systems_have_the_sizes_of_their_papers(
     network, frames = build(Recipe(), name, labels=4).eval(), SYSTEMS[name].max_frames(Recipe())
     found: list[tuple[str, int]] = []
     for part, _ in widths:
-        getattr(network.back, part).register_forward_hook(
+        network.back.get_submodule(part).register_forward_hook(
             lambda _, __, y, part=part: found.append((part, y.shape[2]))
         )
     static = torch.zeros(1, network.spectrum.bands, frames)

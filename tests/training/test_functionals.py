@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from emotrace.decoding.ctc import class_scores
 from emotrace.features.log_mel import LogMel
-from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel, build
-from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT, trim_silence
+from emotrace.models.functionals.classifier import UTTERANCE_WEIGHT
+from emotrace.models.functionals.statistics import trim_silence
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example
@@ -77,9 +77,8 @@ def drawn_by(seed: int) -> torch.Generator:
 
 def added(network: EmotionModel, examples: list[Example]) -> np.ndarray:
     """What functionals say, a row a window."""
-    system = find_system("pcnse-sadrn-ctc")
     both, alone = (
-        np.array([row for rows in window_log_scores(network, examples, system, Recipe(), functionals=with_them)
+        np.array([row for rows in window_log_scores(network, examples, functionals=with_them)
                   for row in rows])
         for with_them in (True, False)
     )  # fmt: skip
@@ -131,17 +130,16 @@ def test_functionals_of_a_whole_count_several_times(
         if name.startswith(("front.", "back."))
     ) == (not refit or bool(test))
     fit_functionals(before, train, recipe, 1)
-    system = find_system(of.system)
-    fit_fusion_weight(before, judges, system, recipe)
+    fit_fusion_weight(before, judges)
     assert before.functionals is not None
     share = before.functionals.fusion_weight.item()
     assert trained.functionals.fusion_weight.item() == share != 1
-    alone = window_log_scores(before, judges, system, recipe, functionals=False)
+    alone = window_log_scores(before, judges, functionals=False)
     theirs = classifier_log_scores(before, judges)
     once = [[row / share for row in rows] for rows in theirs]
     own = min(fit_temperature(alone, judges), 1000 / UTTERANCE_WEIGHT)
     assert share == pytest.approx(own / fit_temperature(once, judges))
-    both = window_log_scores(before, judges, system, recipe)
+    both = window_log_scores(before, judges)
     for together, one, other in zip(both, alone, theirs, strict=True):
         np.testing.assert_allclose(together, np.array(one) + UTTERANCE_WEIGHT * np.array(other))
     assert facts.temperature == fit_temperature(both, judges)

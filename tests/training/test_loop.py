@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.errors import RunError
+from emotrace.models.heads.ctc import CTCObjective
+from emotrace.models.heads.head import Objective
+from emotrace.models.heads.pooling import CrossEntropyObjective
 from emotrace.recipe import Stage
 from emotrace.training.data.examples import Batch, Example, batched
-from emotrace.training.loop import Objective, StageData, class_weights, run_stage
+from emotrace.training.loop import StageData, class_weights, run_stage
 from emotrace.training.progress import Epoch, no_progress
 
-CROSS_ENTROPY = Objective("cross-entropy")
+CROSS_ENTROPY = CrossEntropyObjective()
 
 
 class Linear(nn.Module):
@@ -92,16 +95,16 @@ def ctc_by_enumeration(posteriors: np.ndarray, target: list[int]) -> float:
 @pytest.mark.parametrize(
     ("objective", "times"),
     [
-        (Objective("ctc"), 1),
-        (Objective("ctc", "repeated", frames_per_step=2), 1),
-        (Objective("ctc", "repeated", frames_per_step=14), 2),  # 5 steps: 70 frames, 3 of 100 each
+        (CTCObjective(), 1),
+        (CTCObjective("repeated", frames_per_step=2), 1),
+        (CTCObjective("repeated", frames_per_step=14), 2),  # 5 steps: 70 frames, 3 of 100 each
     ],
 )
 def test_ctc_targets_count_frames_of_10_ms(objective: Objective, times: int) -> None:
     logs = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0)).log_softmax(2)
     weights = torch.tensor([0.5, 2.0])
     batch = batch_of([1, 0], steps=5)
-    found = objective(logs, batch.lengths, batch, weights, 0.0)
+    found = objective.loss(logs, batch.lengths, batch.labels, batch.parts, weights, 0.0)
     likelihoods = [
         ctc_by_enumeration(row.exp().numpy(), [label] * times)
         for row, label in zip(logs, (1, 0), strict=True)
@@ -111,21 +114,23 @@ def test_ctc_targets_count_frames_of_10_ms(objective: Objective, times: int) -> 
 
 def test_a_clip_whose_emotion_changes_has_its_emotions_for_a_target_each_by_its_share() -> None:
     parts = ((1, 0.5), (0, 0.125), (1, 0.375))
-    assert Objective("ctc").target(parts, 400) == [1, 0, 1]
-    assert Objective("ctc", "repeated").target(parts, 400) == [1] * 6 + [0] + [1] * 4
+    assert CTCObjective().label_sequence(parts, 400) == [1, 0, 1]
+    assert CTCObjective("repeated").label_sequence(parts, 400) == [1] * 6 + [0] + [1] * 4
     logs = torch.randn(1, 6, 3, generator=torch.Generator().manual_seed(0)).log_softmax(2)
     batch = batched([torch.zeros(6, 1)], [Example("a", "a", 1, (), (), parts)])
-    found = Objective("ctc")(logs, batch.lengths, batch, torch.tensor([0.5, 2.0]), 0.0)
+    found = CTCObjective().loss(
+        logs, batch.lengths, batch.labels, batch.parts, torch.tensor([0.5, 2.0]), 0.0
+    )
     assert found.item() == pytest.approx(-2.0 * np.log(ctc_by_enumeration(logs[0].exp().numpy(), [1, 0, 1])))
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
-@pytest.mark.parametrize("objective", [CROSS_ENTROPY, Objective("ctc")], ids=["cross-entropy", "ctc"])
+@pytest.mark.parametrize("objective", [CROSS_ENTROPY, CTCObjective()], ids=["cross-entropy", "ctc"])
 def test_a_stage_learns_what_is_there_to_learn(tmp_path: Path, objective: Objective, average: float) -> None:
     torch.manual_seed(0)
     data = StageData(clips_of([0, 1] * 16), clips_of([0, 1] * 8, seed=1), labels=2)
     stage = Stage(epochs=15, batch_size=8, learning_rate=0.1, ema_decay=average)
-    told = train(Linear(blank=objective.loss == "ctc"), data, stage, tmp_path / "back", objective=objective)
+    told = train(Linear(blank=objective.is_per_frame), data, stage, tmp_path / "back", objective=objective)
     assert told[-1].best == 1.0
     assert told[-1].loss < 0.5 * told[0].loss
     assert {epoch.stage for epoch in told} == {"back"}

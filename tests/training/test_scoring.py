@@ -12,7 +12,6 @@ import torch
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.features.log_mel import LogMel
 from emotrace.inference.recogniser import load
-from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.data.examples import Example, read_examples
@@ -31,7 +30,7 @@ def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utteranc
         utterances, facts.emotions, LogMel(recipe.features.n_mels), recipe.max_frames, spectra=True
     )
     assert max(len(example.windows) for example in examples) == windows
-    logs = window_log_scores(network, examples, find_system(facts.system), recipe)
+    logs = window_log_scores(network, examples)
     ours = example_scores(logs, examples, facts.temperature)
     recogniser = load(model, threads=1)
     for row, utterance in zip(ours, utterances, strict=True):
@@ -86,8 +85,8 @@ def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> 
         def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return self.back(x, lengths), lengths
 
-    whole = model_log_scores(FromStatic(network, Augmentation()), examples, "ctc")
-    halves = model_log_scores(Back(), local, "ctc")
+    whole = model_log_scores(FromStatic(network, Augmentation()), examples, network.objective)
+    halves = model_log_scores(Back(), local, network.objective)
     for ours, theirs in zip(whole, halves, strict=True):
         assert np.allclose(ours, theirs, atol=1e-4)
 
@@ -100,10 +99,10 @@ def test_scores_do_not_depend_on_which_clips_are_scored_together(tiny_recipe: Re
     examples = [
         Example(str(i), "a", 0, ((torch.randn(20 + 30 * i, 18, generator=random),),), (1,)) for i in range(6)
     ]
-    model, loss = FromStatic(network, Augmentation()), "ctc" if "ctc" in system else "cross-entropy"
-    together = model_log_scores(model, examples, loss)
+    model = FromStatic(network, Augmentation())
+    together = model_log_scores(model, examples, network.objective)
     for example, rows in zip(examples, together, strict=True):
-        ((alone,),) = model_log_scores(model, [example], loss)
+        ((alone,),) = model_log_scores(model, [example], network.objective)
         assert np.allclose(alone, rows[0], atol=1e-4)
 
 

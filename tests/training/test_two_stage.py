@@ -122,7 +122,7 @@ def test_what_was_trained_scores_alike_in_the_runtime(
     facts, _, _ = read_run(folder)
     export_run(folder, tmp_path / "model")
     recogniser = load(tmp_path / "model", threads=1)
-    assert recogniser.config.decoding == ("vote" if find_system(system).loss == "ctc" else "likelihood")
+    assert recogniser.config.decoding == ("vote" if find_system(system).head == "ctc" else "likelihood")
     rows = (folder / "predictions.csv").read_text().splitlines()
     ours = {row.split(",")[0]: [float(cell) for cell in row.split(",")[-2:]] for row in rows[1:]}
     assert rows[0].split(",")[-2:] == list(facts.emotions)

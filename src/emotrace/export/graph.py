@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from emotrace.inference.model_config import ModelConfig, network_metadata
 from emotrace.models.emotion_model import EmotionModel
-from emotrace.models.functionals.segments import HOP
+from emotrace.models.functionals.segments import SEGMENT_HOP_FRAMES
 
 
 class FeatureGraph(nn.Module):
@@ -51,7 +51,7 @@ class ScoreGraph(nn.Module):
         output, steps, scores = self.network.from_spectra(spectra)
         if not self.ctc:
             return (output + scores[:, :-1],)
-        return output, steps, scores, self.network.step_scores_of(spectra, output.shape[1])
+        return output, steps, scores, self.network.step_scores(spectra, output.shape[1])
 
 
 def onnx_bytes(network: EmotionModel, config: ModelConfig) -> bytes:
@@ -66,7 +66,7 @@ def onnx_bytes(network: EmotionModel, config: ModelConfig) -> bytes:
     )
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
     # Of clips with one stretch alone the exporter would make an exception; what it writes holds for them too.
-    frame = torch.export.Dim("frame", min=HOP + 1)
+    frame = torch.export.Dim("frame", min=SEGMENT_HOP_FRAMES + 1)
     # A batch of one would freeze that axis.
     example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
     with torch.inference_mode():

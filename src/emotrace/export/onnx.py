@@ -71,23 +71,26 @@ def export_model(
 def config_of(network: EmotionModel, provenance: Provenance) -> ModelConfig:
     """What `config.json` says, but for the hashes."""
     recipe, system = provenance.recipe, find_system(provenance.system)
-    ctc, longest, frame = system.loss == "ctc", system.max_frames(recipe), network.spectrum.frame_samples
+    objective, per_frame = network.objective, network.objective.is_per_frame
+    longest, frame = system.max_frames(recipe), network.spectrum.frame_samples
     return ModelConfig(
         name=provenance.name,
         version=provenance.version,
         system=provenance.system,
-        output="log_posteriors" if ctc else "log_scores",
+        output=objective.output_name,
         **label_maps(provenance.emotions),
         window_samples=samples_in(longest, frame),
         hop_samples=longest // 2 * FRAME_HOP_SAMPLES,
         frame_samples=frame,
-        frame_first_s=network.first_step_s if ctc else None,
-        frame_step_s=network.step_s if ctc else None,
-        decoding=system.decoding(recipe) if ctc else "likelihood",
-        functionals=ctc and network.functionals is not None,
+        frame_first_s=network.first_step_s if per_frame else None,
+        frame_step_s=network.step_s if per_frame else None,
+        decoding=objective.decoding,
+        functionals=per_frame and network.functionals is not None,
         calibration=Calibration(
             temperature=provenance.temperature,
-            rejection_threshold=REJECTION_THRESHOLD if ctc and recipe.non_speech_per_utterance else None,
+            rejection_threshold=REJECTION_THRESHOLD
+            if per_frame and recipe.non_speech_per_utterance
+            else None,
         ),
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,

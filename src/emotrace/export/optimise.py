@@ -14,8 +14,9 @@ from emotrace.audio.windowing import FRAME_HOP_SAMPLES, FRAME_SAMPLES
 from emotrace.features.dft import PRE_EMPHASIS, SAMPLE_RATE_HZ
 from emotrace.features.log_mel import LogMel
 from emotrace.models.emotion_model import EmotionModel
-from emotrace.models.layers.fft_convolution import correlate, correlation_points, pointwise_kernels
-from emotrace.models.layers.pcnse import ConvBlock, ParallelConv
+from emotrace.models.layers.conv_block import ConvBlock
+from emotrace.models.layers.fft_convolution import correlate, correlation_matrices, transform_kernels
+from emotrace.models.layers.pcnse import ParallelConv
 
 
 def optimise_for_inference(network: EmotionModel, *, points: bool = True) -> EmotionModel:
@@ -26,7 +27,7 @@ def optimise_for_inference(network: EmotionModel, *, points: bool = True) -> Emo
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if isinstance(network.spectrum, LogMel):
         network.spectrum = CentredLogMel(network.spectrum.bands)
-    front = network.front.pcnse
+    front = network.front.convolutions
     if points and isinstance(front, ParallelConv):
         branch, block = front.branches[0], front.trunk[0]
         assert isinstance(branch, ConvBlock)
@@ -101,9 +102,9 @@ class FftBandConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, bands: int):
         super().__init__()
-        to_points, kernel_to_points, from_points = correlation_points(bands, conv.kernel_size[1])
+        to_points, kernel_to_points, from_points = correlation_matrices(bands, conv.kernel_size[1])
         assert conv.bias is not None
-        kernels = pointwise_kernels(conv.weight.detach().double(), kernel_to_points)
+        kernels = transform_kernels(conv.weight.detach().double(), kernel_to_points)
         self.register_buffer("kernels", kernels.float())
         self.register_buffer("to_points", to_points.float())
         self.register_buffer("from_points", from_points.float())

@@ -41,7 +41,7 @@ class Back(nn.Module):
         return self.head(context, steps)
 
 
-def build_dilated_residual(recipe: Recipe, system: System, features: int) -> DilatedResidual:
+def build_dilated_residual(recipe: Recipe, _: System, features: int) -> DilatedResidual:
     """The paper's dilated residual network."""
     back = recipe.back
     return DilatedResidual(features, back.width, back.stacks, back.dilations, back.dropout, back.causal)

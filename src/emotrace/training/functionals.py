@@ -14,11 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from emotrace.models.architectures import System
 from emotrace.models.emotion_model import EmotionModel
-from emotrace.models.functionals.classifier import FEATURE_SET_WEIGHTS, UTTERANCE_WEIGHT, trim_silence
-from emotrace.models.functionals.random_kernels import FLAT
-from emotrace.recipe import Recipe
+from emotrace.models.functionals.classifier import FEATURE_SET_WEIGHTS, UTTERANCE_WEIGHT
+from emotrace.models.functionals.random_kernels import MIN_DEVIATION
+from emotrace.models.functionals.statistics import trim_silence
+from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example, window_batches
 from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_log_scores
@@ -70,7 +70,7 @@ def mixture_of(frames: Floats, components: int, seed: int) -> tuple[Floats, Floa
     """Weights, means and deviations of a mixture of diagonal Gaussians, fitted to frames (frame, value)."""
     drawn = np.random.default_rng(seed).permutation(len(frames))[:MIXED]
     frames = frames[np.resize(drawn, max(len(drawn), components))]  # again, where there are very few
-    unit = frames.std(0) + FLAT
+    unit = frames.std(0) + MIN_DEVIATION
     mixture = GaussianMixture(
         components,
         covariance_type="diag",
@@ -150,9 +150,7 @@ def regression(x: Tensor, truth: Tensor, emotions: int, l2: float) -> tuple[Tens
     return weight.detach(), bias.detach()
 
 
-def fit_fusion_weight(
-    network: EmotionModel, examples: Sequence[Example], system: System, recipe: Recipe
-) -> None:
+def fit_fusion_weight(network: EmotionModel, examples: Sequence[Example]) -> None:
     """Set `network.functionals.fusion_weight` by clips of validation speakers: what calibrates either, as a ratio.
 
     A network that knows nothing wants no end of temperature; it gets what leaves some for both together.
@@ -160,7 +158,7 @@ def fit_fusion_weight(
     classifier = network.functionals
     assert classifier is not None
     classifier.fusion_weight.fill_(1.0)
-    own = fit_temperature(window_log_scores(network, examples, system, recipe, functionals=False), examples)
+    own = fit_temperature(window_log_scores(network, examples, functionals=False), examples)
     classifier_temperature = fit_temperature(classifier_log_scores(network, examples), examples)
     classifier.fusion_weight.fill_(min(own, HOTTEST / UTTERANCE_WEIGHT) / classifier_temperature)
 
@@ -173,16 +171,10 @@ def statistics_of(network: EmotionModel, examples: Sequence[Example]) -> Tensor:
 
 
 def window_log_scores(
-    network: EmotionModel,
-    examples: Sequence[Example],
-    system: System,
-    recipe: Recipe,
-    *,
-    functionals: bool = True,
+    network: EmotionModel, examples: Sequence[Example], *, functionals: bool = True
 ) -> list[list[Floats]]:
     """Log-scores (K,) of each window of each clip: the network's, and what functionals add."""
-    model = FromStatic(network, recipe.augmentation)
-    logs = model_log_scores(model, examples, system.loss, system.decoding(recipe))
+    logs = model_log_scores(FromStatic(network, Augmentation()), examples, network.objective)
     if network.functionals is None or not functionals:
         return logs
     both = zip(logs, classifier_log_scores(network, examples), strict=True)

@@ -12,12 +12,10 @@ from typing import Any
 
 import lightning as L
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from emotrace.decoding.ctc import Decoding
-from emotrace.models.heads.ctc import ctc_loss, repeated_target
+from emotrace.models.heads.head import Objective
 from emotrace.recipe import Stage
 from emotrace.system.files import write_text
 from emotrace.training.checkpoints import SafetensorsIO
@@ -42,43 +40,6 @@ class StageData:
     validation: Sequence[Example]
     labels: int
     change: Change | None = None
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The loss of a stage: "cross-entropy", or "ctc" with its target and the 10-ms frames of a step.
-
-    `decoding` is how validation turns the posteriors of CTC into scores.
-    """
-
-    loss: str
-    ctc_target: str = "single"
-    frames_per_step: int = 1
-    decoding: Decoding = "likelihood"
-
-    def __call__(
-        self, output: Tensor, steps: Tensor, batch: Batch, weights: Tensor, smoothing: float
-    ) -> Tensor:
-        """Mean over utterances of the loss times its class's weight, as Keras counts class weights."""
-        if self.loss == "ctc":
-            frames = (steps * self.frames_per_step).tolist()
-            targets = [self.target(parts, size) for parts, size in zip(batch.parts, frames, strict=True)]
-            return ctc_loss(output, steps, targets, weights)
-        losses = F.cross_entropy(output, batch.labels, reduction="none", label_smoothing=smoothing)
-        return (losses * weights[batch.labels]).mean()
-
-    def target(self, parts: Sequence[tuple[int | None, float]], frames: int) -> list[int]:
-        """The label sequence of so many frames of 10 ms, of which each part's emotion, or none, has a share.
-
-        >>> Objective("ctc", "repeated").target([(2, 0.5), (0, 0.5)], 150)
-        [2, 2, 0, 0]
-        """
-        show_progress = [(label, share) for label, share in parts if label is not None]
-        if self.ctc_target == "single":
-            return [label for label, _ in show_progress]
-        return [
-            same for label, share in show_progress for same in repeated_target(label, round(share * frames))
-        ]
 
 
 class Streamed(IterableDataset[Any]):
@@ -145,7 +106,9 @@ class StageModule(L.LightningModule):
         torch.manual_seed(seed_of(self.seed, self.current_epoch, index))
         output, steps = self.model(batch.x, batch.lengths)
         weights = self.weights.to(output.device)
-        loss = self.objective(output, steps, batch, weights, self.stage.label_smoothing)
+        loss = self.objective.loss(
+            output, steps, batch.labels, batch.parts, weights, self.stage.label_smoothing
+        )
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
         return loss
 
@@ -154,7 +117,7 @@ class StageModule(L.LightningModule):
         examples = self.data.validation
         truth = [example.label for example in examples]
         with torch.autocast(self.device.type, enabled=False):
-            logs = model_log_scores(self.judged, examples, self.objective.loss, self.objective.decoding)
+            logs = model_log_scores(self.judged, examples, self.objective)
             scores = example_scores(logs, examples)
         self.model.train()
         self.log_dict(

@@ -13,10 +13,11 @@ from emotrace.errors import ModelError, RecipeError
 from emotrace.inference.model_folder import ModelFolder, load_model_folder
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
+from emotrace.models.state_names import with_current_names
 from emotrace.recipe import Recipe, differences, laid_over
 
 MODEL_WEIGHTS_FILE = "model.safetensors"
-OUTPUT_LAYERS = ("back.ctc.", "back.pooled.")
+OUTPUT_LAYER = "back.head."
 MUST_AGREE = ("features", "front")  # of the recipes: a front's weights mean nothing to another one
 
 
@@ -63,12 +64,12 @@ class PretrainedWeights:
         """
         path = self.model.path / MODEL_WEIGHTS_FILE
         try:
-            weights = load(self.model.read(MODEL_WEIGHTS_FILE))
+            weights = with_current_names(load(self.model.read(MODEL_WEIGHTS_FILE)))
         except SafetensorError as error:
             raise ModelError(f"{path} is damaged ({error}); export the model again") from None
         own = network.state_dict()
         for name, value in own.items():
-            if name.startswith(OUTPUT_LAYERS) and not self.same_emotions:
+            if name.startswith(OUTPUT_LAYER) and not self.same_emotions:
                 continue
             if name.startswith("functionals."):  # fitted anew, which takes a second
                 continue

@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 
 from emotrace.errors import RunError
 from emotrace.models.emotion_model import EmotionModel, build
+from emotrace.models.state_names import with_current_names
 from emotrace.recipe import Recipe, differences
 from emotrace.system.files import clear_unfinished, list_files, write_bytes, write_text
 
@@ -92,7 +93,8 @@ def read_run(folder: Path) -> tuple[Run, Recipe, EmotionModel]:
         run = Run.model_validate_json(path.read_text(encoding="utf-8"))
         recipe = recipe_of(folder)
         network = build(recipe, run.system, len(run.emotions))
-        network.load_state_dict(load((folder / RUN_WEIGHTS_FILE).read_bytes()))
+        weights = load((folder / RUN_WEIGHTS_FILE).read_bytes())
+        network.load_state_dict(with_current_names(weights))
     except FileNotFoundError as error:
         name = Path(error.filename).name
         raise RunError(

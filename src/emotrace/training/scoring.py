@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from emotrace.decoding.ctc import Decoding, average_scores, class_scores, log_scores
+from emotrace.decoding.ctc import average_scores, class_scores
 from emotrace.evaluation.predictions import Prediction
+from emotrace.models.heads.head import Objective
 from emotrace.training.data.examples import Example, window_batches
 
 Floats = npt.NDArray[np.float64]
@@ -19,12 +20,12 @@ HOTTEST = 1000.0
 
 
 def model_log_scores(
-    model: nn.Module, examples: Sequence[Example], loss: str, decoding: Decoding = "likelihood"
+    model: nn.Module, examples: Sequence[Example], objective: Objective
 ) -> list[list[Floats]]:
     """Log-scores (K,), not normalised, of each window of each clip.
 
-    For a CTC system what `decoding` makes of its posteriors, log-softmax outputs for a classifier. `model`
-    maps (batch, time, feature), (batch,) to outputs and their lengths, and is left in evaluation mode.
+    `model` maps (batch, time, feature), (batch,) to outputs and their lengths, from which `objective`
+    computes the scores. It is left in evaluation mode.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -32,9 +33,7 @@ def model_log_scores(
     with torch.inference_mode():
         for places, batch in window_batches(examples):
             output, steps = model(batch.x.to(device), batch.lengths.to(device))
-            logs = output.float().cpu().numpy()
-            if loss == "ctc":
-                logs = log_scores(logs, steps.cpu().numpy(), decoding)
+            logs = objective.log_scores(output.float().cpu().numpy(), steps.cpu().numpy())
             for (example, window), row in zip(places, logs, strict=True):
                 found[example][window] = row.astype(np.float64)
     return found

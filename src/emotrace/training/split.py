@@ -17,7 +17,7 @@ from emotrace.evaluation.confusion import confusion_png
 from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import EmotionModel, spectrum_of
+from emotrace.models.emotion_model import EmotionModel, build_spectrum
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.augmentation.acoustic import augmented_views
@@ -65,7 +65,7 @@ class Experiment:
     def examples(self) -> list[Example]:
         """The whole corpus as windows of what the system starts from, read when it is first needed."""
         system, utterances = find_system(self.system), self.corpus.utterances
-        spectrum, longest = spectrum_of(self.recipe, system), system.max_frames(self.recipe)
+        spectrum, longest = build_spectrum(self.recipe, system), system.max_frames(self.recipe)
         spectra = self.recipe.functionals_l2 > 0 or self.recipe.acoustic_augmentation
         key = type(spectrum).__name__, spectrum.bands, longest, spectra
         if key not in self.read or self.read[key][0] is not utterances:
@@ -84,7 +84,7 @@ class Experiment:
             return examples
         generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
         return augmented_views(
-            spectrum_of(self.recipe, find_system(self.system)), examples, self.recipe, generator
+            build_spectrum(self.recipe, find_system(self.system)), examples, self.recipe, generator
         )
 
     def fingerprint(self, **more: Any) -> dict[str, Any]:
@@ -153,14 +153,13 @@ def train_split(
         network = trainer.train(
             experiment.system, len(emotions), experiment.training_views(train, seed), validation
         )
-        scoring = find_system(experiment.system), experiment.recipe
         if network.functionals is not None:
             fit_functionals(network, train, experiment.recipe, seed)
-            fit_fusion_weight(network, validation, *scoring)
-        temperature = fit_temperature(window_log_scores(network, validation, *scoring), validation)
+            fit_fusion_weight(network, validation)
+        temperature = fit_temperature(window_log_scores(network, validation), validation)
 
         def predictions(network: EmotionModel, examples: Sequence[Example]) -> list[Prediction]:
-            scores = example_scores(window_log_scores(network, examples, *scoring), examples, temperature)
+            scores = example_scores(window_log_scores(network, examples), examples, temperature)
             return predictions_of(examples, scores, emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
@@ -174,7 +173,7 @@ def train_split(
             network = again
         if network.functionals is not None:
             fit_functionals(network, everybody, experiment.recipe, seed)
-            if scoring[0].loss == "ctc":
+            if network.objective.is_per_frame:
                 fit_speech_presence(network, everybody, experiment.recipe, seed)
         if split.test:
             write_predictions(folder / VALIDATION_FILE, judged)

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.models.architectures import System, find_system
-from emotrace.models.emotion_model import EmotionModel, build, spectrum_of
+from emotrace.models.emotion_model import EmotionModel, build, build_spectrum
+from emotrace.models.heads.head import Objective
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augmentation.spectrogram import augment, masks
 from emotrace.training.data.concatenation import concatenated_examples
 from emotrace.training.data.examples import Example
 from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
 from emotrace.training.data.non_speech import non_speech_examples
-from emotrace.training.loop import Change, Objective, StageData, run_stage
+from emotrace.training.loop import Change, StageData, run_stage
 from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.pretrained_weights import PretrainedWeights
 from emotrace.training.progress import Epoch, ProgressCallback
@@ -127,14 +128,12 @@ class TwoStageTrainer:
         network = build(recipe, name, labels)
         if self.pretrained is not None:
             self.pretrained.into(network)
-        objective = Objective(
-            system.loss, system.ctc_target(recipe), network.front.frames_per_step, system.decoding(recipe)
-        )
-        synthetic = self.synthetic(system, train, change) if system.loss == "ctc" else []
+        objective = network.objective
+        synthetic = self.synthetic(system, train, change) if objective.is_per_frame else []
         if system.front is None or system.stages == 1 or recipe.end_to_end:
             fit_normalisation(network, train)
             data = StageData([*train, *synthetic], validation, labels, change)
-            stage = "whole" if system.back else f"{FRONT_STAGE}{system.front}"
+            stage = "whole" if system.context else f"{FRONT_STAGE}{system.front}"
             settings = recipe.stage1 if system.front else recipe.stage2
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
             return network.eval()
@@ -162,7 +161,7 @@ class TwoStageTrainer:
         recipe, longest = self.recipe, system.max_frames(self.recipe)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
         count = round(recipe.non_speech_per_utterance * len(train))
-        non_speech = non_speech_examples(count, spectrum_of(recipe, system), longest, generator)
+        non_speech = non_speech_examples(count, build_spectrum(recipe, system), longest, generator)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
         count = round(recipe.concatenated_per_utterance * len(train))
         return [*concatenated_examples(train, count, longest, generator, change, non_speech), *non_speech]

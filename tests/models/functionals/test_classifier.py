@@ -8,15 +8,17 @@ from scipy.fft import dct
 from emotrace.features.deltas import stack_deltas as front_spectrogram
 from emotrace.models.functionals.classifier import (
     COEFFICIENTS,
-    MARGIN,
-    MIXED_COEFFICIENTS,
-    SCALES,
+    FISHER_COEFFICIENTS,
     UTTERANCE_WEIGHT,
     FunctionalsClassifier,
-    cosines,
+)
+from emotrace.models.functionals.random_kernels import MIN_DEVIATION
+from emotrace.models.functionals.statistics import (
+    MARGIN_FRAMES,
+    MODULATION_FRAMES,
+    cosine_transform,
     trim_silence,
 )
-from emotrace.models.functionals.random_kernels import FLAT
 
 BANDS = 24
 
@@ -51,9 +53,9 @@ def by_numpy(utterance: np.ndarray) -> np.ndarray:
     coefficients = dct(utterance, axis=2, norm="ortho")[:, :, :COEFFICIENTS]
     x = np.concatenate([utterance, coefficients], axis=2).astype(np.float64)
     deviation = x.std(1)
-    above = np.maximum((x - x.mean(1, keepdims=True)) / (deviation[:, None] + FLAT), 0).mean(1)
+    above = np.maximum((x - x.mean(1, keepdims=True)) / (deviation[:, None] + MIN_DEVIATION), 0).mean(1)
     static, modulations = x[0], []
-    for size in SCALES:
+    for size in MODULATION_FRAMES:
         smooth = moving_average(static, size)
         modulations.append((static - smooth).std(0))
         static = smooth
@@ -62,7 +64,7 @@ def by_numpy(utterance: np.ndarray) -> np.ndarray:
 
 def first_coefficients(image: np.ndarray) -> torch.Tensor:
     """Of a picture (channel, frame, value) less their means, (frame, coefficient of a channel)."""
-    low = dct(image.astype(np.float64), axis=2, norm="ortho")[:, :, :MIXED_COEFFICIENTS]
+    low = dct(image.astype(np.float64), axis=2, norm="ortho")[:, :, :FISHER_COEFFICIENTS]
     low = low - low.mean(1, keepdims=True)
     return torch.from_numpy(low.transpose(1, 0, 2).reshape(image.shape[1], -1)).float()
 
@@ -114,7 +116,7 @@ def test_silence_around_an_utterance_does_not_count(heard: torch.Tensor, before:
         frames = torch.tensor([x.shape[2]])
         return classifier.statistics(front_spectrogram(x, frames.expand(2))[:, None], frames)
 
-    few = within_silence(MARGIN if before else 0, MARGIN if after else 0)
+    few = within_silence(MARGIN_FRAMES if before else 0, MARGIN_FRAMES if after else 0)
     torch.testing.assert_close(within_silence(before, after), few, atol=2e-3, rtol=1e-3)
 
 
@@ -183,8 +185,8 @@ def test_what_does_not_vary_has_finite_scores() -> None:
 
 def test_cosines_are_scipys() -> None:
     wanted = dct(np.eye(40), axis=0, norm="ortho")[:COEFFICIENTS]
-    np.testing.assert_allclose(cosines(40).numpy(), wanted, atol=1e-6)
-    assert cosines(8).shape == (8, 8)
+    np.testing.assert_allclose(cosine_transform(40, COEFFICIENTS).numpy(), wanted, atol=1e-6)
+    assert cosine_transform(8, COEFFICIENTS).shape == (8, 8)
 
 
 def test_a_share_multiplies_log_probabilities(heard: torch.Tensor) -> None:

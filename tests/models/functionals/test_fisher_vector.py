@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
-from emotrace.models.functionals.classifier import frame_weights
 from emotrace.models.functionals.fisher_vector import FisherVector
+from emotrace.models.functionals.statistics import frame_weights
 
 COMPONENTS, VALUES = 5, 3
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from emotrace.models.functionals.random_kernels import DILATIONS, EACH, FLAT, RandomKernels
+from emotrace.models.functionals.random_kernels import (
+    DILATIONS,
+    KERNELS_PER_DILATION,
+    MIN_DEVIATION,
+    RandomKernels,
+)
 
 BANDS = 24
 
@@ -48,8 +53,8 @@ def test_they_are_numpys(kernels: RandomKernels, bands: torch.Tensor) -> None:
         x = bands[utterance, :frames].double().numpy()
         for kernel in range(0, kernels.size, 23):
             profile, taps = (part[kernel].double().numpy() for part in (kernels.profiles, kernels.taps))
-            z = response(x, profile, taps, DILATIONS[kernel // EACH])
-            wanted = np.maximum(z, 0).mean() / (np.sqrt((z**2).mean()) + FLAT)
+            z = response(x, profile, taps, DILATIONS[kernel // KERNELS_PER_DILATION])
+            wanted = np.maximum(z, 0).mean() / (np.sqrt((z**2).mean()) + MIN_DEVIATION)
             assert found[utterance, kernel] == pytest.approx(wanted, abs=2e-5)
 
 

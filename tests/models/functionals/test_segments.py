@@ -5,7 +5,12 @@ import torch
 from torch import Tensor
 
 from emotrace.models.emotion_model import EmotionModel, build
-from emotrace.models.functionals.segments import HOP, LENGTH, at_steps, cut
+from emotrace.models.functionals.segments import (
+    SEGMENT_FRAMES,
+    SEGMENT_HOP_FRAMES,
+    cut_segments,
+    segments_to_steps,
+)
 from emotrace.recipe import load_recipe
 
 FRAMES = torch.tensor([400, 230, 150, 90, 16])
@@ -39,18 +44,18 @@ def periods() -> Tensor:
 
 def starts(frames: int, longest: int) -> list[int]:
     """Where stretches begin: a half of one before each middle, and within the clip."""
-    middles = range(HOP // 2, longest + HOP // 2, HOP)
-    return [max(0, min(middle - LENGTH // 2, frames - LENGTH)) for middle in middles]
+    middles = range(SEGMENT_HOP_FRAMES // 2, longest + SEGMENT_HOP_FRAMES // 2, SEGMENT_HOP_FRAMES)
+    return [max(0, min(middle - SEGMENT_FRAMES // 2, frames - SEGMENT_FRAMES)) for middle in middles]
 
 
 def test_stretches_lie_around_the_middles_and_within_the_clip(static: Tensor) -> None:
-    found, real = cut(static, FRAMES)
+    found, real = cut_segments(static, FRAMES)
     wanted = [
         (row, frames, start) for row, frames in enumerate(FRAMES.tolist()) for start in starts(frames, 400)
     ]
     assert len(found) == len(real) == len(wanted) == 20
     for stretch, count, (row, frames, start) in zip(found, real.tolist(), wanted, strict=True):
-        assert count == min(LENGTH, frames)
+        assert count == min(SEGMENT_FRAMES, frames)
         assert stretch[:, :count].equal(static[row, :, start : start + count])
 
 
@@ -60,14 +65,15 @@ def test_each_step_is_told_what_its_stretch_alone_would_be(
     assert network.functionals is not None
     steps = network.front.steps_out(400)
     with torch.inference_mode():
-        found = network.step_scores_of((static, periods, FRAMES), steps)
+        found = network.step_scores((static, periods, FRAMES), steps)
         for row, frames in enumerate(FRAMES.tolist()):
             places = starts(frames, frames)
             for step in range(network.front.steps_out(frames)):
                 middle = network.front.first_frame + step * network.front.frames_per_step
-                start = places[int(middle // HOP)]
+                start = places[int(middle // SEGMENT_HOP_FRAMES)]
                 stretch, own = (
-                    x[row : row + 1, :, start : start + min(LENGTH, frames)] for x in (static, periods)
+                    x[row : row + 1, :, start : start + min(SEGMENT_FRAMES, frames)]
+                    for x in (static, periods)
                 )
                 real = torch.tensor([stretch.shape[2]])
                 wanted = network.functionals.segment_scores(
@@ -82,15 +88,15 @@ def test_a_clip_alone_is_told_what_it_is_told_in_company(
 ) -> None:
     steps = network.front.steps_out(400)
     with torch.inference_mode():
-        together = network.step_scores_of((static, periods, FRAMES), steps)
+        together = network.step_scores((static, periods, FRAMES), steps)
         for row, frames in enumerate(FRAMES.tolist()):
             own = network.front.steps_out(frames)
             one = slice(row, row + 1)
             sound = static[one, :, :frames], periods[one, :, :frames], FRAMES[one]
-            alone = network.step_scores_of(sound, own)
+            alone = network.step_scores(sound, own)
             torch.testing.assert_close(together[row, :own], alone[0], atol=1e-4, rtol=1e-4)
 
 
 def test_a_step_beyond_the_last_stretch_is_told_the_last() -> None:
-    said = at_steps(torch.tensor([[[1.0], [2.0]]]), 300, first_frame=0.0, frames_per_step=1)
+    said = segments_to_steps(torch.tensor([[[1.0], [2.0]]]), 300, first_frame=0.0, frames_per_step=1)
     assert said[0, [0, 99, 100, 299], 0].tolist() == [1, 1, 2, 2]

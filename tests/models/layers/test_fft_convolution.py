@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.fft_convolution import FftConv2d, correlation_points
+from emotrace.models.layers.fft_convolution import FftConv2d, correlation_matrices
 from emotrace.models.layers.pcnse import LAYOUTS, ParallelConv
 
 
@@ -12,7 +12,7 @@ from emotrace.models.layers.pcnse import LAYOUTS, ParallelConv
 def test_points_correlate_as_a_plain_loop_does(size: int, taps: int) -> None:
     values, kernel = torch.randn(size, dtype=torch.float64), torch.randn(taps, dtype=torch.float64)
     wanted = [float(values[start : start + taps] @ kernel) for start in range(size - taps + 1)]
-    to_points, kernel_to_points, from_points = correlation_points(size, taps)
+    to_points, kernel_to_points, from_points = correlation_matrices(size, taps)
     found = from_points @ ((to_points @ values) * (kernel_to_points @ kernel))
     assert found.tolist() == pytest.approx(wanted)
     assert len(to_points) == 1 + 3 * ((size - 1) // 2) + (size % 2 == 0)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from emotrace.models.layers.masking import masked_max, masked_mean, real
+from emotrace.models.layers.masking import length_mask, masked_max, masked_mean
 
 LENGTHS = [7, 1, 4]
 
@@ -14,7 +14,9 @@ def batch() -> torch.Tensor:
 
 
 def test_real_positions_are_those_before_the_length() -> None:
-    assert real(torch.tensor(LENGTHS), 7).tolist() == [[i < length for i in range(7)] for length in LENGTHS]
+    assert length_mask(torch.tensor(LENGTHS), 7).tolist() == [
+        [i < length for i in range(7)] for length in LENGTHS
+    ]
 
 
 def test_mean_and_maximum_are_those_of_the_real_positions(batch: torch.Tensor) -> None:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emotrace.models.layers.pcnse import LAYOUTS, FrameBatchNorm, ParallelConv
+from emotrace.models.layers.frame_batch_norm import FrameBatchNorm
+from emotrace.models.layers.pcnse import LAYOUTS, ParallelConv
 
 # What goes into and comes out of Conv_4, Conv_5 and Conv_6, as (frames, bands), for 500 x 40.
 SHAPES = {

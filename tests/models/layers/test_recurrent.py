@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from emotrace.models.layers.recurrent import CELLS, Bidirectional, last_states, reversed_within
+from emotrace.models.layers.recurrent import CELLS, Bidirectional, last_states, reverse_within
 
 LENGTHS = torch.tensor([5, 11, 1, 8])
 
@@ -16,10 +16,10 @@ def batch(features: int = 6) -> Tensor:
 
 def packed(network: Bidirectional, cell: str, x: Tensor, lengths: Tensor) -> Tensor:
     """The library's own bidirectional layers with the same weights, on a packed sequence."""
-    theirs = CELLS[cell](x.shape[2], network.features_out // 2, len(network.ahead), bidirectional=True,
+    theirs = CELLS[cell](x.shape[2], network.features_out // 2, len(network.forward_layers), bidirectional=True,
                          batch_first=True)  # fmt: skip
     weights = {}
-    for layer, (ahead, back) in enumerate(zip(network.ahead, network.back, strict=True)):
+    for layer, (ahead, back) in enumerate(zip(network.forward_layers, network.backward_layers, strict=True)):
         for suffix, part in (("", ahead), ("_reverse", back)):
             weights.update(
                 {f"{name.removesuffix('0')}{layer}{suffix}": w for name, w in part.state_dict().items()}
@@ -64,10 +64,10 @@ def test_each_step_hears_the_whole_utterance_and_nothing_else() -> None:
 
 def test_reversing_twice_changes_nothing() -> None:
     x = batch()
-    once = reversed_within(x, LENGTHS)
+    once = reverse_within(x, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         assert torch.equal(once[row, :length], x[row, :length].flip(0))
-    assert torch.equal(reversed_within(once, LENGTHS), x)
+    assert torch.equal(reverse_within(once, LENGTHS), x)
 
 
 def test_the_last_states_are_what_the_cells_end_with() -> None:
@@ -75,7 +75,7 @@ def test_the_last_states_are_what_the_cells_end_with() -> None:
     found = last_states(network(batch(), LENGTHS), LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         x = batch()[row : row + 1, :length]
-        ends = [network.ahead[0](x)[1][0][0, 0], network.back[0](x.flip(1))[1][0][0, 0]]
+        ends = [network.forward_layers[0](x)[1][0][0, 0], network.backward_layers[0](x.flip(1))[1][0][0, 0]]
         torch.testing.assert_close(found[row], torch.cat(ends), rtol=0, atol=1e-6)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotrace.models.layers.pcnse import ConvBlock
+from emotrace.models.layers.conv_block import ConvBlock
 from emotrace.models.layers.squeeze_excitation import SqueezeExcitation
 
 LENGTHS = [6, 2, 5]

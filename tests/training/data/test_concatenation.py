@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from emotrace.models.heads.ctc import CTCObjective
 from emotrace.training.data.concatenation import concatenated_examples
 from emotrace.training.data.examples import Example
-from emotrace.training.loop import Objective
 from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
@@ -87,7 +87,7 @@ def test_in_every_other_a_stretch_has_no_emotion() -> None:
         assert len(window) <= 200
         share = dict(example.parts)[None]
         assert (window[:, 1] == -1).sum() == round(share * len(window)) == 200 // len(example.parts)
-        assert None not in Objective("ctc", "repeated").target(example.parts, 1000)
+        assert None not in CTCObjective("repeated").label_sequence(example.parts, 1000)
 
 
 def test_a_training_takes_them_in(experiment: Experiment, tmp_path: Path) -> None:

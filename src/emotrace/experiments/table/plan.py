@@ -96,7 +96,7 @@ def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
     for name in systems:
         system = find_system(name)
         alone = system.stages == 2 and not recipe.end_to_end
-        if system.front and (alone or system.back is None):
+        if system.front and (alone or system.context is None):
             found[name] = owner.setdefault(system.front, name)
     return found
 

@@ -80,7 +80,7 @@ def modulations(x: Tensor, weights: Tensor, mask: Tensor) -> list[Tensor]:
 
 
 def moving_sum(x: Tensor, size: int) -> Tensor:
-    """Sums of an odd number of frames around each, by cumulative sums: the cost does not depend on the number.
+    """Sums of `size` (odd) frames around each, from cumulative sums: the cost does not depend on `size`.
 
     >>> moving_sum(torch.arange(5.0)[None, None, :, None], 3).flatten().tolist()
     [1.0, 3.0, 6.0, 9.0, 7.0]

@@ -43,7 +43,7 @@ class CTCObjective:
         weights: Tensor,
         smoothing: float,
     ) -> Tensor:
-        """Mean over utterances of the CTC loss times its class weight; `labels` and `smoothing` are unused."""
+        """Mean over utterances of CTC loss times class weight; `labels` and `smoothing` are unused."""
         frames = (steps * self.frames_per_step).tolist()
         targets = [self.label_sequence(*pair) for pair in zip(parts, frames, strict=True)]
         return ctc_loss(output, steps, targets, weights)

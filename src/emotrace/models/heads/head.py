@@ -54,7 +54,7 @@ class Objective(Protocol):
 
 
 class Head(nn.Module):
-    """Features of each step → outputs: (batch, step, feature), (batch,) true lengths → a tensor of log values.
+    """Features of each step (batch, step, feature), (batch,) true lengths → log-posteriors or log-scores.
 
     Attributes:
         objective: loss and scores of these outputs

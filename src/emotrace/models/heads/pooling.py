@@ -82,9 +82,9 @@ class PooledHead(Head):
 
 
 def build_pooled_head(
-    pool: str, recipe: Recipe, system: System, features: int, labels: int, frames_per_step: int
+    pool: str, recipe: Recipe, system: System, features: int, labels: int, _: int
 ) -> PooledHead:
-    """The classifier of a system; `frames_per_step` is unused.
+    """The classifier of a system.
 
     Systems without context layers have the recipe's dense layer, baselines that of their papers, which name
     no dropout.

@@ -14,9 +14,9 @@ class FftConv2d(nn.Conv2d):
     """A valid convolution that trains with fewer multiplications on a CPU; otherwise it is `nn.Conv2d`.
 
     A kernel of 8 x 8 over 20 bands takes 13 x 8 multiplications for each frame of the kernel, its transform
-    by `correlation_matrices` 29. The forward pass and both gradients of Conv_4 together take 0.4 to 0.6 of the
-    time. In bfloat16 rounding errors are 1.7 times those of the plain convolution; in single precision both
-    are 1e-6 of the values.
+    by `correlation_matrices` takes 29. The forward pass and both gradients of Conv_4 together take 0.4 to 0.6
+    of the time. In bfloat16 rounding errors are 1.7 times those of the plain convolution; in single precision
+    both are 1e-6 of the values.
 
     Shape: (batch, channel, frame, band) in and out.
 

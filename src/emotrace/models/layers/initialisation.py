@@ -8,7 +8,7 @@ from torch import nn
 def glorot(module: nn.Module) -> None:
     """Initialise all layers as Keras does: uniform after Glorot, biases zero.
 
-    Recurrent layers have orthogonal matrices from step to step, and a bias of 1 on the forget gate of an LSTM.
+    Recurrent matrices are orthogonal, and the forget gate of an LSTM has a bias of 1.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):

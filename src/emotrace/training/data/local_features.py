@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from emotrace.errors import RunError
-from emotrace.models.emotion_model import EmotionModel, Front
+from emotrace.models.emotion_model import EmotionModel
+from emotrace.models.front import Front
 from emotrace.system.files import atomic_path
 from emotrace.training.data.examples import Example, window_batches
 from emotrace.training.memory import give_back_freed_memory
