@@ -70,14 +70,16 @@ def test_the_loss_is_the_mean_of_weighted_losses_as_keras_counts_it() -> None:
     logs = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).log_softmax(1)
     labels, weights = torch.tensor([0, 2, 1, 2, 2]), torch.tensor([0.5, 2.0, 0.1])
     wanted = sum(-weights[label] * row[label] for row, label in zip(logs, labels, strict=True)) / 5
-    found = CROSS_ENTROPY(logs, torch.ones(5), batch_of(labels.tolist()), weights, 0.0)
+    batch = batch_of(labels.tolist())
+    found = CROSS_ENTROPY.loss(logs, torch.ones(5), batch.labels, batch.parts, weights, 0.0)
     assert torch.isclose(found, wanted, rtol=1e-6)
 
 
 def test_smoothing_gives_each_class_a_share_of_the_truth() -> None:
     logs = torch.randn(2, 4, generator=torch.Generator().manual_seed(0)).log_softmax(1)
     wanted = -(0.9 * logs[[0, 1], [3, 1]] + 0.1 * logs.mean(1)).mean()
-    found = CROSS_ENTROPY(logs, torch.ones(2), batch_of([3, 1]), torch.ones(4), 0.1)
+    batch = batch_of([3, 1])
+    found = CROSS_ENTROPY.loss(logs, torch.ones(2), batch.labels, batch.parts, torch.ones(4), 0.1)
     assert torch.isclose(found, wanted, rtol=1e-6)
 
 
