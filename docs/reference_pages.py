@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 
 import emotrace
 from emotrace.cli.app import app
-from emotrace.recipe import Recipe, Section, load_recipe
+from emotrace.recipe import Recipe, Section
+from emotrace.recipes import load_recipe
 
 SYMBOLS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
 

@@ -30,7 +30,8 @@ from emotrace.experiments.cross_validation import fold_folder
 from emotrace.experiments.preparation import prepare_experiment
 from emotrace.experiments.workers import processors, work_on
 from emotrace.models.emotion_model import build
-from emotrace.recipe import Recipe, load_recipe
+from emotrace.recipe import Recipe
+from emotrace.recipes import load_recipe
 from emotrace.training.data.local_features import forget_local_features
 from emotrace.training.progress import Epoch, ProgressCallback, show_progress, with_run_name
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume

@@ -89,7 +89,7 @@ def pack(folder: Path, data: Path) -> None:
     from emotrace.corpora import open_corpus
     from emotrace.models.architectures import find_system
     from emotrace.models.emotion_model import build_spectrum
-    from emotrace.recipe import load_recipe
+    from emotrace.recipes import load_recipe
     from emotrace.training.data.examples import read_examples
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,8 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     from emotrace.corpora import CORPORA, OpenCorpus, Utterance
     from emotrace.models.architectures import find_system
     from emotrace.models.emotion_model import build_spectrum
-    from emotrace.recipe import Recipe, laid_over, load_recipe
+    from emotrace.recipe import Recipe, merge_settings
+    from emotrace.recipes import load_recipe
     from emotrace.training.data.examples import Example
     from emotrace.training.split import Experiment
 
@@ -134,7 +135,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     kept = ("name", "emotion", "code", "speaker", "session", "sex")
     utterances = tuple(Utterance(audio=Path(row["name"]), **{key: row[key] for key in kept}) for row in rows)
     corpus = OpenCorpus(CORPORA[job.corpus], utterances)
-    settings = laid_over(load_recipe().model_dump(), {**job.settings, **ALONE})
+    settings = merge_settings(load_recipe().model_dump(), {**job.settings, **ALONE})
     recipe = Recipe.model_validate(settings)
     frames = torch.from_numpy(np.load(folder / f"{job.corpus}.npz", allow_pickle=False)["frames"]).float()
     windows = iter(frames.split([count for row in rows for count in row["frames"]]))

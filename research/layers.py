@@ -28,7 +28,8 @@ from emotrace.experiments.report import table
 from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.models.back import Back
 from emotrace.models.emotion_model import EmotionModel, build
-from emotrace.recipe import Recipe, laid_over, load_recipe
+from emotrace.recipe import Recipe, merge_settings
+from emotrace.recipes import load_recipe
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.data.examples import Batch
 from emotrace.training.optimisers import optimiser
@@ -90,7 +91,7 @@ def networks(recipe: Recipe, device: str) -> dict[str, EmotionModel]:
     torch.manual_seed(1)
     built = {}
     for subject in SUBJECTS:
-        own = Recipe.model_validate(laid_over(recipe.model_dump(), {"back": {"causal": subject.causal}}))
+        own = Recipe.model_validate(merge_settings(recipe.model_dump(), {"back": {"causal": subject.causal}}))
         built[subject.name] = build(own, subject.system, LABELS).to(device)
     return built
 

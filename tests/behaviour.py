@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 import emotrace
 from emotrace.corpora import open_corpus
-from emotrace.recipe import load_recipe
+from emotrace.recipes import load_recipe
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import create_or_resume
 from emotrace.training.split import Experiment, SpeakerSplit, train_split

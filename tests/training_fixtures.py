@@ -12,7 +12,8 @@ import torch
 
 from emotrace.corpora import open_corpus
 from emotrace.export.onnx import export_run
-from emotrace.recipe import Recipe, load_recipe
+from emotrace.recipe import Recipe
+from emotrace.recipes import load_recipe
 from emotrace.training.progress import no_progress
 from emotrace.training.split import Experiment, train_run
 

@@ -22,7 +22,8 @@ from emotrace.models.emotion_model import Network, build, build_spectrum
 from emotrace.models.heads.ctc import CTCObjective
 from emotrace.models.heads.pooling import CrossEntropyObjective
 from emotrace.models.layers.frame_batch_norm import FrameBatchNorm
-from emotrace.recipe import Recipe, load_recipe
+from emotrace.recipe import Recipe
+from emotrace.recipes import load_recipe
 from emotrace.training.data.examples import Example, read_examples
 from emotrace.training.loop import StageData, run_stage
 from emotrace.training.two_stage import FromLocal, FromStatic, fit_normalisation

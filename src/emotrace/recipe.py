@@ -1,26 +1,22 @@
-"""The settings of a run: one schema. Recipes are TOML files, laid over one another in order."""
+"""The settings of training and decoding, in one schema. `emotrace.recipes` reads them from TOML files."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from emotrace.errors import RecipeError
 
-SHIPPED = Path(__file__).parent / "recipes"
-
 
 class Section(BaseModel):
-    """A table of a recipe: frozen, and strict about its keys.
+    """A table of a recipe. It cannot be changed, and unknown keys are errors.
 
     Attributes:
-        OLD_NAMES: former names of settings, which are still read
-        REMOVED: settings that no longer exist, each with the value that turned it off; that value is ignored,
-            any other is refused
+        OLD_NAMES: current names by old names; recipes with old names are still read
+        REMOVED: settings that no longer exist, each with the value that turned it off. That value is ignored,
+            and any other value is an error.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -34,11 +30,15 @@ class Section(BaseModel):
         return cls.with_current_names(settings) if isinstance(settings, dict) else settings
 
     @classmethod
-    def with_current_names(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings under their current names, without those that were removed and turned off.
+    def with_current_names(cls, settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        """The settings under their current names, without removed settings that are turned off.
+
+        Args:
+            settings: settings of this section under current or old names
+            prefix: name of this section with a dot, for messages
 
         Raises:
-            ValueError: a removed setting is turned on, or a setting is given by both its names
+            ValueError: a removed setting is turned on, or a setting is given under both of its names
 
         >>> Recipe.with_current_names({"takes": 4, "features": {"bands": 26}, "stage1": {"mixup": 0.0}})
         {'augmented_copies': 4, 'features': {'n_mels': 26}, 'stage1': {}}
@@ -47,17 +47,27 @@ class Section(BaseModel):
         for key, value in settings.items():
             if key in cls.REMOVED:
                 if value != cls.REMOVED[key]:
-                    raise ValueError(f"{key} = {value!r} is a setting that no longer exists; remove it")
+                    raise ValueError(
+                        f"recipe key {prefix}{key} is {value!r}, but this setting no longer exists; remove it"
+                    )
                 continue
             name = cls.OLD_NAMES.get(key, key)
             if name in current:
-                raise ValueError(f"{name} is given twice, once by its old name; keep one of them")
-            field = cls.model_fields.get(name)
-            nested = field is not None and isinstance(field.annotation, type) and isinstance(value, dict)
-            if nested and issubclass(field.annotation, Section):  # type: ignore[union-attr, arg-type]
-                value = field.annotation.with_current_names(value)  # type: ignore[union-attr]
+                raise ValueError(
+                    f"recipe key {prefix}{name} is given twice, once under its old name; remove one of them"
+                )
+            section = cls._section(name)
+            if section is not None and isinstance(value, dict):
+                value = section.with_current_names(value, f"{prefix}{name}.")
             current[name] = value
         return current
+
+    @classmethod
+    def _section(cls, name: str) -> type[Section] | None:
+        """The class of a setting that is a table itself."""
+        field = cls.model_fields.get(name)
+        annotation = None if field is None else field.annotation
+        return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 class Features(Section):
@@ -70,11 +80,11 @@ class Features(Section):
     delta_reach: int = Field(3, ge=1, description="frames on either side of a delta (N of eq. 1)")
     normalisation: Literal["corpus", "level", "utterance"] = Field(
         "corpus",
-        description="mean and deviation of each band: of the training speakers (corpus), the same after every "
-        "utterance is brought to one level (level), or of the utterance itself (utterance)",
+        description="statistics that normalise each band. corpus: of the training speakers; level: the same, "
+        "after every utterance is scaled to the same level; utterance: of the utterance itself",
     )
     dynamic_range_db: float = Field(
-        0.0, ge=0, description="dB below the utterance's level at which bands are floored; 0: no floor"
+        0.0, ge=0, description="floor of the bands, in dB below the level of the utterance; 0: no floor"
     )
 
 
@@ -82,13 +92,13 @@ class Front(Section):
     """PCNSE (section 3.3, Table 4)."""
 
     layout: Literal["branch-pool", "mid-pool", "inception"] = Field(
-        "branch-pool", description="where the parallel branches are pooled and joined"
+        "branch-pool", description="where the parallel branches are pooled and concatenated"
     )
     width: int = Field(64, ge=8, description="channels of each convolution")
     reduction: int = Field(8, ge=1, description="reduction ratio of squeeze-and-excitation")
     batch_norm: bool = Field(True, description="batch normalisation after each convolution")
     batch_norm_momentum: float = Field(
-        0.1, gt=0, le=1, description="share of the new batch, as PyTorch counts it (Keras's .99 is .01)"
+        0.1, gt=0, le=1, description="weight of the new batch, as in PyTorch (.01 is Keras's .99)"
     )
     batch_norm_eps: float = Field(1e-5, gt=0, description="added to the variance")
 
@@ -101,11 +111,11 @@ class Back(Section):
     dilations: tuple[PositiveInt, ...] = Field(
         (1, 2, 4, 8, 16, 32, 64, 128), min_length=1, description="dilation of each block of a stack"
     )
-    causal: bool = Field(True, description="convolutions look back only")
+    causal: bool = Field(True, description="convolutions use past frames only")
     dropout: float = Field(0.05, ge=0, lt=1, description="dropout within residual blocks")
-    heads: int = Field(1, ge=1, description="attention heads; a divisor of the width")
+    heads: int = Field(1, ge=1, description="attention heads; must divide the width")
     residual: bool = Field(False, description="add the input of the attention to its output")
-    layers: int = Field(2, ge=1, description="layers of the BLSTM in the SABLSTM systems")
+    layers: int = Field(2, ge=1, description="BLSTM layers in the SABLSTM systems")
 
 
 class Head(Section):
@@ -126,47 +136,53 @@ class Stage(Section):
     }
     REMOVED = {"mixup": 0.0}
 
-    epochs: int = Field(ge=1, description="epochs at most")
+    epochs: int = Field(ge=1, description="maximum number of epochs")
     patience: int = Field(20, ge=1, description="epochs without improvement before training stops")
     checkpoint_metric: Literal["ua", "loss", "last"] = Field(
-        "ua", description="validation metric by which an epoch is kept; last: the last epoch"
+        "ua", description="validation metric that selects the epoch to keep; last: the last epoch"
     )
-    batch_size: int = Field(32, ge=1, description="utterances a step")
-    optimiser: Literal["adam", "adadelta"] = Field("adam", description="with the constants of Keras")
+    batch_size: int = Field(32, ge=1, description="utterances per step")
+    optimiser: Literal["adam", "adadelta"] = Field(
+        "adam", description="optimiser, with the constants of Keras"
+    )
     learning_rate: float = Field(gt=0, description="initial learning rate")
     lr_decay: float = Field(1e-6, ge=0, description="Keras's decay: learning rate / (1 + lr_decay x step)")
     schedule: Literal["keras", "cosine"] = Field(
-        "keras", description="cosine: the learning rate falls to zero over the epochs, after lr_decay"
+        "keras",
+        description="cosine: after lr_decay, the learning rate also falls to zero over the epochs",
     )
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="of cross-entropy")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing of the cross-entropy loss")
     class_weights: Literal["none", "balanced", "fau-aec"] = Field(
-        "none", description="weight of each class in the loss; fau-aec: Table 3"
+        "none", description="weights of the classes in the loss; fau-aec: Table 3"
     )
     ema_decay: float = Field(
-        0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0: no average"
+        0.0, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no average"
     )
 
 
 class Augmentation(Section):
-    """Changes to a log-Mel spectrogram, drawn anew for each utterance and epoch; 0 turns one off."""
+    """Augmentation of log-Mel spectrograms, drawn for each utterance and epoch; 0 turns an item off."""
 
     OLD_NAMES = {"stretch": "tempo_perturbation", "warp": "vtlp"}
     REMOVED = {"tilt_db": 0.0, "noise_db": 0.0, "noisy": 1.0, "narrow": 0.0}
 
-    tempo_perturbation: float = Field(0.0, ge=0, lt=1, description="tempo between 1 - x and 1 + x")
+    tempo_perturbation: float = Field(0.0, ge=0, lt=1, description="tempo factor between 1 - x and 1 + x")
     vtlp: float = Field(
-        0.0, ge=0, lt=1, description="vocal tract length perturbation: the mel axis scaled by 1 - x to 1 + x"
+        0.0,
+        ge=0,
+        lt=1,
+        description="vocal tract length perturbation: factor on the mel axis between 1 - x and 1 + x",
     )
-    gain_db: float = Field(0.0, ge=0, description="level between -x and +x dB")
+    gain_db: float = Field(0.0, ge=0, description="gain between -x and +x dB")
     time_masks: int = Field(0, ge=0, description="masks over time (SpecAugment)")
-    time_mask_frames: int = Field(30, ge=1, description="frames a mask covers at most")
+    time_mask_frames: int = Field(30, ge=1, description="maximum frames of a mask")
     band_masks: int = Field(0, ge=0, description="masks over bands (SpecAugment)")
-    band_mask_bands: int = Field(6, ge=1, description="bands a mask covers at most")
+    band_mask_bands: int = Field(6, ge=1, description="maximum bands of a mask")
 
 
 class Recipe(Section):
-    """The settings of one run; the defaults are the decisions for what the paper leaves open.
+    """The settings of one run. The defaults are the paper's values, or ours where the paper gives none.
 
     >>> Recipe().front.layout
     'branch-pool'
@@ -191,48 +207,54 @@ class Recipe(Section):
     stage2: Stage = Stage(epochs=200, batch_size=64, optimiser="adadelta", learning_rate=1.0)
     augmentation: Augmentation = Augmentation()
     masked: bool = Field(
-        True, description="false: the Keras reading, every utterance padded to 5 s and no masking"
+        True, description="mask padding; false: pad every utterance to 5 s without masking, as in Keras"
     )
-    weights: Literal["torch", "glorot"] = Field("torch", description="initialisation of layers")
-    max_frames: int = Field(500, ge=16, description="10-ms frames of the longest window")
+    weights: Literal["torch", "glorot"] = Field("torch", description="initialisation of the layers")
+    max_frames: int = Field(500, ge=16, description="length of the longest window, in 10-ms frames")
     ctc_target: Literal["single", "repeated"] = Field(
-        "single", description="label sequence of an utterance: its emotion once, or about 3 times a second"
+        "single",
+        description="CTC target of an utterance. single: its emotion once; repeated: about 3 times a second",
     )
     decoding: Literal["likelihood", "vote"] = Field(
-        "likelihood", description="label from CTC posteriors: likelihood of each one-emotion sequence, or the "
-        "majority of the best path"
-    )  # fmt: skip
-    baseline_width: float = Field(
-        1.0, gt=0, le=1, description="factor on the layer widths of the literature's baselines"
+        "likelihood",
+        description="label from CTC posteriors. likelihood: the most likely one-emotion sequence; vote: the "
+        "majority on the best path",
     )
-    end_to_end: bool = Field(False, description="train front and back end together instead of in two stages")
+    baseline_width: float = Field(
+        1.0, gt=0, le=1, description="factor on the layer widths of the baselines from the literature"
+    )
+    end_to_end: bool = Field(
+        False, description="train front end and back end together instead of in two stages"
+    )
     concatenated_per_utterance: float = Field(
-        0.0, ge=0, description="examples of several emotions, made of one speaker's utterances, for CTC"
+        0.0,
+        ge=0,
+        description="CTC training examples made of several utterances of one speaker, per utterance",
     )
     non_speech_per_utterance: float = Field(
-        0.0, ge=0, description="synthetic sounds without speech, whose CTC target is empty"
+        0.0, ge=0, description="CTC training examples of synthetic sounds with an empty target, per utterance"
     )
     functionals_l2: float = Field(
-        0.0, ge=0, description="L2 penalty of the functionals classifier; 0: no such classifier"
+        0.0, ge=0, description="L2 penalty of the functionals classifier; 0: no functionals classifier"
     )
     augmented_copies: int = Field(
-        4, ge=0, description="augmented copies of each utterance that the functionals classifier learns from"
+        4, ge=0, description="augmented copies of each utterance to train the functionals classifier"
     )
     acoustic_augmentation: bool = Field(
         False,
-        description="a fourth of the copies each in rooms, through channels and in noise; for both stages",
+        description="reverberation, band limiting or noise in a quarter of the augmented copies each",
     )
     refit_on_validation: bool = Field(
-        False, description="train a final model once more, on the validation speakers too"
+        False, description="train the final model once more, with the validation speakers"
     )
     stage2_views: int = Field(1, ge=1, description="augmented copies of each utterance in stage 2")
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of products in training, where the processor has instructions for it"
+        "float32", description="precision of products in training, if the processor has instructions for it"
     )
 
     @property
     def validation_role(self) -> str:
-        """What the validation speakers decided in a training by this recipe."""
+        """What the validation speakers are used for in training."""
         chosen = any(stage.checkpoint_metric != "last" for stage in (self.stage1, self.stage2))
         return "chose the epochs" if chosen else "set the temperature"
 
@@ -245,45 +267,38 @@ class Recipe(Section):
         return max(1, round(width * self.baseline_width))
 
 
-def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
-    """The default recipe with TOML files laid over it in order.
-
-    `default` was measured to be best; `Recipe()` is the paper, and our decisions where the paper is silent.
-    `paper` sets every key that `default` sets, so that it can lie over it too.
-
-    Args:
-        files: paths, or names of shipped recipes such as `paper`
+def resolve(settings: Mapping[str, Any]) -> Recipe:
+    """A recipe with the given settings and defaults for the others; old names are read.
 
     Raises:
-        RecipeError: a file that is missing or not TOML, an unknown key, a value out of range
+        RecipeError: a key is unknown, or a value is missing or out of range
 
-    >>> load_recipe(["paper"]).front.batch_norm_eps
-    0.001
+    >>> resolve({"takes": 3, "features": {"bands": 26}}).features.n_mels
+    26
     """
-    settings = Recipe().model_dump()
-    for file in ("default", *files):
-        settings = laid_over(settings, _read(file))
     try:
-        return Recipe.model_validate(settings)
+        return Recipe.model_validate(Recipe.with_current_names(settings))
     except ValidationError as error:
-        raise RecipeError("; ".join(_sentence(problem) for problem in error.errors())) from None
+        raise RecipeError("; ".join(_describe(problem) for problem in error.errors())) from None
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
-def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """One mapping over another, table by table.
+def merge_settings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Merge two nested mappings; values of `above` win.
 
-    >>> laid_over({"front": {"width": 64, "layout": "inception"}}, {"front": {"width": 32}})
+    >>> merge_settings({"front": {"width": 64, "layout": "inception"}}, {"front": {"width": 32}})
     {'front': {'width': 32, 'layout': 'inception'}}
     """
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = laid_over(below[key], value) if both else value
+        merged[key] = merge_settings(below[key], value) if both else value
     return merged
 
 
 def differences(first: Any, second: Any, prefix: str = "") -> list[str]:
-    """Dotted names of the settings in which two nested mappings differ.
+    """Dotted names of the settings that differ between two nested mappings.
 
     >>> differences({"system": "pcn", "recipe": {"masked": 1}}, {"system": "pcn", "recipe": {"masked": 0}})
     ['recipe.masked']
@@ -297,28 +312,13 @@ def differences(first: Any, second: Any, prefix: str = "") -> list[str]:
     return names
 
 
-def _read(file: Path | str) -> dict[str, Any]:
-    path = Path(file)
-    if not path.is_file() and path.suffix == "" and (SHIPPED / f"{file}.toml").exists():
-        path = SHIPPED / f"{file}.toml"
-    try:
-        return Recipe.with_current_names(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
-        raise RecipeError(f"no recipe {file}; give a TOML file or one of {known}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{file} is not a TOML file: {error}") from None
-    except ValueError as error:
-        raise RecipeError(f"{file}: {error}") from None
-    except OSError as error:
-        raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
-
-
-def _sentence(problem: Any) -> str:
+def _describe(problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         section: Any = Recipe
         for part in problem["loc"][:-1]:
             section = section.model_fields[part].annotation
         return f"unknown recipe key {key}; known here: {', '.join(section.model_fields)}"
+    if problem["type"] == "missing":
+        return f"recipe key {key} is missing"
     return f"recipe key {key} is {problem['input']!r}: {problem['msg']}"

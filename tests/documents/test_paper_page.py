@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from emotrace.cli.app import app
 from emotrace.corpora import CORPORA
-from emotrace.recipe import SHIPPED, Recipe, load_recipe
+from emotrace.recipe import Recipe
+from emotrace.recipes import SHIPPED, load_recipe
 
 pytest.importorskip("torch")
 

@@ -12,7 +12,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from emotrace.models.emotion_model import build
-from emotrace.recipe import Recipe, load_recipe
+from emotrace.recipe import Recipe
+from emotrace.recipes import load_recipe
 
 
 @pytest.fixture

@@ -159,3 +159,16 @@ def test_a_folder_without_weights_is_refused_and_so_are_weights_of_another_shape
         read_pretrained_weights(folder, SYSTEM, tiny_recipe, EMOTIONS)
     with pytest.raises(ModelError, match="found no such folder"):
         read_pretrained_weights(tmp_path / "none", SYSTEM, tiny_recipe, EMOTIONS)
+
+
+def test_a_model_whose_settings_have_old_names_fits_the_same_recipe(
+    finished_model: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(finished_model, folder)
+    config = load_model_folder(folder).config
+    features = dict(config.recipe["features"])
+    features["bands"] = features.pop("n_mels")
+    features["range_db"] = features.pop("dynamic_range_db")
+    write_config(folder, config.model_copy(update={"recipe": {**config.recipe, "features": features}}))
+    assert read_pretrained_weights(folder, SYSTEM, tiny_recipe, EMOTIONS).same_emotions

@@ -13,7 +13,7 @@ from emotrace.corpora.loaders.synthetic import multi_emotion_clip
 from emotrace.evaluation.metrics import score_predictions
 from emotrace.export.onnx import export_run
 from emotrace.inference.recogniser import load
-from emotrace.recipe import load_recipe
+from emotrace.recipes import load_recipe
 from emotrace.system.files import write_bytes
 from emotrace.training.progress import Epoch, ProgressCallback
 from emotrace.training.run_folder import create_or_resume

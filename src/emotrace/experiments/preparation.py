@@ -12,7 +12,7 @@ from emotrace.corpora import OpenCorpus, open_corpus
 from emotrace.errors import RecipeError
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
-from emotrace.recipe import load_recipe
+from emotrace.recipes import load_recipe
 from emotrace.training.pretrained_weights import read_pretrained_weights
 from emotrace.training.split import Experiment
 

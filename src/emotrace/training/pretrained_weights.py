@@ -14,7 +14,7 @@ from emotrace.inference.model_folder import ModelFolder, load_model_folder
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.state_names import with_current_names
-from emotrace.recipe import Recipe, differences, laid_over
+from emotrace.recipe import Recipe, differences, resolve
 
 MODEL_WEIGHTS_FILE = "model.safetensors"
 OUTPUT_LAYER = "back.head."
@@ -102,7 +102,7 @@ def read_pretrained_weights(
     theirs, ours = find_system(config.system), find_system(system)
     if theirs.front is None or theirs.front != ours.front:
         raise RecipeError(f"{config.system}, the system of {folder}, has another front than {system}")
-    older = laid_over(Recipe().model_dump(mode="json"), config.recipe)  # than some settings
+    older = resolve(config.recipe).model_dump(mode="json")  # its settings may have old names
     found, wanted = ({key: of[key] for key in MUST_AGREE} for of in (older, recipe.model_dump(mode="json")))
     if found != wanted:
         raise RecipeError(

@@ -11,7 +11,7 @@ from emotrace.models.functionals.segments import (
     cut_segments,
     segments_to_steps,
 )
-from emotrace.recipe import load_recipe
+from emotrace.recipes import load_recipe
 
 FRAMES = torch.tensor([400, 230, 150, 90, 16])
 
