@@ -142,6 +142,7 @@ def test_a_full_disk_is_one_line_and_what_was_whole_stays_whole(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_export_writes_the_model_of_a_fold_and_of_nothing_else(
     call: Call, base: dict[str, object], tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +23,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture(scope="module")
-def two_folds(network_alone: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two folds, one after the other in this process."""
-    folder = tmp_path_factory.mktemp("crossval") / "run"
-    run_folds(network_alone, output=folder, folds=[0, 1], workers=1)
-    return folder
+def two_folds(network_alone: Experiment, shared_folder: Callable[..., Path]) -> Path:
+    """Two folds, trained one after the other in one process."""
+    return shared_folder(
+        "two-folds", lambda folder: run_folds(network_alone, output=folder, folds=[0, 1], workers=1)
+    )
 
 
 def trained(network_alone: Experiment, folder: Path, **more: object) -> set[str]:
@@ -99,6 +100,7 @@ def test_the_report_is_of_all_folds_that_the_folder_holds(network_alone: Experim
     assert "pcnse-sadrn-ctc, 3 of 10 folds so far\n" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
     network_alone: Experiment, corpus_root: Path, network_alone_toml: Path, two_folds: Path, tmp_path: Path
 ) -> None:

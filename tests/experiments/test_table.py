@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -46,17 +46,22 @@ def short(network_alone: Experiment) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def plan(short: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """Three systems on two folds."""
-    return make_plan(short, CHOSEN, tmp_path_factory.mktemp("table") / "out", folds=[0, 1])
+def plan(short: Experiment, shared_folder: Callable[..., Path]) -> Plan:
+    """Three systems on two folds, trained."""
+
+    def train(folder: Path) -> None:
+        epochs: list[Epoch] = []
+        plan = make_plan(short, CHOSEN, folder / "out", folds=[0, 1])
+        train_table(plan, workers=1, progress=epochs.append)
+        (folder / "epochs.json").write_text(json.dumps([asdict(epoch) for epoch in epochs]))
+
+    return make_plan(short, CHOSEN, shared_folder("table", train) / "out", folds=[0, 1])
 
 
 @pytest.fixture(scope="module")
 def told(plan: Plan) -> list[Epoch]:
-    """What was told while they were trained."""
-    told: list[Epoch] = []
-    train_table(plan, workers=1, progress=told.append)
-    return told
+    """The progress that was reported during their training."""
+    return [Epoch(**epoch) for epoch in json.loads((plan.output.parent / "epochs.json").read_text())]
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
@@ -178,6 +183,7 @@ def test_whenever_it_is_interrupted_it_comes_to_the_same(
         assert outcome(tmp_path / folder) == outcome(plan.output / folder)
 
 
+@pytest.mark.slow
 def test_a_killed_table_goes_on_where_it_was(
     plan: Plan, told: list[Epoch], corpus_root: Path, network_alone_toml: Path, tmp_path: Path
 ) -> None:
@@ -282,9 +288,10 @@ epochs = 1
 @pytest.mark.parametrize(
     ("name", "make", "folds", "utterances", "paper"),
     [
-        (
+        pytest.param(
             "iemocap", lambda root: replicas.iemocap(root, replicas.iemocap_few()), 10, 40,
             {"pcnse-sadrn-ctc": (0.663, 0.731), "pcnse-sadrn": (0.65, 0.725)},
+            marks=pytest.mark.slow,  # ten folds
         ),
         (
             "fau-aibo",

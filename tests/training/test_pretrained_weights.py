@@ -83,6 +83,7 @@ def test_training_begins_there_and_fits_normalisation_anew(
         train_run(replace(experiment, recipe=recipe), seed=7, folder=tmp_path / "run", progress=no_progress)
 
 
+@pytest.mark.slow
 def test_the_model_says_what_it_learnt_from_before(
     foreign: Path, corpus_root: Path, tiny_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

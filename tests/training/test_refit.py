@@ -80,6 +80,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
     assert torch.allclose(mean[:, 0], frames.mean(1), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_refit_that_was_killed_goes_on_and_ends_the_same(learn: Callable[..., Path]) -> None:
     undisturbed = learn("undisturbed", refit=True)
     for stage in STAGES:
