@@ -41,7 +41,7 @@ from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel, Sound, build
 from emotrace.recipe import Recipe
 from emotrace.timeline import Span, Timeline
-from emotrace.training.checkpoints import SafetensorsIO
+from emotrace.training.loop import load_best_weights
 from emotrace.training.recorder import BEST_FILE
 from emotrace.training.run_folder import FrameRun, read_run
 from emotrace.training.two_stage import FRONT_STAGE
@@ -337,10 +337,7 @@ def front_head(fold: Path, run: FrameRun, recipe: Recipe) -> Callable[[Heard], n
         return None
     alone = recipe.model_copy(update={"functionals_l2": 0.0})
     network = build(alone, str(front), len(run.emotions)).eval()
-    prefix = "averaged." if recipe.stage1.ema_decay else "model."
-    state = SafetensorsIO().load_checkpoint(stage / BEST_FILE)["state_dict"]
-    own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    network.load_state_dict(own)
+    network.load_state_dict(load_best_weights(stage / BEST_FILE))
 
     def head(heard: Heard) -> np.ndarray:
         samples = torch.from_numpy(heard.recording.samples)

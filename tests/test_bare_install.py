@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).parents[1]
-TRAINERS = ("lightning", "librosa", "matplotlib", "scipy", "sklearn", "statsmodels", "torch")
+TRAINERS = ("librosa", "matplotlib", "scipy", "sklearn", "statsmodels", "torch")
 
 pytestmark = pytest.mark.slow
 

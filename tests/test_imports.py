@@ -6,7 +6,6 @@ import sys
 import pytest
 
 TRAINERS = (
-    "lightning",
     "librosa",
     "matplotlib",
     "onnx",

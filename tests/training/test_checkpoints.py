@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from emotrace.errors import RunError
-from emotrace.training.checkpoints import SafetensorsIO
+from emotrace.training.checkpoints import load_checkpoint, save_checkpoint
 
 MAGIC_OF_CODE = (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # zip, and pickle's protocols
 
 
 def round_trip(checkpoint: dict[str, Any], folder: Path) -> dict[str, Any]:
-    SafetensorsIO().save_checkpoint(checkpoint, folder / "new" / "a.safetensors")
-    return SafetensorsIO().load_checkpoint(folder / "new" / "a.safetensors")
+    save_checkpoint(checkpoint, folder / "new" / "a.safetensors")
+    return load_checkpoint(folder / "new" / "a.safetensors")
 
 
 def test_numbers_texts_and_their_containers_come_back_exactly(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_what_is_no_plain_value_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut short", "text", "another's", "pickle"])
 def test_a_damaged_checkpoint_is_one_line_that_names_it(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "last.safetensors"
-    SafetensorsIO().save_checkpoint({"a": torch.ones(100)}, path)
+    save_checkpoint({"a": torch.ones(100)}, path)
     whole = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_is_one_line_that_names_it(tmp_path: Path, damage: 
     with pytest.raises(
         RunError, match=r"last\.safetensors is not a readable checkpoint .*delete it"
     ) as error:
-        SafetensorsIO().load_checkpoint(path)
+        load_checkpoint(path)
     assert "\n" not in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints as safetensors: whole or not at all, and nothing that could run code when read."""
+"""Checkpoints as safetensors files: written atomically, and read without executing code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -15,40 +14,35 @@ from emotrace.errors import RunError
 from emotrace.system.files import write_bytes
 
 
-class SafetensorsIO(CheckpointIO):
-    """Lightning's checkpoints as one safetensors file: the tensors, and a JSON header for the rest."""
+def save_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write nested dicts, lists and tuples of tensors, numbers and text to one file.
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write a checkpoint, whole or not at all."""
-        tensors: dict[str, torch.Tensor] = {}
-        tree = _pack(checkpoint, tensors)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(Path(path), save(tensors, metadata={"tree": json.dumps(tree)}))
+    Tensors are stored as such; everything else is JSON in the file's header.
 
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read a checkpoint back.
+    Raises:
+        TypeError: a value has another type.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    tree = _pack(checkpoint, tensors)
+    write_bytes(path, save(tensors, metadata={"tree": json.dumps(tree)}))
 
-        Raises:
-            RunError: the file is damaged or not a checkpoint.
-        """
-        try:
-            with safe_open(path, framework="pt") as file:
-                tree = json.loads(file.metadata()["tree"])
-                return _unpack(tree, file)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise RunError(
-                f"{path} is not a readable checkpoint ({error}); delete it to start again"
-            ) from None
 
-    def remove_checkpoint(self, path: Any) -> None:
-        """Delete a checkpoint."""
-        Path(path).unlink(missing_ok=True)
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote; the tensors are on the CPU.
+
+    Raises:
+        RunError: the file is damaged or not a checkpoint.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tree = json.loads(file.metadata()["tree"])
+            return _unpack(tree, file)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is not a readable checkpoint ({error}); delete it to start again") from None
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """A JSON value for anything made of mappings, sequences, numbers, text and tensors."""
+    """A JSON value that `_unpack` reads; tensors are added to `tensors` and referred to by name."""
     if isinstance(value, torch.Tensor):
         name = str(len(tensors))
         tensors[name] = value.detach().cpu().contiguous().clone()
@@ -65,10 +59,10 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
 def _unpack(value: Any, file: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    ((kind, content),) = value.items()
-    if kind == "tensor":
+    ((container, content),) = value.items()
+    if container == "tensor":
         return file.get_tensor(content)
-    if kind == "dict":
+    if container == "dict":
         return {_unpack(key, file): _unpack(item, file) for key, item in content}
     items = [_unpack(item, file) for item in content]
-    return tuple(items) if kind == "tuple" else items
+    return tuple(items) if container == "tuple" else items

@@ -21,7 +21,7 @@ from emotrace.models.functionals.statistics import trim_silence
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example, window_batches
-from emotrace.training.scoring import HOTTEST, Floats, fit_temperature, model_log_scores
+from emotrace.training.scoring import MAX_TEMPERATURE, Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
 from emotrace.training.two_stage import FromStatic
 
@@ -160,7 +160,7 @@ def fit_fusion_weight(network: EmotionModel, examples: Sequence[Example]) -> Non
     classifier.fusion_weight.fill_(1.0)
     own = fit_temperature(window_log_scores(network, examples, functionals=False), examples)
     classifier_temperature = fit_temperature(classifier_log_scores(network, examples), examples)
-    classifier.fusion_weight.fill_(min(own, HOTTEST / UTTERANCE_WEIGHT) / classifier_temperature)
+    classifier.fusion_weight.fill_(min(own, MAX_TEMPERATURE / UTTERANCE_WEIGHT) / classifier_temperature)
 
 
 def statistics_of(network: EmotionModel, examples: Sequence[Example]) -> Tensor:

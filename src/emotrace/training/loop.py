@@ -1,128 +1,48 @@
-"""One stage of training: a model, clips, a loss; the weights that are best on the validation speakers."""
+"""One training stage: epochs of optimiser steps, validation, checkpoints, early stopping."""
 
 from __future__ import annotations
 
-import copy
-import logging
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
+from emotrace.errors import RunError
 from emotrace.models.heads.head import Objective
+from emotrace.models.state_names import with_current_names
 from emotrace.recipe import Stage
 from emotrace.system.files import write_text
-from emotrace.training.checkpoints import SafetensorsIO
+from emotrace.training.checkpoints import load_checkpoint, save_checkpoint
 from emotrace.training.class_weights import class_weights
-from emotrace.training.data.examples import Batch, Example, epoch_batches
+from emotrace.training.data.examples import Example, epoch_batches
 from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import ProgressCallback
-from emotrace.training.recorder import BEST_FILE, DONE_FILE, LAST_FILE, TrainingRecorder
+from emotrace.training.recorder import (
+    BEST_FILE,
+    DONE_FILE,
+    LAST_FILE,
+    TrainingRecorder,
+    ValidationMetrics,
+)
 from emotrace.training.scoring import example_scores, log_loss, model_log_scores, recall_mean
 from emotrace.training.seeds import seed_of
+from emotrace.training.weight_average import WeightAverage
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
 class StageData:
-    """What a stage learns from and what it is judged on; `change` augments a window of a training clip."""
+    """Training and validation examples of a stage; `change` augments a window of a training example."""
 
     train: Sequence[Example]
     validation: Sequence[Example]
     labels: int
     change: Change | None = None
-
-
-class Streamed(IterableDataset[Any]):
-    """Items that are made when their turn comes, anew in each pass, for a loader that passes them on."""
-
-    def __init__(self, items: Callable[[], Iterable[Any]]):
-        self.items = items
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.items())
-
-
-class StageModule(L.LightningModule):
-    """What Lightning trains in a stage. Random state follows from the seed, epoch and batch alone."""
-
-    def __init__(self, model: nn.Module, data: StageData, objective: Objective, stage: Stage, seed: int):
-        super().__init__()
-        self.model, self.data, self.objective, self.stage, self.seed = model, data, objective, stage, seed
-        whole = [example for example in data.train if not example.parts]
-        self.weights = class_weights(whole, data.labels, stage.class_weights)
-        # Two speakers' UA jumps from epoch to epoch; that of averaged weights far less.
-        self.averaged = copy.deepcopy(model).requires_grad_(False) if stage.ema_decay else None
-
-    @property
-    def judged(self) -> nn.Module:
-        """What validation judges and the stage ends with: the averaged weights, where there are any."""
-        return self.model if self.averaged is None else self.averaged
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Let the average follow; at first it follows faster, so that it forgets the initial weights."""
-        if self.averaged is None:
-            return
-        keep = min(self.stage.ema_decay, (1 + self.global_step) / (10 + self.global_step))
-        current = self.model.state_dict()
-        for name, value in self.averaged.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(current[name], 1 - keep)
-            else:
-                value.copy_(current[name])
-
-    def configure_optimizers(self) -> Any:
-        """Keras's optimiser with its decay, step by step."""
-        steps = self.stage.epochs * -(-len(self.data.train) // self.stage.batch_size)
-        adam = optimiser(self.model.parameters(), self.stage)
-        schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: rate_factor(step, steps, self.stage))
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def train_dataloader(self) -> Any:
-        """The batches of the current epoch, the same whether or not the run was interrupted."""
-        data, batch, seed = self.data, self.stage.batch_size, seed_of(self.seed, self.current_epoch)
-
-        def batches() -> Iterator[Batch]:
-            return epoch_batches(data.train, batch, torch.Generator().manual_seed(seed), data.change)
-
-        return DataLoader(Streamed(batches), batch_size=None)
-
-    def val_dataloader(self) -> Any:
-        """One turn; validation goes over its clips by itself."""
-        return DataLoader(Streamed(lambda: [0]), batch_size=None)
-
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Loss of one batch."""
-        # Once an epoch is not enough: loaders draw from the global generator too, more often after a restart.
-        torch.manual_seed(seed_of(self.seed, self.current_epoch, index))
-        output, steps = self.model(batch.x, batch.lengths)
-        weights = self.weights.to(output.device)
-        loss = self.objective.loss(
-            output, steps, batch.labels, batch.parts, weights, self.stage.label_smoothing
-        )
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
-        return loss
-
-    def validation_step(self, *_: Any) -> None:
-        """UA and mean log-loss over the validation speakers, in full precision."""
-        examples = self.data.validation
-        truth = [example.label for example in examples]
-        with torch.autocast(self.device.type, enabled=False):
-            logs = model_log_scores(self.judged, examples, self.objective)
-            scores = example_scores(logs, examples)
-        self.model.train()
-        self.log_dict(
-            {"val_ua": recall_mean(scores, truth), "val_loss": log_loss(scores, truth)}, batch_size=1
-        )
 
 
 def run_stage(
@@ -138,55 +58,157 @@ def run_stage(
     device: str = "cpu",
     epochs: int | None = None,
 ) -> None:
-    """Train `model` in place; it ends with the weights that were best on the validation clips.
+    """Train `model` in place; it ends on the CPU, in evaluation mode, with the weights of the best epoch.
 
-    Where `data` has no validation clips, it ends with those after the first `epochs` of the schedule.
+    Where `data` has no validation examples, these are the weights after the last epoch. `epochs` ends the
+    stage earlier than the recipe does, without changing its schedule.
 
-    After every epoch `folder` holds all that is needed to go on: called again with the same arguments, the
-    stage goes on from there, and ends with the same weights as if it had not been interrupted.
+    After every epoch `folder` holds all that is needed to resume: called again with the same arguments, the
+    stage continues from there, and ends with the same weights as if it had not been interrupted.
+
+    Raises:
+        RunError: the loss is not finite, or a checkpoint cannot be read.
     """
-    io = SafetensorsIO()
     last, best, done = folder / LAST_FILE, folder / BEST_FILE, folder / DONE_FILE
     if not (done.exists() and best.exists()):
-        quiet()
         keep_freed_memory()
-        judges = bool(data.validation)
-        recorder = TrainingRecorder(folder, stage, progress, judges)
-        trainer = L.Trainer(
-            accelerator="gpu" if device == "cuda" else "cpu",
-            devices=1,
-            max_epochs=epochs or stage.epochs,
-            limit_val_batches=None if judges else 0,
-            precision="bf16-mixed" if trains_in_bfloat16(precision, device) else "32-true",
-            plugins=[io],
-            callbacks=[recorder],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-        )
-        module = StageModule(model.train(), data, objective, stage, seed)
-        try:
-            trainer.fit(module, ckpt_path=str(last) if last.exists() else None)
-        except SystemExit:  # what Lightning makes of an interruption
-            raise KeyboardInterrupt from None
-        write_text(done, f"{len(recorder.rows)} {recorder.best + 1}\n")  # epochs there were, and the one kept
+        recorder = TrainingRecorder(folder, stage, epochs or stage.epochs, progress, bool(data.validation))
+        trainer = StageTrainer(model, data, objective, stage, seed, device)
+        if last.exists():
+            trainer.resume(last, recorder)
+        bfloat16 = trains_in_bfloat16(precision, device)
+        while not recorder.finished:
+            loss = trainer.train_epoch(len(recorder), bfloat16)
+            recorder.record(loss, trainer.validate() if data.validation else None)
+            if recorder.best == len(recorder) - 1:
+                save_checkpoint({"weights": trainer.kept_model.state_dict()}, best)
+            trainer.save(last, recorder)
+            recorder.report()
+        model.cpu()
+        write_text(done, f"{len(recorder)} {recorder.best + 1}\n")  # number of epochs, and the one kept
         last.unlink(missing_ok=True)
-        del module, trainer
+        del trainer
         give_back_freed_memory()
-    weights = io.load_checkpoint(best)["state_dict"]
-    prefix = "averaged." if stage.ema_decay else "model."
-    model.load_state_dict(
-        {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    )
+    model.load_state_dict(load_best_weights(best))
     model.eval()
 
 
-def quiet() -> None:
-    """Silence what Lightning says on its own account; the curve tells how it goes."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    for text in (".*does not have many workers.*", ".*exists and is not empty.*", ".*GPU available.*",
-                 ".*The number of training batches.*", ".*isinstance.*LeafSpec.*"):  # fmt: skip
-        warnings.filterwarnings("ignore", text)
+class StageTrainer:
+    """Model, optimiser and weight average of a stage.
+
+    Random numbers of an optimiser step depend on the seed, the epoch and the step alone, so that a resumed
+    training draws the same ones.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: StageData,
+        objective: Objective,
+        stage: Stage,
+        seed: int,
+        device: str,
+    ):
+        self.model, self.data, self.objective, self.stage = model.to(device), data, objective, stage
+        self.seed, self.device = seed, device
+        utterances = [example for example in data.train if not example.parts]
+        self.class_weights = class_weights(utterances, data.labels, stage.class_weights).to(device)
+        self.optimiser = optimiser(self.model.parameters(), stage)
+        self.average = WeightAverage(self.model, stage.ema_decay) if stage.ema_decay else None
+        self.step = 0  # optimiser steps so far
+
+    @property
+    def kept_model(self) -> nn.Module:
+        """The model that is validated and kept: the averaged one, if weights are averaged."""
+        return self.model if self.average is None else self.average.model
+
+    def train_epoch(self, epoch: int, bfloat16: bool) -> float:
+        """One pass over the training examples; the mean loss over examples."""
+        self.model.train()
+        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
+        batches = epoch_batches(self.data.train, self.stage.batch_size, generator, self.data.change)
+        total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
+        for index, batch in enumerate(batches):
+            torch.manual_seed(seed_of(self.seed, epoch, index))
+            with torch.autocast(self.device, torch.bfloat16, enabled=bfloat16):
+                output, steps = self.model(batch.x.to(self.device), batch.lengths.to(self.device))
+                loss = self.objective.loss(
+                    output,
+                    steps,
+                    batch.labels.to(self.device),
+                    batch.parts,
+                    self.class_weights,
+                    self.stage.label_smoothing,
+                )
+            self.update(loss)
+            total += loss.detach() * len(batch.labels)
+            count += len(batch.labels)
+        return total.item() / count
+
+    def update(self, loss: Tensor) -> None:
+        """One optimiser step, and the weight average after it."""
+        scheduled_steps = self.stage.epochs * -(-len(self.data.train) // self.stage.batch_size)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.stage.learning_rate * rate_factor(self.step, scheduled_steps, self.stage)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+        if self.average is not None:
+            self.average.update(self.model, self.step)
+
+    def validate(self) -> ValidationMetrics:
+        """UA and mean log-loss over the validation examples, in full precision."""
+        examples = self.data.validation
+        labels = [example.label for example in examples]
+        scores = example_scores(model_log_scores(self.kept_model, examples, self.objective), examples)
+        return ValidationMetrics(log_loss(scores, labels), recall_mean(scores, labels))
+
+    def save(self, path: Path, recorder: TrainingRecorder) -> None:
+        """Write all that `resume` needs."""
+        average = None if self.average is None else self.average.model.state_dict()
+        save_checkpoint(
+            {
+                "model": self.model.state_dict(),
+                "average": average,
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "rows": recorder.rows,
+            },
+            path,
+        )
+
+    def resume(self, path: Path, recorder: TrainingRecorder) -> None:
+        """Restore the state that `save` wrote.
+
+        Raises:
+            RunError: the file is damaged, or was written by an earlier version.
+        """
+        state = load_checkpoint(path)
+        if "rows" not in state:
+            raise RunError(
+                f"{path} was written by an earlier version, which interrupted this stage; delete it to train "
+                "the stage from its start"
+            )
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        recorder.rows = state["rows"]
+
+
+def load_best_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of a stage's best epoch.
+
+    Raises:
+        RunError: the file is damaged or not a checkpoint.
+    """
+    checkpoint = load_checkpoint(path)
+    if "weights" in checkpoint:
+        return dict(checkpoint["weights"])
+    # Written by an earlier version: the names start with "model." or, of averaged weights, "averaged.".
+    weights = checkpoint.get("state_dict", {})
+    prefix = "averaged." if any(name.startswith("averaged.") for name in weights) else "model."
+    kept = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    return with_current_names(kept)

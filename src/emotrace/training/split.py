@@ -35,7 +35,7 @@ from emotrace.training.run_folder import (
     create_or_resume,
     write_run,
 )
-from emotrace.training.scoring import example_scores, fit_temperature, predictions_of
+from emotrace.training.scoring import build_predictions, example_scores, fit_temperature
 from emotrace.training.seeds import seed_of
 from emotrace.training.speech_presence import fit_speech_presence
 from emotrace.training.two_stage import TwoStageTrainer
@@ -160,7 +160,7 @@ def train_split(
 
         def predictions(network: EmotionModel, examples: Sequence[Example]) -> list[Prediction]:
             scores = example_scores(window_log_scores(network, examples), examples, temperature)
-            return predictions_of(examples, scores, emotions, fold=fold, seed=seed)
+            return build_predictions(examples, scores, emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
         everybody = [*train, *validation]

@@ -160,7 +160,5 @@ def test_a_file_that_cannot_be_looked_at_is_an_audio_error(tmp_path: Path, name:
 
 def test_a_part_beyond_the_file_is_named() -> None:
     utterance = Utterance("x/b.wav#2.5", noise(2.0), "anger", "A", "ann", start_s=2.5)
-    with pytest.raises(
-        AudioError, match=r"x/b\.wav#2\.5 starts at 2\.500 s, but its file lasts only 2"
-    ):
+    with pytest.raises(AudioError, match=r"x/b\.wav#2\.5 starts at 2\.500 s, but its file lasts only 2"):
         read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
