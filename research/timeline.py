@@ -31,11 +31,13 @@ from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.corpora import Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.decoding.ctc import Frames, best_path, log_scores, no_emotion_probability
-from emotrace.decoding.spans import decode_spans, moving_average
-from emotrace.decoding.viterbi import DELAY_S, OnlineViterbi
+from emotrace.decoding.spans import SpanDecoder, moving_average
+from emotrace.decoding.viterbi import OnlineViterbi
 from emotrace.evaluation.diarization_error import TimelineError, boundary_errors_s, timeline_error
 from emotrace.export.onnx import REJECTION_THRESHOLD
 from emotrace.features.dft import SAMPLE_RATE_HZ
+from emotrace.inference.model_config import DecoderConfig
+from emotrace.inference.onnx_session import WindowOutputs
 from emotrace.inference.scorers import FrameScorer
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel, Sound, build
@@ -113,12 +115,13 @@ class TorchNetwork:
             frame_first_s=network.first_step_s,
             frame_step_s=network.step_s,
             sampling_rate=SAMPLE_RATE_HZ,
-            longest_frames=longest,
+            max_frames=longest,
             hop_frames=longest // 2,
             hop_samples=longest // 2 * FRAME_HOP_SAMPLES,
             frame_samples=network.spectrum.frame_samples,
             frame_hop_samples=FRAME_HOP_SAMPLES,
             decoding=system.decoding(recipe),
+            decoder=DecoderConfig(),
             functionals=network.functionals is not None,
             calibration=SimpleNamespace(
                 temperature=run.temperature,
@@ -126,13 +129,13 @@ class TorchNetwork:
             ),
         )
 
-    def run_window(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def run_window(self, samples: np.ndarray) -> WindowOutputs:
         found, _, more, sound = self.asked(samples[None])
         if sound is None:
-            return found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions) + 1))
+            return WindowOutputs(found[0], more[0], np.zeros((found.shape[1], len(self.run.emotions) + 1)))
         with torch.inference_mode():
             along = self.network.step_scores(sound, found.shape[1])
-        return found[0], more[0], along[0].double().numpy()
+        return WindowOutputs(found[0], more[0], along[0].double().numpy())
 
     def emotions_of(self, examples: np.ndarray) -> np.ndarray:
         """The emotions of clips of one length, as `predict` would name them: (clip, sample) → (clip,).
@@ -207,17 +210,16 @@ def push(model: TorchNetwork, recording: Recording) -> Heard:
 
 def as_shipped(heard: Heard) -> Timeline:
     """The timeline's own rule."""
-    with np.errstate(divide="ignore"):
-        logs = np.log(heard.posteriors)
-    return decode_spans(
-        logs,
+    config = heard.model.config
+    decoder = SpanDecoder(
         heard.emotions,
-        heard.frames.scores,
         first_s=heard.first_s,
         step_s=heard.step_s,
-        duration_s=heard.recording.duration_s,
-        no_emotion_state=heard.model.config.calibration.rejection_threshold is not None,
+        no_emotion_state=config.calibration.rejection_threshold is not None,
+        **config.decoder.span_settings,
     )
+    events = decoder.flush(heard.recording.duration_s, heard.frames)
+    return Timeline(tuple(event.span for event in events if event.kind == "closed"))
 
 
 def one_label(heard: Heard) -> Timeline:
@@ -292,14 +294,18 @@ def occupied(likely: np.ndarray, change: float) -> np.ndarray:
 
 
 def by_functionals(heard: Heard) -> Timeline:
-    """The course as `decode_spans` finds it, of functionals alone: as if the network knew nothing."""
+    """The course as `SpanDecoder` finds it, of functionals alone: as if the network knew nothing."""
     blank = np.zeros_like(heard.posteriors)
     blank[:, -1] = 1.0
-    none = heard.model.config.calibration.rejection_threshold is not None
-    course = OnlineViterbi(len(heard.emotions), round(DELAY_S / heard.step_s), none=none)
-    return heard.timeline(
-        np.concatenate([course.push(blank, heard.frames.scores * heard.step_s), course.flush()])
+    config = heard.model.config
+    viterbi = OnlineViterbi(
+        len(heard.emotions),
+        round(config.decoder.decision_delay_s / heard.step_s),
+        switch_penalty=config.decoder.switch_penalty,
+        no_emotion_state=config.calibration.rejection_threshold is not None,
     )
+    path = [viterbi.push(blank, heard.frames.scores * heard.step_s), viterbi.flush()]
+    return heard.timeline(np.concatenate(path))
 
 
 def sliding(seconds: float, hop_s: float = 0.25) -> Callable[[Heard], Timeline]:

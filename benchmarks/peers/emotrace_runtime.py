@@ -41,7 +41,7 @@ class Runtime:
     def batch(self, model: str, samples: str, size: int) -> None:
         """So many windows of the same samples at once, through the bare network."""
         if model not in self.sessions:
-            self.sessions[model] = load_model_folder(model).session(cores())
+            self.sessions[model] = load_model_folder(model).start_session(cores())
         waveform = np.tile(np.load(samples), (size, 1))
         lengths = np.full(size, waveform.shape[1], dtype=np.int64)
         self.sessions[model].run(None, {"waveform": waveform, "lengths": lengths})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emotrace.errors import ModelError
-from emotrace.inference.model_config import ModelConfig, label_maps
+from emotrace.inference.model_config import DecoderConfig, ModelConfig, label_maps
 from emotrace.inference.model_folder import load_model_folder, write_config
 
 MakeModel = Callable[..., Path]
@@ -27,7 +27,7 @@ def change_config(folder: Path, **changes: Any) -> None:
 
 
 def sign_again(folder: Path) -> None:
-    """What one who alters a file with intent would do: list its new hash."""
+    """List the new hash of an altered file, as an attacker would."""
     change_config(
         folder, sha256={"model.onnx": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()}
     )
@@ -35,23 +35,44 @@ def sign_again(folder: Path) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(ModelError) as error:
-        load_model_folder(folder).session(threads=1)
+        load_model_folder(folder).start_session(threads=1)
     message = str(error.value)
     assert str(folder) in message
     assert "\n" not in message
     return message
 
 
-def test_a_model_as_written_is_read_back(folder: Path) -> None:
+def test_a_written_model_is_read_back(folder: Path) -> None:
     model = load_model_folder(folder)
     assert model.config.labels == ("anger", "sadness")
     assert set(model.config.sha256) == {"model.onnx", "README.md"}
     assert model.read("README.md") == b"A model of loudness.\n"
     assert write_config(folder, model.config) == model.config
-    model.session(threads=1)
+    model.start_session(threads=1)
 
 
-def test_a_folder_that_is_missing_or_no_model_is_named(tmp_path: Path) -> None:
+def test_a_config_of_schema_1_is_read_with_the_default_decoder(folder: Path) -> None:
+    content = json.loads((folder / "config.json").read_text())
+    del content["decoder"]
+    content |= {"schema_version": 1, "calibration": {"temperature": 2.0, "no_emotion_above": 0.3}}
+    (folder / "config.json").write_text(json.dumps(content))
+    config = load_model_folder(folder).config
+    assert (config.schema_version, config.decoder) == (2, DecoderConfig())
+    assert config.calibration.rejection_threshold == 0.3
+    write_config(folder, config)
+    written = json.loads((folder / "config.json").read_text())
+    assert written["schema_version"] == 2
+    assert written["decoder"]["switch_penalty"] == 1.0
+
+
+def test_a_config_of_schema_2_without_a_decoder_is_refused(folder: Path) -> None:
+    content = json.loads((folder / "config.json").read_text())
+    del content["decoder"]
+    (folder / "config.json").write_text(json.dumps(content))
+    assert "schema_version 2 needs a decoder section" in refusal(folder)
+
+
+def test_a_folder_that_is_missing_or_not_a_model_is_named(tmp_path: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "nowhere")
     assert "found no config.json" in refusal(tmp_path)
 
@@ -85,27 +106,30 @@ def test_names_that_leave_the_folder_are_refused(folder: Path, name: str) -> Non
 
 
 def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
-    elsewhere = folder.parent / "elsewhere.onnx"
-    (folder / "model.onnx").rename(elsewhere)
-    (folder / "model.onnx").symlink_to(elsewhere)
+    outside = folder.parent / "outside.onnx"
+    (folder / "model.onnx").rename(outside)
+    (folder / "model.onnx").symlink_to(outside)
     assert "link out of the folder" in refusal(folder)
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
-        ({"schema_version": 2}, "schema_version"),
+        ({"schema_version": 3}, "schema_version"),
+        ({"schema_version": 1}, "schema_version 1 has no decoder section"),
+        ({"decoder": {"switch_penalty": -1}}, "decoder.switch_penalty"),
+        ({"decoder": {"density_window_s": 3}}, "at most twice decision_delay_s"),
         ({"colour": "red"}, "colour: Extra inputs"),
         ({"output": "logits"}, "output"),
         ({"sampling_rate": 0}, "sampling_rate"),
         ({"calibration": {"temperature": 0}}, "calibration.temperature"),
         ({"calibration": {"temperature": "hot"}}, "calibration.temperature"),
-        ({"id2label": {}}, "id2label must name"),
-        ({"id2label": {"0": "anger", "2": "sadness"}}, "id2label must name"),
+        ({"id2label": {}}, "id2label must give"),
+        ({"id2label": {"0": "anger", "2": "sadness"}}, "id2label must give"),
         ({"id2label": {"0": "anger", "1": "sad\u001b[31m"}}, "printable"),
         ({"label2id": {"anger": 1, "sadness": 0}}, "inverse"),
         ({"frame_step_s": None}, "frame_step_s"),
-        ({"frame_step_s": 0.03}, "whole steps"),
+        ({"frame_step_s": 0.03}, "multiple of frame_step_s"),
         ({"frame_step_s": 1e-9}, "frame_step_s"),
         ({"frame_first_s": 1e300}, "frame_first_s"),
         ({"sampling_rate": 10**18}, "sampling_rate"),
@@ -113,37 +137,36 @@ def test_links_out_of_the_folder_are_refused(folder: Path) -> None:
         ({"calibration": {"temperature": 1e-300}}, "calibration.temperature"),
         ({"hop_samples": 100_000}, "hop_samples"),
         ({"hop_samples": 39_999}, "hop_samples"),
-        ({"window_samples": 40_000}, "hop_samples must be no more than the frames"),
+        ({"window_samples": 40_000}, "hop_samples must be at most what the frames"),
         ({"minimum_samples": 1}, "minimum_samples"),
         ({"sha256": {"model.onnx": "abc"}}, "sha256"),
     ],
 )
-def test_a_config_edited_by_hand_is_refused(folder: Path, changes: dict[str, Any], complaint: str) -> None:
+def test_an_invalid_config_is_refused(folder: Path, changes: dict[str, Any], message: str) -> None:
     change_config(folder, **changes)
-    assert complaint in refusal(folder)
+    assert message in refusal(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"name": NaN}'])
-def test_a_config_that_is_no_config_is_refused(folder: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_config_is_refused(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     assert "config.json" in refusal(folder)
 
 
 def test_a_config_of_another_network_is_refused(folder: Path, make_model: MakeModel, tmp_path: Path) -> None:
     change_config(folder, **label_maps(["sadness", "anger"]))
-    # JSON has no integer keys, so this is how the labels come back.
     assert "metadata labels" in refusal(folder)
     assert "metadata sampling_rate" in refusal(make_model(tmp_path / "b", metadata={"sampling_rate": "8000"}))
     assert "metadata output" in refusal(make_model(tmp_path / "c", metadata={"output": "log_scores"}))
 
 
-def test_a_network_of_another_kind_is_refused(folder: Path, tiny_classifier: Path) -> None:
+def test_a_network_with_other_outputs_is_refused(folder: Path, tiny_classifier: Path) -> None:
     shutil.copy(tiny_classifier / "model.onnx", folder / "model.onnx")
     sign_again(folder)
     assert "has outputs {'log_scores'}" in refusal(folder)
 
 
-def test_a_network_that_is_no_network_is_refused(folder: Path) -> None:
+def test_a_file_that_is_not_a_network_is_refused(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(b"print('hello')")
     sign_again(folder)
     assert "model.onnx does not run" in refusal(folder)
@@ -156,20 +179,20 @@ def test_a_pipe_in_place_of_a_file_is_refused_at_once(folder: Path, name: str) -
     assert f"found no {name}" in refusal(folder)
 
 
-def test_a_config_that_lies_elsewhere_is_refused(folder: Path) -> None:
-    (folder / "config.json").rename(folder.parent / "elsewhere.json")
-    (folder / "config.json").symlink_to("../elsewhere.json")
+def test_a_config_outside_the_folder_is_refused(folder: Path) -> None:
+    (folder / "config.json").rename(folder.parent / "outside.json")
+    (folder / "config.json").symlink_to("../outside.json")
     assert "config.json is a link out of the folder" in refusal(folder)
 
 
-def test_a_config_without_end_is_refused(folder: Path) -> None:
+def test_a_huge_config_is_refused(folder: Path) -> None:
     with (folder / "config.json").open("ab") as file:
         file.write(b" " * (1 << 20))
     assert "config.json of more than 1048576 bytes" in refusal(folder)
 
 
 @pytest.mark.parametrize("value", ["x" * 10_000, "a\nb", "\x1b[31m"])
-def test_a_complaint_is_one_short_line_whatever_the_config_says(folder: Path, value: str) -> None:
+def test_errors_are_one_short_line_whatever_the_config_contains(folder: Path, value: str) -> None:
     for changes in ({"output": value}, {value: 1}, {"sha256": {value: "0" * 64}}):
         change_config(folder, **changes)
         message = refusal(folder)
@@ -177,11 +200,11 @@ def test_a_complaint_is_one_short_line_whatever_the_config_says(folder: Path, va
         assert len(message) < 500
 
 
-def test_a_network_that_is_no_text_where_it_should_is_refused_without_a_word_on_stdout(
+def test_a_network_with_undecodable_names_is_refused_without_output_on_stdout(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    session = (folder / "model.onnx").read_bytes().replace(b"log_posteriors", b"\xe5og_posteriors")
-    (folder / "model.onnx").write_bytes(session)
+    content = (folder / "model.onnx").read_bytes().replace(b"log_posteriors", b"\xe5og_posteriors")
+    (folder / "model.onnx").write_bytes(content)
     sign_again(folder)
     refusal(folder)
     assert capfd.readouterr().out == ""

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import shutil
 import subprocess
@@ -12,9 +13,8 @@ import soundfile
 
 import emotrace
 from emotrace.audio.reading import Audio
-from emotrace.decoding.spans import DENSITY_S
 from emotrace.errors import AudioError, EmotraceError, ModelError
-from emotrace.inference.onnx_session import OnnxSession
+from emotrace.inference.onnx_session import OnnxSession, WindowOutputs
 from emotrace.inference.recogniser import Recogniser, load
 
 SpeechLike = Callable[..., np.ndarray]
@@ -44,18 +44,18 @@ def test_the_label_is_the_likeliest_and_its_scores_sum_to_one(
             assert tuple(result.scores) == model.labels
 
 
-def test_scores_go_to_whom_transformers_pipelines_feed(
+def test_to_hf_gives_the_format_of_transformers_pipelines(
     recogniser: Recogniser, speech_like: SpeechLike
 ) -> None:
     result = recogniser((speech_like(2.0, 0.05), RATE_HZ))
-    listed = result.to_hf()
-    assert [entry["label"] for entry in listed] == ["sadness", "anger"]
-    assert {entry["label"]: entry["score"] for entry in listed} == result.scores
-    assert result.abstaining_below(1.0).to_hf() == listed
+    entries = result.to_hf()
+    assert [entry["label"] for entry in entries] == ["sadness", "anger"]
+    assert {entry["label"]: entry["score"] for entry in entries} == result.scores
+    assert result.abstaining_below(1.0).to_hf() == entries
     assert recogniser((np.zeros(RATE_HZ), RATE_HZ)).to_hf() == []
 
 
-def test_the_result_has_exactly_the_shape_that_programs_rely_on(
+def test_a_result_as_a_dictionary_has_the_documented_keys(
     recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "a.wav", np.stack([speech_like(6.0)] * 2, axis=1), 48_000, subtype="FLOAT")
@@ -80,19 +80,20 @@ def test_the_timeline_finds_where_the_emotion_changes(
 ) -> None:
     loud, soft, nothing = (speech_like(seconds, loudness) for loudness in (0.3, 0.05, 1e-4))
     timeline = recogniser((np.concatenate([loud, nothing, soft]), RATE_HZ)).timeline
-    # The network hears 175 ms at once, so a little of the loud part already outweighs the silence; and the
-    # density of labels is averaged over half a second, in whose last half this network finds silence sad.
+    # The network sees 175 ms at once, so a little of the loud part outweighs the silence. The density of
+    # labels is averaged over half a second, in whose last half this network labels silence as sadness.
     assert [span.emotion for span in timeline if span.duration_s > 0.4] == ["anger", "sadness"]
     assert timeline[0].start == 0.0
-    assert timeline[0].end == pytest.approx(seconds, abs=0.09 + DENSITY_S / 2)
-    assert timeline[-1].start == pytest.approx(2 * seconds, abs=0.09 + DENSITY_S / 2)
+    tolerance_s = 0.09 + recogniser.config.decoder.density_window_s / 2
+    assert timeline[0].end == pytest.approx(seconds, abs=tolerance_s)
+    assert timeline[-1].start == pytest.approx(2 * seconds, abs=tolerance_s)
     assert timeline[-1].end == pytest.approx(3 * seconds)
 
 
 def test_posteriors_of_overlapping_windows_agree_with_those_of_the_whole(
     make_model: Callable[..., Path], speech_like: SpeechLike, tmp_path: Path, recogniser: Recogniser
 ) -> None:
-    """The tiny network has no context, so cutting and stitching must change nothing."""
+    """The tiny network has no context, so windows must change nothing."""
     uncut = load(make_model(tmp_path / "uncut", window_samples=500 * 80_240), threads=1)
     random = np.random.default_rng(1)
     for samples in (2800, 80_239, 80_240, 80_399, 80_400, 120_400, 333_333):
@@ -107,13 +108,13 @@ def test_posteriors_of_overlapping_windows_agree_with_those_of_the_whole(
         assert len(whole.log_posteriors) - len(stitched.log_posteriors) in (0, 1)
 
 
-def test_the_scores_of_windows_are_averaged_by_their_duration(
+def test_scores_of_windows_are_averaged_by_their_duration(
     recogniser: Recogniser, speech_like: SpeechLike
 ) -> None:
     loud, soft = speech_like(10.0, 0.3), speech_like(5.0, 0.05)
     scores = recogniser((np.concatenate([loud, soft]), RATE_HZ)).scores
     assert scores is not None
-    # Windows from 0, 2.5 and 5 s hear nothing soft (or next to nothing), those from 7.5 and 10 s do.
+    # Windows that start at 0, 2.5 and 5 s contain no soft part (or hardly any), those at 7.5 and 10 s do.
     windows = [recogniser((np.concatenate([loud, soft])[a:b], RATE_HZ)).scores for a, b in
                [(k * 40_000, min(240_000, k * 40_000 + 80_240)) for k in range(5)]]  # fmt: skip
     durations = [80_240] * 4 + [80_000 - 80_000 % 160]
@@ -122,7 +123,7 @@ def test_the_scores_of_windows_are_averaged_by_their_duration(
     assert 0.5 < scores["anger"] < 0.9
 
 
-def test_a_classifier_traces_by_short_clips_and_says_so(
+def test_a_classifier_traces_by_short_clips_and_warns(
     classifier: Recogniser, speech_like: SpeechLike
 ) -> None:
     result = classifier((np.concatenate([speech_like(6.0, 0.3), speech_like(8.0, 0.05)]), RATE_HZ))
@@ -134,7 +135,9 @@ def test_a_classifier_traces_by_short_clips_and_says_so(
     ]
 
 
-def test_a_classifier_takes_less_than_its_clips(classifier: Recogniser, speech_like: SpeechLike) -> None:
+def test_a_classifier_accepts_audio_shorter_than_its_clips(
+    classifier: Recogniser, speech_like: SpeechLike
+) -> None:
     (span,) = classifier((speech_like(0.2), RATE_HZ)).timeline
     assert (span.start, span.end, span.emotion) == (0.0, 0.2, "anger")
 
@@ -154,15 +157,15 @@ def test_an_utterance_that_is_all_blank_still_has_a_timeline(
 
 
 @pytest.fixture
-def no_emotion_state(make_model: Callable[..., Path], tmp_path: Path) -> Recogniser:
-    """A recogniser whose model was taught what holds no emotion: here whatever is hardly to be heard."""
-    return load(make_model(tmp_path / "taught", calibration={"no_emotion_above": 0.5}), threads=1)
+def rejecting_recogniser(make_model: Callable[..., Path], tmp_path: Path) -> Recogniser:
+    """A recogniser whose model can reject: here it rejects very soft noise."""
+    return load(make_model(tmp_path / "model", calibration={"rejection_threshold": 0.5}), threads=1)
 
 
-def test_what_holds_no_emotional_speech_has_no_label(
-    no_emotion_state: Recogniser, speech_like: SpeechLike
+def test_a_rejected_recording_has_scores_but_no_label_and_no_spans(
+    rejecting_recogniser: Recogniser, speech_like: SpeechLike
 ) -> None:
-    result = no_emotion_state((speech_like(12.0, 0.001), RATE_HZ))
+    result = rejecting_recogniser((speech_like(12.0, 0.001), RATE_HZ))
     assert (result.label, result.timeline.spans) == (None, ())
     assert [warning.code for warning in result.warnings] == ["rejected"]
     assert result.scores is not None
@@ -170,11 +173,11 @@ def test_what_holds_no_emotional_speech_has_no_label(
     assert result.abstaining_below(1.0) is result
 
 
-def test_where_some_of_it_holds_an_emotion_that_counts_alone(
-    no_emotion_state: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
+def test_rejected_windows_do_not_count_beside_others(
+    rejecting_recogniser: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
 ) -> None:
     audio = np.concatenate([speech_like(20.0, 0.001), speech_like(10.0, 0.3)]), RATE_HZ
-    result, other = no_emotion_state(audio), recogniser(audio)
+    result, other = rejecting_recogniser(audio), recogniser(audio)
     assert result.label == "anger"
     assert result.scores is not None and other.scores is not None  # noqa: PT018
     assert result.scores["anger"] > other.scores["anger"] + 0.1
@@ -182,28 +185,28 @@ def test_where_some_of_it_holds_an_emotion_that_counts_alone(
 
 
 @pytest.mark.parametrize(("loudness", "log_odds", "labelled"), [(0.3, 1e6, False), (0.001, -1e6, True)])
-def test_functionals_say_too_whether_anybody_speaks(
-    no_emotion_state: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
+def test_functionals_can_cause_and_prevent_rejection(
+    rejecting_recogniser: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
     loudness: float, log_odds: float, labelled: bool,
 ) -> None:  # fmt: skip
     audio = speech_like(8.0, loudness), RATE_HZ
-    assert bool(no_emotion_state(audio).label) != labelled
-    asked = OnnxSession.run_window
+    assert bool(rejecting_recogniser(audio).label) != labelled
+    original = OnnxSession.run_window
 
-    def run_window(session: OnnxSession, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        posteriors, whole, along = asked(session, samples)
-        return posteriors, whole + np.array([0.0, 0.0, log_odds]), along
+    def run_window(session: OnnxSession, samples: np.ndarray) -> WindowOutputs:
+        outputs = original(session, samples)
+        return dataclasses.replace(outputs, label_scores=outputs.label_scores + np.array([0, 0, log_odds]))
 
     monkeypatch.setattr(OnnxSession, "run_window", run_window)
-    assert bool(no_emotion_state(audio).label) == labelled
+    assert bool(rejecting_recogniser(audio).label) == labelled
 
 
-def test_temperature_levels_the_scores(
+def test_a_higher_temperature_makes_scores_more_equal(
     make_model: Callable[..., Path], recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
 ) -> None:
-    cool = load(make_model(tmp_path / "cool", calibration={"temperature": 1000.0}), threads=1)
+    hot_recogniser = load(make_model(tmp_path / "hot", calibration={"temperature": 1000.0}), threads=1)
     audio = speech_like(2.0), RATE_HZ
-    hot, cold = cool(audio), recogniser(audio)
+    hot, cold = hot_recogniser(audio), recogniser(audio)
     assert hot.label == cold.label
     assert hot.score is not None and cold.score is not None and 0.5 < hot.score < cold.score  # noqa: PT018
 
@@ -221,7 +224,9 @@ def test_path_bytes_file_object_and_samples_give_the_same(
     }
 
 
-def test_one_recogniser_serves_many_threads(recogniser: Recogniser, speech_like: SpeechLike) -> None:
+def test_a_recogniser_can_be_called_from_many_threads(
+    recogniser: Recogniser, speech_like: SpeechLike
+) -> None:
     sources = [(speech_like(1.0 + i / 4, 0.3 if i % 2 else 0.05, seed=i), RATE_HZ) for i in range(8)]
     alone = [recogniser(source) for source in sources]
     with ThreadPoolExecutor(4) as pool:
@@ -237,19 +242,19 @@ def test_a_stopped_recogniser_ends_at_its_next_window(tiny_model: Path, speech_l
         stream.push(speech_like(6.0))
 
 
-def test_audio_shorter_than_the_model_takes_is_an_error(recogniser: Recogniser) -> None:
+def test_audio_shorter_than_the_models_minimum_is_an_error(recogniser: Recogniser) -> None:
     with pytest.raises(AudioError, match="found 50 ms"):
         recogniser((np.ones(800), RATE_HZ))
 
 
-def test_posteriors_of_no_sense_are_an_error_and_never_a_label(
+def test_network_outputs_that_are_not_finite_are_an_error(
     make_model: Callable[..., Path], tmp_path: Path, recogniser: Recogniser
 ) -> None:
     with pytest.raises(ModelError, match="not finite"):
         recogniser.frame_scores(Audio(np.full(RATE_HZ, np.nan, dtype=np.float32), RATE_HZ))
 
 
-def test_real_speech_is_answered(recogniser: Recogniser, data: Path) -> None:
+def test_real_speech_gets_a_label(recogniser: Recogniser, data: Path) -> None:
     for file in sorted((data / "samples").glob("*.wav")):
         result = recogniser(file)
         assert result.label in recogniser.labels
@@ -257,10 +262,9 @@ def test_real_speech_is_answered(recogniser: Recogniser, data: Path) -> None:
         assert all(0 <= span.start < span.end <= result.duration_s for span in result.timeline)
 
 
-def test_the_runtime_needs_none_of_the_trainers_libraries(
+def test_recognition_runs_without_the_libraries_for_training(
     tiny_model: Path, speech_like: SpeechLike, tmp_path: Path
 ) -> None:
-    """Recognition runs where torch and its kin cannot be imported."""
     soundfile.write(tmp_path / "a.wav", speech_like(1.5), RATE_HZ)
     script = (
         "import sys\n"
@@ -269,14 +273,37 @@ def test_the_runtime_needs_none_of_the_trainers_libraries(
         "import emotrace\n"
         f"print(emotrace.load({str(tiny_model)!r})({str(tmp_path / 'a.wav')!r}).label)\n"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert answer.stdout == "anger\n"
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout == "anger\n"
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     script = "import sys, emotrace; print([m for m in ('numpy', 'onnxruntime', 'torch') if m in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert answer.stdout == "[]\n"
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout == "[]\n"
+
+
+def test_decoder_settings_come_from_the_model(
+    make_model: Callable[..., Path], recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    decoder = {"switch_penalty": 1000.0, "decision_delay_s": 2.0}
+    reluctant = load(make_model(tmp_path / "model", decoder=decoder), threads=1)
+    audio = np.concatenate([speech_like(2.0, 0.3), speech_like(2.0, 0.05)]), RATE_HZ
+    assert len(recogniser(audio).timeline) == 2
+    assert len(reluctant(audio).timeline) == 1
+    assert reluctant.stream(RATE_HZ).latency_s == recogniser.stream(RATE_HZ).latency_s + 1.0
+
+
+def test_clip_length_and_hop_come_from_the_model(
+    make_model: Callable[..., Path], speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    decoder = {"clip_s": 0.5, "clip_hop_s": 0.1}
+    model = load(
+        make_model(tmp_path / "model", output="log_scores", system="pcn", decoder=decoder), threads=1
+    )
+    frame_scores = model.frame_scores(model.read((speech_like(2.0), RATE_HZ)))
+    assert (frame_scores.first_s, frame_scores.step_s) == (0.25, 0.1)
+    assert len(frame_scores.log_posteriors) == 16
 
 
 def test_public_names_exist() -> None:
@@ -287,5 +314,5 @@ def test_public_names_exist() -> None:
 
 
 def test_a_model_folder_may_move(tiny_model: Path, tmp_path: Path, speech_like: SpeechLike) -> None:
-    moved = shutil.copytree(tiny_model, tmp_path / "elsewhere")
+    moved = shutil.copytree(tiny_model, tmp_path / "moved")
     assert emotrace.load(moved)((speech_like(1.0), RATE_HZ)).label == "anger"

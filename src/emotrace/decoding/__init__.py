@@ -1,1 +1,1 @@
-"""From frame posteriors to labels, scores and spans. NumPy only."""
+"""Decoding of posteriors to labels, scores and spans. NumPy only."""

@@ -1,8 +1,8 @@
-"""Frame posteriors to a label, its scores and runs of frames. NumPy only, in the log domain.
+"""Decoding of CTC frame posteriors to a label, its scores and runs of frames. NumPy only, in the log domain.
 
-Posteriors are natural logarithms of shape (frame, class), with K emotions first and the blank last, as
-connectionist temporal classification (CTC) has them: Graves et al. (2006), "Connectionist temporal
-classification". An impossible class is -inf. All sums are in double precision.
+Posteriors are natural logarithms of shape (frame, class), K emotions first and the blank last. An impossible
+class is -inf. Sums are in double precision. Source: Graves et al. (2006), "Connectionist temporal
+classification".
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Decoding = Literal["likelihood", "vote"]
 
 @dataclass(frozen=True, slots=True)
 class FrameRun:
-    """Frames `start` to `stop - 1` that a path gives to one emotion, `label` being its index."""
+    """Frames `start` to `stop - 1` of a path, all with the emotion of index `label`."""
 
     label: int
     start: int
@@ -27,23 +27,23 @@ class FrameRun:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What a model says of frames.
+    """A model's outputs for consecutive frames.
 
     Attributes:
-        posteriors: shape (frame, K + 1), blank last
-        scores: what functionals of a stretch around each frame add in a second to an emotion's
-            log-likelihood, and last to that of there being none, shape (frame, K + 1); zeros where a model
-            has no functionals
+        posteriors: probabilities, shape (frame, K + 1), blank last
+        scores: log-likelihood per second that the functionals classifier, applied to a segment around each
+            frame, adds to each emotion and, last, to "no emotion", shape (frame, K + 1); zeros for models
+            without functionals
     """
 
     posteriors: Floats
     scores: Floats
 
     @classmethod
-    def of(cls, posteriors: npt.ArrayLike) -> "Frames":
-        """Posteriors alone.
+    def from_posteriors(cls, posteriors: npt.ArrayLike) -> "Frames":
+        """Frames without scores of functionals.
 
-        >>> Frames.of([[0.5, 0.3, 0.2]]).scores
+        >>> Frames.from_posteriors([[0.5, 0.3, 0.2]]).scores
         array([[0., 0., 0.]])
         """
         rows = np.asarray(posteriors, dtype=np.float64)
@@ -56,21 +56,21 @@ class Frames:
         return Frames(self.posteriors[frames], self.scores[frames])
 
     def __add__(self, after: "Frames") -> "Frames":
-        """These and then those."""
+        """These frames followed by `after`."""
         return Frames(
             np.concatenate([self.posteriors, after.posteriors]), np.concatenate([self.scores, after.scores])
         )
 
 
 def class_log_likelihoods(log_posteriors: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Floats:
-    """Log p(l_c | X) of each one-emotion sequence l_c = (c), exactly, over every path blank* c+ blank*.
+    """Exact log p(l_c | X) of each one-emotion sequence l_c = (c): the sum over all paths blank* c+ blank*.
 
-    A frame is a 3 x 3 upper triangular matrix of steps between the states 'before', 'in' and 'after' the
-    emotion; the product of all of them, taken by halves, is the forward algorithm without a loop over time.
+    Each frame is a 3 x 3 upper triangular matrix of transitions between the states 'before', 'in' and 'after'
+    the emotion. Multiplying the matrices pairwise is the forward algorithm without a loop over time.
 
     Args:
         log_posteriors: shape (..., frame, K + 1), blank last
-        lengths: number of real frames, shape (...); the rest is padding. None: all are real
+        lengths: number of frames that are not padding, shape (...); None if there is no padding
 
     Returns:
         log-likelihoods of shape (..., K)
@@ -85,14 +85,14 @@ def class_log_likelihoods(log_posteriors: npt.ArrayLike, lengths: npt.ArrayLike 
     power_of_two = 1 << max(0, frames - 1).bit_length()
     shape = (*x.shape[:-2], power_of_two, x.shape[-1] - 1)
 
-    def steps(log_probability: Floats | float, where_no_frame: float) -> Floats:
-        all_frames = np.full(shape, where_no_frame)
-        all_frames[..., :frames, :] = np.where(real[..., None], log_probability, where_no_frame)
-        return all_frames
+    def transitions(log_probability: Floats | float, padding: float) -> Floats:
+        padded = np.full(shape, padding)
+        padded[..., :frames, :] = np.where(real[..., None], log_probability, padding)
+        return padded
 
-    # The entries of the matrices; 'after to after' is all blank too, so it equals 'before to before'.
-    before_before, before_in = steps(x[..., -1:], 0.0), steps(x[..., :-1], -np.inf)
-    in_in, in_after = steps(x[..., :-1], 0.0), steps(x[..., -1:], -np.inf)
+    # The entries of the matrices. 'after to after' is all blank, so it equals 'before to before'.
+    before_before, before_in = transitions(x[..., -1:], 0.0), transitions(x[..., :-1], -np.inf)
+    in_in, in_after = transitions(x[..., :-1], 0.0), transitions(x[..., -1:], -np.inf)
     before_after = np.full(shape, -np.inf)
     while before_in.shape[-2] > 1:
         (bb, bb2), (bi, bi2), (ba, ba2), (ii, ii2), (ia, ia2) = (
@@ -110,7 +110,7 @@ def class_log_likelihoods(log_posteriors: npt.ArrayLike, lengths: npt.ArrayLike 
 def sequence_log_likelihood(log_posteriors: npt.ArrayLike, labels: Sequence[int]) -> float:
     """Log p(labels | X) of any sequence of emotions, by the forward algorithm of Graves et al. (2006), 4.1.
 
-    An empty sequence is the all-blank path; a repeated emotion needs a blank between its two runs.
+    The empty sequence is the all-blank path. A repeated emotion needs a blank between its two runs.
 
     Args:
         log_posteriors: shape (frame, K + 1), blank last
@@ -129,7 +129,7 @@ def sequence_log_likelihood(log_posteriors: npt.ArrayLike, labels: Sequence[int]
         raise ValueError(f"expected labels from 0 to {blank - 1}, found {list(labels)}")
     states = np.full(2 * len(labels) + 1, blank)
     states[1::2] = labels
-    # From an emotion one may go straight to the next one, past the blank between, if they differ.
+    # A path may skip the blank between two different emotions.
     may_skip = np.zeros(len(states), dtype=bool)
     may_skip[3::2] = states[3::2] != states[1:-2:2]
     forward = np.full(len(states), -np.inf)
@@ -142,7 +142,7 @@ def sequence_log_likelihood(log_posteriors: npt.ArrayLike, labels: Sequence[int]
 
 
 def no_emotion_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0) -> float:
-    """How likely no emotion is there: the likelihood of the empty sequence, its odds times those given.
+    """Probability of "no emotion": the empty sequence's likelihood, with `log_odds` added to its log-odds.
 
     Shape: (frame, K + 1), blank last.
 
@@ -150,13 +150,13 @@ def no_emotion_probability(log_posteriors: npt.ArrayLike, log_odds: float = 0.0)
     >>> round(no_emotion_probability(half), 3), round(no_emotion_probability(half, np.log(7)), 3)
     (0.125, 0.5)
     """
-    empty = min(float(np.asarray(log_posteriors, dtype=np.float64)[:, -1].sum()), -1e-12)
-    some = np.log(-np.expm1(empty))
-    return float(np.exp(-np.logaddexp(0.0, some - empty - log_odds)))
+    log_empty = min(float(np.asarray(log_posteriors, dtype=np.float64)[:, -1].sum()), -1e-12)
+    log_not_empty = np.log(-np.expm1(log_empty))
+    return float(np.exp(-np.logaddexp(0.0, log_not_empty - log_empty - log_odds)))
 
 
 def best_path(log_posteriors: npt.ArrayLike) -> tuple[FrameRun, ...]:
-    """The most likely class of each frame, collapsed to runs of one emotion; blanks separate runs.
+    """The likeliest class of each frame, collapsed to runs of one emotion; blanks separate runs.
 
     >>> best_path(np.log([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]]))
     (FrameRun(label=0, start=0, stop=2), FrameRun(label=1, start=3, stop=4))
@@ -176,9 +176,9 @@ def best_path(log_posteriors: npt.ArrayLike) -> tuple[FrameRun, ...]:
 
 
 def majority_vote(log_posteriors: npt.ArrayLike) -> int | None:
-    """The emotion that wins most frames of the best path, blanks aside: Han et al. (2018).
+    """The emotion with most frames of the best path, blanks ignored: Han et al. (2018).
 
-    Of emotions that win as many frames, the one with the lower index; None where every frame is blank.
+    A tie goes to the lower index. None if every frame is blank.
 
     >>> majority_vote(np.log([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]]))
     1
@@ -193,8 +193,9 @@ def log_scores(
 ) -> Floats:
     """Log-scores of the K emotions, shape (..., K), not normalised.
 
-    "likelihood": `class_log_likelihoods`. "vote": log(frames of the best path that each emotion wins + 1/2),
-    whose greatest is that of `majority_vote`, or where every frame is blank the likelihoods.
+    "likelihood" gives `class_log_likelihoods`. "vote" gives log(n + 1/2), where n is an emotion's number of
+    frames in the best path, so that the highest score is that of `majority_vote`; if every frame is blank,
+    it gives the likelihoods.
 
     >>> p = np.log([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
     >>> np.exp(log_scores(p, decoding="vote"))
@@ -214,20 +215,21 @@ def log_scores(
 def class_scores(log_likelihoods: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     """Probabilities of the K emotions, shape (..., K): softmax(log-likelihood / temperature).
 
-    Where every emotion is impossible, all are equally likely.
+    If every emotion is impossible, the probabilities are equal.
 
     >>> class_scores(np.log([0.2, 0.2, 0.1])).round(3)
     array([0.4, 0.4, 0.2])
     """
     x = np.asarray(log_likelihoods, dtype=np.float64) / temperature
-    most = x.max(axis=-1, keepdims=True)
-    weights = np.exp(np.where(np.isneginf(most), 0.0, x - np.where(np.isneginf(most), 0.0, most)))
+    highest = x.max(axis=-1, keepdims=True)
+    impossible = np.isneginf(highest)
+    weights = np.exp(np.where(impossible, 0.0, x - np.where(impossible, 0.0, highest)))
     scores: Floats = weights / weights.sum(axis=-1, keepdims=True)
     return scores
 
 
 def average_scores(scores: npt.ArrayLike, durations: npt.ArrayLike) -> Floats:
-    """Scores of an utterance, shape (K,), from those of its windows, (window, K), weighted by duration.
+    """Scores of an utterance, shape (K,): the mean of its windows' scores, (window, K), weighted by duration.
 
     >>> average_scores([[1.0, 0.0], [0.25, 0.75]], [3.0, 1.0])
     array([0.8125, 0.1875])

@@ -1,1 +1,1 @@
-"""The runtime: model folders, recognition, streaming. No PyTorch."""
+"""The runtime: model folders, recognition, streaming. Runs without PyTorch."""

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub, fetched where one is named with its revision: `owner/name@revision`."""
+"""Models on the Hugging Face hub, named `owner/name@revision` and downloaded when they are first used."""
 
 import os
 import re
@@ -11,40 +11,40 @@ from emotrace.errors import MissingExtraError, ModelError
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.model_folder import CONFIG_FILE
 
-ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>.*))?")
+HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>.*))?")
 
 
 def find_model_folder(model: str | os.PathLike[str]) -> Path:
-    """The folder of a model: itself or, if there is none and it is named as on the hub, what is fetched.
+    """The folder of a model: the folder itself or, if it does not exist, the download from the hub.
 
     >>> find_model_folder("runs/emodb/model").as_posix()
     'runs/emodb/model'
 
     Raises:
         MissingExtraError: if the model is on the hub and the extra `hub` is not installed
-        ModelError: if no revision is named, or the hub does not give it
+        ModelError: if the name has no revision, or the hub does not provide the model
     """
     path = Path(model)
-    named = ON_HUB.fullmatch(path.as_posix())
-    if path.exists() or not named:
+    name = HUB_NAME.fullmatch(path.as_posix())
+    if path.exists() or not name:
         return path
-    if not named["revision"]:
+    if not name["revision"]:
         raise ModelError(
             f"{path}: found no such folder; check --model, and name a model of the hub with its revision, a "
-            f"commit or a tag, as in {named['repository']}@v1"
+            f"commit or a tag, as in {name['repository']}@v1"
         )
-    return fetch(named["repository"], named["revision"])
+    return fetch(name["repository"], name["revision"])
 
 
 def fetch(repository: str, revision: str) -> Path:
-    """Fetch `config.json` and the files that it lists, or find them fetched; hashes are not checked here.
+    """Download `config.json` and the files that it lists, unless they are there; hashes are not checked here.
 
-    The folder lies below $HF_HOME. A commit's hash always names the same files; a tag or a branch can be
-    moved, and is asked for anew each time.
+    The folder is below $HF_HOME. A commit hash always names the same files. A tag or a branch can move, so
+    the hub is asked for it each time.
 
     Raises:
         MissingExtraError: if the extra `hub` is not installed
-        ModelError: if the hub does not give it
+        ModelError: if the hub does not provide the model
     """
     name = f"{repository}@{revision}"
     try:
@@ -57,16 +57,16 @@ def fetch(repository: str, revision: str) -> Path:
     folder = Path(constants.HF_HOME, "emotrace", quote(repository, safe=""), quote(revision, safe=""))
     try:
         hf_hub_download(repository, CONFIG_FILE, revision=revision, local_dir=folder)
-        for file in _listed(folder):
+        for file in _listed_files(folder):
             hf_hub_download(repository, file, revision=revision, local_dir=folder)
-    except Exception as error:  # noqa: BLE001 - no answer, no repository …: kinds without a common base
+    except Exception as error:  # noqa: BLE001 - the client's errors have no common base class
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{name}: the hub does not give it ({reason}); check name and revision") from None
+        raise ModelError(f"{name}: the hub does not provide it ({reason}); check name and revision") from None
     return folder
 
 
-def _listed(folder: Path) -> list[str]:
+def _listed_files(folder: Path) -> list[str]:
     try:
         return list(ModelConfig.model_validate_json((folder / CONFIG_FILE).read_bytes()).sha256)
-    except ValidationError:  # who opens the folder says what is wrong with it
+    except ValidationError:  # `load_model_folder` reports the problem
         return []

@@ -1,4 +1,4 @@
-"""What `config.json` of a model folder says of a model: its schema."""
+"""The schema of a model folder's `config.json`, version 2."""
 
 import json
 from collections.abc import Sequence
@@ -16,9 +16,11 @@ from emotrace.audio.windowing import (
 )
 from emotrace.decoding.ctc import Decoding
 
-_MOST_SAMPLES = 1 << 26  # of a window, which is held in memory: 70 minutes at 16 kHz
+SCHEMA_VERSION: Literal[2] = 2
 
-# A plain name in the folder itself: no path, nothing hidden.
+_MAX_WINDOW_SAMPLES = 1 << 26  # a window is held in memory; this is 70 minutes at 16 kHz
+
+# A plain file name: no path, and not hidden.
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -30,41 +32,86 @@ class _Strict(BaseModel):
 
 
 class Calibration(_Strict):
-    """Scores are softmax(log-likelihood / temperature), with label scores added to the former, if any.
+    """How log-likelihoods become probabilities, and when an input is rejected.
 
-    A window holds no emotion where the empty label sequence is likelier than `rejection_threshold`, its odds
-    times those of functionals, if any; None where the model was not taught what holds none.
+    Attributes:
+        temperature: the scores are softmax(x / temperature), where x is the log-likelihoods plus the label
+            scores of the functionals classifier, if there is one
+        rejection_threshold: a window is rejected if the probability of the empty label sequence, with the
+            functionals classifier's log-odds added, is higher than this; None for models that were not
+            trained with non-speech, which never reject
     """
 
-    temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # beyond, scores overflow
+    temperature: float = Field(default=1.0, ge=1e-3, le=1e6)  # scores overflow outside this range
     rejection_threshold: float | None = Field(
         default=None, gt=0, lt=1, validation_alias=AliasChoices("rejection_threshold", "no_emotion_above")
     )
 
 
+class DecoderConfig(_Strict):
+    """The numbers that decide a model's timelines.
+
+    New models get the defaults, and folders of schema version 1 are read with them. The default
+    `switch_penalty` was chosen on validation speakers (docs/explanation/measurements.md). The default
+    `minimum_labels_per_s` is a tenth of one label per 5-s window, and CTC training asks for at least one.
+
+    Attributes:
+        switch_penalty: log-likelihood that a change of emotion costs
+        decision_delay_s: time after which a frame's emotion is decided
+        density_window_s: time over which the density of labels is averaged
+        minimum_labels_per_s: density of labels below which a frame has no emotion
+        clip_s: length of the clips that give a classifier's timeline
+        clip_hop_s: time from the start of one such clip to the start of the next
+
+    >>> DecoderConfig().span_settings["switch_penalty"]
+    1.0
+    """
+
+    switch_penalty: float = Field(default=1.0, ge=0, le=1e3)
+    decision_delay_s: float = Field(default=1.0, gt=0, le=60)
+    density_window_s: float = Field(default=0.5, gt=0, le=60)
+    minimum_labels_per_s: float = Field(default=0.02, ge=0, le=100)
+    clip_s: float = Field(default=1.0, gt=0, le=60)
+    clip_hop_s: float = Field(default=0.25, ge=0.01, le=60)
+
+    @model_validator(mode="after")
+    def _check_density_window(self) -> Self:
+        if self.density_window_s > 2 * self.decision_delay_s:
+            raise ValueError("density_window_s must be at most twice decision_delay_s")
+        return self
+
+    @property
+    def span_settings(self) -> dict[str, float]:
+        """The arguments of `decoding.spans.SpanDecoder` of the same names."""
+        return self.model_dump(exclude={"clip_s", "clip_hop_s"})
+
+
 class Figure(_Strict):
-    """A measured figure and the interval that holds it with a probability of 95 %."""
+    """A measured figure and its 95 % confidence interval."""
 
     value: float
     interval: tuple[float, float] | None = None
 
 
 class ModelConfig(_Strict):
-    """What `config.json` says about a model.
+    """The contents of `config.json`. Schema version 1 is read too, and becomes version 2.
 
     Attributes:
         output: "log_posteriors" of frames, blank last (CTC systems), or "log_scores" of clips (classifiers)
-        functionals: whether the network gives `label_scores` and `step_scores` too: what statistics of the
-            whole say of each emotion, as logarithms to be added to those that the posteriors make, and
-            last of there being none; and what those of a stretch around each step say (CTC systems)
-        window_samples: the longest audio the model takes at once
-        hop_samples: from the start of one window over longer audio to the start of the next
+        functionals: whether the network has two more outputs, of the functionals classifier: `label_scores`,
+            to be added to a window's log-likelihoods and, last, to the log-odds of "no emotion"; and
+            `step_scores`, the same for a segment around each frame (CTC systems)
+        window_samples: the longest audio that the network takes at once
+        hop_samples: from the start of one window to the start of the next
         frame_samples, frame_hop_samples: length of an input frame, and from one to the next
+        minimum_samples: the shortest audio that the network takes
         frame_first_s, frame_step_s: centre of the first output frame, and from one to the next (CTC systems)
-        earlier_corpora: what the model learnt from whose weights this one began with
-        precision: of convolutions; "int8" approximates the network that was trained
-        figures: "wa" and "ua" by `protocol` on `corpus`, for instance; empty where nothing was measured
-        sha256: of each other file of the folder, by name
+        decoding: how posteriors become scores (CTC systems)
+        decoder: how posteriors become a timeline
+        precision: numbers that convolutions compute with; "int8" approximates the trained network
+        earlier_corpora: corpora of the models whose weights this model was initialised with
+        figures: measured by `protocol` on `corpus`, such as "test UA"; empty if nothing was measured
+        sha256: hash of each other file in the folder, by its name
 
     >>> config = ModelConfig(
     ...     name="tiny",
@@ -80,7 +127,7 @@ class ModelConfig(_Strict):
     (('anger', 'sadness'), 80240, 500, 250)
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
     system: str = Field(min_length=1)
@@ -88,7 +135,7 @@ class ModelConfig(_Strict):
     id2label: dict[int, str]
     label2id: dict[str, int]
     sampling_rate: int = Field(default=16_000, ge=1_000, le=192_000)
-    window_samples: int = Field(default=samples_in(MAX_FRAMES), ge=1, le=_MOST_SAMPLES)
+    window_samples: int = Field(default=samples_in(MAX_FRAMES), ge=1, le=_MAX_WINDOW_SAMPLES)
     hop_samples: int = Field(default=HOP_FRAMES * FRAME_HOP_SAMPLES, ge=1)
     frame_samples: int = Field(default=FRAME_SAMPLES, ge=1)
     frame_hop_samples: int = Field(default=FRAME_HOP_SAMPLES, ge=1)
@@ -96,7 +143,8 @@ class ModelConfig(_Strict):
     frame_first_s: float | None = Field(default=None, ge=0, le=10)
     frame_step_s: float | None = Field(default=None, ge=1e-3, le=10)
     functionals: bool = False
-    decoding: Decoding = "likelihood"  # how posteriors become scores (CTC systems)
+    decoding: Decoding = "likelihood"
+    decoder: DecoderConfig = DecoderConfig()
     precision: Literal["float32", "int8"] = "float32"
     calibration: Calibration = Calibration()
     recipe: dict[str, Any] = {}
@@ -106,17 +154,31 @@ class ModelConfig(_Strict):
     figures: dict[str, Figure] = {}
     sha256: dict[_FileName, _Sha256] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or "schema_version" not in content:
+            return content
+        version, has_decoder = content["schema_version"], "decoder" in content
+        if version == 1 and not has_decoder:
+            return {**content, "schema_version": SCHEMA_VERSION}
+        if version in (1, SCHEMA_VERSION) and has_decoder != (version == SCHEMA_VERSION):
+            raise ValueError(
+                f"schema_version {version} {'has no' if has_decoder else 'needs a'} decoder section"
+            )
+        return content
+
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         labels = [self.id2label.get(index, "") for index in range(len(self.id2label))]
         if not labels or not all(label and label.isprintable() for label in labels):
-            raise ValueError("id2label must name 0, 1, 2 … in printable words")
+            raise ValueError("id2label must give 0, 1, 2 … printable names")
         if self.label2id != {label: index for index, label in enumerate(labels)}:
             raise ValueError("label2id must be the inverse of id2label")
         if self.hop_samples > self.window_samples or self.hop_samples % self.frame_hop_samples:
-            raise ValueError("hop_samples must be whole frame hops, and no more than window_samples")
+            raise ValueError("hop_samples must be a multiple of frame_hop_samples and at most window_samples")
         if self.hop_frames > self.max_frames:
-            raise ValueError("hop_samples must be no more than the frames of a window cover")
+            raise ValueError("hop_samples must be at most what the frames of a window cover")
         if not self.frame_samples <= self.minimum_samples <= self.window_samples:
             raise ValueError("minimum_samples must lie between frame_samples and window_samples")
         if self.output == "log_scores" and self.functionals:
@@ -126,7 +188,7 @@ class ModelConfig(_Strict):
                 raise ValueError("log_posteriors need frame_first_s and frame_step_s")
             steps = self.hop_samples / self.sampling_rate / self.frame_step_s
             if abs(steps - round(steps)) > 1e-6:
-                raise ValueError("hop_samples must be whole steps of frame_step_s")
+                raise ValueError("hop_samples must be a multiple of frame_step_s")
         return self
 
     @property
@@ -136,23 +198,25 @@ class ModelConfig(_Strict):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The network's outputs by their names."""
+        """The names of the network's outputs."""
         if self.output == "log_scores":
             return ("log_scores",)
-        more = ("label_scores", "step_scores") if self.functionals else ()
-        return ("log_posteriors", "frame_lengths", *more)
+        of_functionals = ("label_scores", "step_scores") if self.functionals else ()
+        return ("log_posteriors", "frame_lengths", *of_functionals)
 
     @property
     def max_frames(self) -> int:
+        """Input frames in a window."""
         return frames_in(self.window_samples, self.frame_samples, self.frame_hop_samples)
 
     @property
     def hop_frames(self) -> int:
+        """Input frames from the start of one window to the start of the next."""
         return self.hop_samples // self.frame_hop_samples
 
 
 def network_metadata(config: ModelConfig) -> dict[str, str]:
-    """The custom metadata that `model.onnx` must carry, so that it cannot be paired with another config.
+    """The custom metadata that `model.onnx` must have, so that it cannot be paired with another config.
 
     >>> config = ModelConfig(
     ...     name="tiny",
@@ -173,7 +237,7 @@ def network_metadata(config: ModelConfig) -> dict[str, str]:
 
 
 def label_maps(labels: Sequence[str]) -> dict[str, dict[Any, Any]]:
-    """`id2label` and `label2id` of a list of labels, to spread into a `ModelConfig`.
+    """`id2label` and `label2id` for a list of labels, as arguments of `ModelConfig`.
 
     >>> label_maps(["anger", "sadness"])
     {'id2label': {0: 'anger', 1: 'sadness'}, 'label2id': {'anger': 0, 'sadness': 1}}
@@ -185,7 +249,7 @@ def label_maps(labels: Sequence[str]) -> dict[str, dict[Any, Any]]:
 
 
 def first_error(error: ValidationError) -> str:
-    """What a schema found wrong, in one line: the first complaint and how many more there are.
+    """The first error that a schema found, in one line, and the number of further errors.
 
     >>> try:
     ...     Calibration(temperature=-1)
@@ -193,16 +257,16 @@ def first_error(error: ValidationError) -> str:
     ...     print(first_error(error))
     temperature: Input should be greater than or equal to 0.001, found -1
     """
-    complaints = error.errors()
-    first = complaints[0]
-    where = ".".join(_shortened(part).strip("'") for part in first["loc"])
+    errors = error.errors()
+    first = errors[0]
+    location = ".".join(_shortened(part).strip("'") for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     found = f", found {_shortened(first['input'])}" if isinstance(first["input"], int | float | str) else ""
-    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return f"{where + ': ' if where else ''}{message}{found}{more}"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{location + ': ' if location else ''}{message}{found}{more}"
 
 
 def _shortened(value: float | str) -> str:
-    """A value as Python writes it, or as much of it as goes in a line."""
+    """A value's `repr` in printable characters, at most 100 of them."""
     written = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return written if len(written) <= 100 else f"{written[:97]}..."

@@ -1,7 +1,7 @@
-"""A model on disk: a folder with `config.json`, `model.onnx` and files that need no code and no pickle.
+"""Model folders: `config.json`, `model.onnx` and other files, none of which contains code or a pickle.
 
-Every file but `config.json` is listed there with its SHA-256, and only listed files whose hash matches are
-read. What runs are the very bytes that were hashed.
+`config.json` lists the SHA-256 of every other file. Only files whose hash matches are read, and the bytes
+that were hashed are the bytes that are used.
 """
 
 import hashlib
@@ -20,21 +20,21 @@ from emotrace.system.files import write_text
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.onnx"
 
-_MOST_CONFIG_BYTES = 1 << 20  # what was measured fills a few thousand; a link may lead to what never ends
+_MAX_CONFIG_BYTES = 1 << 20  # configs have a few thousand; a link may lead to an endless file
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder whose `config.json` is valid and whose listed files are what they were."""
+    """A folder whose `config.json` is valid and whose listed files match their hashes."""
 
     path: Path
     config: ModelConfig
 
     def read(self, name: str) -> bytes:
-        """The bytes of a listed file, which match its hash.
+        """The bytes of a listed file.
 
         Raises:
-            ModelError: if the file is not listed, lacks, lies elsewhere or was altered
+            ModelError: if the file is not listed, is missing, is outside the folder or was altered
         """
         expected = self.config.sha256.get(name)
         if expected is None:
@@ -53,11 +53,11 @@ class ModelFolder:
             )
         return content
 
-    def session(self, threads: int) -> onnxruntime.InferenceSession:
-        """Start the network.
+    def start_session(self, threads: int) -> onnxruntime.InferenceSession:
+        """Load the network with ONNX Runtime.
 
         Raises:
-            ModelError: if `model.onnx` is not what `config.json` says
+            ModelError: if `model.onnx` contradicts `config.json`
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -66,20 +66,20 @@ class ModelFolder:
         try:
             session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )  # its fallback, to the same provider, prints to stdout
-            self._refuse_a_network_of_another_config(session)
+            )  # the fallback would retry the same provider, and it prints to stdout
+            self._check_network(session)
         except ModelError:
             raise
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds, without a common base
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base class
             reason = one_line(error)
             raise ModelError(
                 f"{self.path}: {MODEL_FILE} does not run ({reason}); export the model again"
             ) from None
         return session
 
-    def _refuse_a_network_of_another_config(self, session: onnxruntime.InferenceSession) -> None:
+    def _check_network(self, session: onnxruntime.InferenceSession) -> None:
         config = self.config
-        claims: dict[str, tuple[Any, Any]] = {
+        checks: dict[str, tuple[Any, Any]] = {
             "inputs": (
                 {i.name: i.type for i in session.get_inputs()},
                 {"waveform": "tensor(float)", "lengths": "tensor(int64)"},
@@ -88,8 +88,8 @@ class ModelFolder:
         }
         metadata = session.get_modelmeta().custom_metadata_map
         for key, value in network_metadata(config).items():
-            claims[f"metadata {key}"] = (metadata.get(key), value)
-        for what, (found, expected) in claims.items():
+            checks[f"metadata {key}"] = (metadata.get(key), value)
+        for what, (found, expected) in checks.items():
             if found != expected:
                 raise ModelError(
                     f"{self.path}: {MODEL_FILE} has {what} {found}, but {CONFIG_FILE} says {expected}; "
@@ -98,17 +98,17 @@ class ModelFolder:
 
 
 def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
-    """Open a model folder: its config is valid, and each listed file is there and is what it was.
+    """Open a model folder and check its config and the hash of every listed file.
 
     Raises:
-        ModelError: if anything lacks, was altered or does not fit
+        ModelError: if a file is missing or altered, or the config is invalid
     """
     path = Path(folder)
     if not path.is_dir():
         raise ModelError(f"{path}: found no such folder, expected a model folder; check --model")
     if not (path / CONFIG_FILE).is_file():
         raise ModelError(f"{path}: found no {CONFIG_FILE}, expected a model folder; check --model")
-    content = _content(path, CONFIG_FILE, _MOST_CONFIG_BYTES)
+    content = _content(path, CONFIG_FILE, _MAX_CONFIG_BYTES)
     try:
         config = ModelConfig.model_validate_json(content)
     except ValidationError as error:
@@ -119,8 +119,8 @@ def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
     return model
 
 
-def _content(folder: Path, name: str, most: int = -1) -> bytes:
-    """The bytes of a file that lies in a folder, and not elsewhere; `most` is how many there may be."""
+def _content(folder: Path, name: str, max_bytes: int | None = None) -> bytes:
+    """The bytes of a file in a folder, at most `max_bytes`; links out of the folder are refused."""
     file = folder / name
     try:
         if file.resolve().parent != folder.resolve():
@@ -128,21 +128,21 @@ def _content(folder: Path, name: str, most: int = -1) -> bytes:
                 f"{folder}: found that {name} is a link out of the folder; put the file itself there"
             )
         with file.open("rb") as opened:
-            content = opened.read(most + 1 if most >= 0 else -1)
+            content = opened.read(-1 if max_bytes is None else max_bytes + 1)
     except OSError as error:
         raise ModelError(
             f"{folder}: found a {name} that cannot be read ({error.strerror}); check who may read it"
         ) from None
-    if 0 <= most < len(content):
+    if max_bytes is not None and len(content) > max_bytes:
         raise ModelError(
-            f"{folder}: found a {name} of more than {most} bytes, expected a few thousand; "
+            f"{folder}: found a {name} of more than {max_bytes} bytes, expected a few thousand; "
             "export the model again"
         )
     return content
 
 
 def write_config(folder: str | os.PathLike[str], config: ModelConfig) -> ModelConfig:
-    """Write `config.json`, the last file of a model folder, with the SHA-256 of each file that lies there.
+    """Write `config.json`, with the SHA-256 of every other file in the folder; so it must be written last.
 
     Returns:
         the config as written
@@ -159,7 +159,7 @@ def write_config(folder: str | os.PathLike[str], config: ModelConfig) -> ModelCo
 
 
 def one_line(error: Exception) -> str:
-    """What a library says of an error, as one line that can be printed.
+    """A library's error message as one printable line of at most 200 characters.
 
     >>> one_line(ValueError("bad\\n  \\x01name"))
     'bad ?name'

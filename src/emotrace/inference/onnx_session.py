@@ -1,6 +1,7 @@
-"""The network of a model folder, run by ONNX Runtime: waveforms → logarithms that make sense."""
+"""The network of a model folder, run by ONNX Runtime; its outputs are checked."""
 
 import os
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,100 +11,109 @@ from emotrace.decoding.ctc import Floats
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.model_folder import ModelFolder, one_line
 
-_SPARE_S = 0.5  # what padding may add to a window
-_ROUNDING = 1e-2  # of a network in half precision
+_PADDING_S = 0.5  # how much longer than a window its frames may be, because layers pad
+_SUM_TOLERANCE = 1e-2  # of probabilities computed in half precision
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOutputs:
+    """The outputs of a CTC system for one window. The scores are zero if the model has no functionals.
+
+    Attributes:
+        log_posteriors: shape (frame, K + 1), blank last
+        label_scores: added to the window's log-likelihoods and, last, to its log-odds of "no emotion",
+            shape (K + 1,)
+        step_scores: the same for a segment around each frame, per second, shape (frame, K + 1)
+    """
+
+    log_posteriors: Floats
+    label_scores: Floats
+    step_scores: Floats
 
 
 class OnnxSession:
-    """A network ready to run, from several threads at once if need be.
+    """A network that is ready to run. It can be called from several threads at once.
 
     Args:
         folder: the model folder
-        threads: how many threads one call uses; None: as many as there are processors for this process
+        threads: number of threads per call; None stands for the number of processors of this process
 
     Raises:
-        ModelError: if `model.onnx` is not what `config.json` says
+        ModelError: if `model.onnx` contradicts `config.json`
     """
 
     def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
         self.path, self.config = folder.path, folder.config
-        self._session = folder.session(threads or _processors())
+        self._session = folder.start_session(threads or _processors())
         self._stopped = False
 
-    def run_window(self, samples: Samples) -> tuple[Floats, Floats, Floats]:
-        """Of one window log-posteriors (frame, K + 1), and what functionals say.
+    def run_window(self, samples: Samples) -> WindowOutputs:
+        """Run a CTC system on one window, shape (sample,).
 
-        That is, what is added to the log-scores of the whole and last to the log-odds of there being no
-        emotion in it (K + 1,), and what each frame's stretch adds in a second (frame, K + 1).
+        Raises:
+            ModelError: if the outputs are not what a model of this kind gives
         """
-        log_posteriors, lengths, *more = self._run(samples[None], list(self.config.outputs))
+        log_posteriors, lengths, *of_functionals = self._run(samples[None], list(self.config.outputs))
         frames = lengths[0] if lengths.shape == (1,) and lengths.dtype.kind in "iu" else -1
         if log_posteriors.ndim != 3 or len(log_posteriors) != 1 or not 0 < frames <= log_posteriors.shape[1]:
-            raise ModelError(
-                f"{self.path}: the network gave log_posteriors of shape {log_posteriors.shape} and "
-                f"frame_lengths {lengths.ravel()[:3].tolist()} for one window; export the model again"
+            raise self._error(
+                f"gave log_posteriors of shape {log_posteriors.shape} and frame_lengths "
+                f"{lengths.ravel()[:3].tolist()} for one window"
             )
         step_s = self.config.frame_step_s or 0.0
-        if frames * step_s > _SPARE_S + len(samples) / self.config.sampling_rate:
-            raise ModelError(
-                f"{self.path}: the network gave {frames} frames of {step_s} s for {len(samples)} samples; "
-                "export the model again"
-            )
-        logs = self._check_logarithms(log_posteriors[0, : int(frames)], classes=len(self.config.labels) + 1)
-        if not (np.abs(np.logaddexp.reduce(logs, axis=1)) < _ROUNDING).all():
-            raise ModelError(
-                f"{self.path}: the network gave log_posteriors whose probabilities do not sum to 1; "
-                "export the model again"
-            )
+        if frames * step_s > _PADDING_S + len(samples) / self.config.sampling_rate:
+            raise self._error(f"gave {frames} frames of {step_s} s for {len(samples)} samples")
         emotions = len(self.config.labels)
-        if not more:
-            return logs, np.zeros(emotions + 1), np.zeros((len(logs), emotions + 1))
-        label_scores, step_scores = more
+        logs = self._check_logarithms(log_posteriors[0, : int(frames)], emotions + 1)
+        if not (np.abs(np.logaddexp.reduce(logs, axis=1)) < _SUM_TOLERANCE).all():
+            raise self._error("gave log_posteriors whose probabilities do not sum to 1")
+        if not of_functionals:
+            return WindowOutputs(logs, np.zeros(emotions + 1), np.zeros((len(logs), emotions + 1)))
+        label_scores, step_scores = of_functionals
         if step_scores.shape != (1, log_posteriors.shape[1], emotions + 1):
-            raise ModelError(
-                f"{self.path}: the network gave step_scores of shape {step_scores.shape} beside "
-                f"{log_posteriors.shape[1]} frames; export the model again"
+            raise self._error(
+                f"gave step_scores of shape {step_scores.shape} for {log_posteriors.shape[1]} frames"
             )
-        along = self._check_logarithms(step_scores[0, : int(frames)], emotions + 1)
-        return logs, self._check_logarithms(label_scores, emotions + 1)[0], along
+        return WindowOutputs(
+            logs,
+            self._check_logarithms(label_scores, emotions + 1)[0],
+            self._check_logarithms(step_scores[0, : int(frames)], emotions + 1),
+        )
 
     def run_clips(self, clips: Samples) -> Floats:
-        """Log-scores of clips of one length, (clip, sample) → (clip, K)."""
+        """Log-scores that a classifier gives clips of one length, (clip, sample) → (clip, K)."""
         (log_scores,) = self._run(clips, ["log_scores"])
         return self._check_logarithms(log_scores, len(self.config.labels))
 
     def stop(self) -> None:
-        """End what other threads have under way, and all that is asked hereafter, by an error."""
+        """Make calls that run in other threads, and all later calls, raise an error."""
         self._stopped = True
 
     def _run(self, waveform: Samples, outputs: list[str]) -> list[npt.NDArray[np.generic]]:
         if self._stopped:
             raise EmotraceError("stopped before it was done")
         lengths = np.full(len(waveform), waveform.shape[1], dtype=np.int64)
-        push = {"waveform": np.ascontiguousarray(waveform, dtype=np.float32), "lengths": lengths}
+        inputs = {"waveform": np.ascontiguousarray(waveform, dtype=np.float32), "lengths": lengths}
         try:
-            found: list[npt.NDArray[np.generic]] = self._session.run(outputs, push)
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many kinds, without a common base
-            raise ModelError(
-                f"{self.path}: the network failed ({one_line(error)}); export the model again"
-            ) from None
+            found: list[npt.NDArray[np.generic]] = self._session.run(outputs, inputs)
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base class
+            raise self._error(f"failed ({one_line(error)})") from None
         return found
 
     def _check_logarithms(self, output: npt.NDArray[np.generic], classes: int) -> Floats:
         if output.dtype.kind != "f" or output.ndim != 2 or not len(output) or output.shape[1] != classes:
-            raise ModelError(
-                f"{self.path}: the network gave {output.dtype} of shape {output.shape}, "
-                f"expected {classes} logarithms a row; export the model again"
+            raise self._error(
+                f"gave {output.dtype} of shape {output.shape}, expected {classes} logarithms per row"
             )
         logs = np.asarray(output, dtype=np.float64)
         if not (logs < np.inf).all():
-            raise ModelError(
-                f"{self.path}: the network gave numbers that are not finite, expected logarithms of "
-                "probabilities; export the model again"
-            )
+            raise self._error("gave numbers that are not finite, expected logarithms of probabilities")
         return logs
+
+    def _error(self, problem: str) -> ModelError:
+        return ModelError(f"{self.path}: the network {problem}; export the model again")
 
 
 def _processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

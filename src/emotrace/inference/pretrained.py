@@ -1,4 +1,4 @@
-"""The model that comes with the package."""
+"""The pretrained model that comes with the package."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ FOLDER = Path(__file__).parents[1] / "pretrained" / NAME
 
 
 def pretrained_model() -> Path:
-    """The folder of the model that ships.
+    """The folder of the pretrained model.
 
     Raises:
-        ModelError: if this package has none
+        ModelError: if the package was installed without it
     """
     if not FOLDER.is_dir():
         raise ModelError(
-            "found no model: none ships with this emotrace; name a model folder (--model DIR), or train "
-            "one with `emotrace train`"
+            "found no pretrained model in this installation of emotrace; name a model folder (--model DIR), "
+            "or train a model with `emotrace train`"
         )
     return FOLDER

@@ -1,4 +1,4 @@
-"""The runtime: audio → network (ONNX Runtime) → label, scores and timeline. It knows no torch."""
+"""Recognition: audio → network (ONNX Runtime) → label, scores and timeline. Runs without PyTorch."""
 
 import os
 
@@ -15,16 +15,14 @@ from emotrace.timeline import Timeline
 
 
 class Recogniser:
-    """A model ready to be called on audio.
+    """A model that is ready to recognise audio. It can be called from several threads at once.
 
     Args:
         folder: a model folder
-        threads: how many threads one call uses; None: as many as there are processors for this process
+        threads: number of threads per call; None stands for the number of processors of this process
 
     Raises:
         ModelError: if the folder is incomplete, damaged or altered
-
-    A recogniser may be called from several threads at once.
     """
 
     def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
@@ -33,21 +31,21 @@ class Recogniser:
 
     @property
     def config(self) -> ModelConfig:
-        """What the model is, what it was trained on and how it measured."""
+        """The model's labels, settings, training data and measured figures."""
         return self.folder.config
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The emotions it knows."""
+        """The emotions that the model can name."""
         return self.config.labels
 
     def __call__(self, source: Source) -> Result:
         """Recognise a path, the bytes of a file, a binary file object or `(samples, sample_rate_hz)`.
 
-        Files are heard block by block, so hours take no more memory than minutes.
+        Files are processed block by block, so memory does not depend on their length.
 
         Raises:
-            AudioError: if there is no audio to be had from it, or too little
+            AudioError: if the source is not readable audio, or too short
         """
         with open_audio(source) as sound:
             stream = Stream(self._session, sound.rate_hz, sound.name)
@@ -57,43 +55,49 @@ class Recogniser:
             return stream.result(sound.file, sound.warnings)
 
     def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
-        """Recognise a recording while it goes on: feed it chunks, and hear of spans as they become known.
+        """Start the incremental recognition of a recording.
 
             stream = recogniser.stream(44_100)
             for chunk in chunks:                    # (n,) or (n, channels), of any size
-                for event in stream.feed(chunk):    # event.kind: opened, extended or closed; event.span
+                for event in stream.push(chunk):    # event.kind: opened, extended or closed; event.span
                     ...
-            stream.flush(), stream.result()           # the rest, and the whole
+            for event in stream.flush():
+                ...
+            result = stream.result()
 
-        A moment is told of at most `stream.latency_s` of audio after it, about 6.2 s: a window of 5 s, 1 s
-        until a frame is decided, and 0.2 s for blocks and resampling. What the network takes comes on top.
-        Errors call the recording by its `name`.
+        The events for a moment come at most `stream.latency_s` of audio after it: 6.2 s for the pretrained
+        model, which are a window of 5 s, 1 s until a frame is decided, and 0.2 s for resampling.
+
+        Args:
+            sample_rate_hz: sample rate of the chunks
+            name: name of the recording in errors
         """
         return Stream(self._session, sample_rate_hz, name)
 
     def read(self, source: Source) -> Audio:
-        """The audio as this model takes it."""
+        """Read audio, mixed to mono and resampled to the model's rate."""
         rate_hz = self.config.sampling_rate
         return read_audio(source, rate_hz, minimum_s=self.config.minimum_samples / rate_hz)
 
     def recognise_audio(self, audio: Audio) -> Result:
-        """Recognise audio at the model's rate; digital silence has no label."""
+        """Recognise audio from `read`; digital silence has no label."""
         if audio.silent:
             return make_result(
                 self.config, None, False, Timeline(), audio.duration_s, audio.name, audio.warnings
             )
-        return self.result_from_frame_scores(self._decode(audio, keep=False).frame_scores(), audio)
+        frame_scores = self._decode(audio, keep_posteriors=False).frame_scores()
+        return self.result_from_frame_scores(frame_scores, audio)
 
     def frame_scores(self, audio: Audio) -> FrameScores:
-        """Scores of the recording and posteriors over time, all of which are kept.
+        """The scores over time of audio from `read`.
 
         Raises:
-            ModelError: if the network gives what no model of its kind may give
+            ModelError: if the network's outputs are not what a model of its kind gives
         """
-        return self._decode(audio, keep=True).frame_scores()
+        return self._decode(audio, keep_posteriors=True).frame_scores()
 
     def result_from_frame_scores(self, frame_scores: FrameScores, audio: Audio) -> Result:
-        """The result that the evidence of a recording makes."""
+        """The result for audio whose frame scores are known."""
         return make_result(
             self.config,
             frame_scores.scores,
@@ -105,24 +109,26 @@ class Recogniser:
         )
 
     def stop(self) -> None:
-        """End the calls that other threads have under way, and all later ones, by an error."""
+        """Make calls that run in other threads, and all later calls, raise an error."""
         self._session.stop()
 
-    def _decode(self, audio: Audio, keep: bool) -> StreamDecoder:
-        decoder = StreamDecoder(self._session, keep)
+    def _decode(self, audio: Audio, keep_posteriors: bool) -> StreamDecoder:
+        decoder = StreamDecoder(self._session, keep_posteriors)
         decoder.push(audio.samples)
         decoder.flush(audio.duration_s)
         return decoder
 
 
 def load(folder: str | os.PathLike[str] | None = None, threads: int | None = None) -> Recogniser:
-    """A recogniser from a model folder, by default that of the model that ships.
+    """Load a model.
 
-    `owner/name@revision`, where no such folder is, is fetched from the Hugging Face hub.
+    Args:
+        folder: a model folder; `owner/name@revision`, which is fetched from the Hugging Face hub if there is
+            no such folder; or None for the model that comes with the package
+        threads: number of threads per call; None stands for the number of processors of this process
 
     Raises:
         MissingExtraError: if the model is on the hub and the extra `hub` is not installed
-        ModelError: if the folder is incomplete, damaged or altered, none is given and none ships, or the hub
-            does not give it
+        ModelError: if the folder is incomplete, damaged or altered, or the hub does not provide it
     """
     return Recogniser(pretrained_model() if folder is None else find_model_folder(folder), threads)

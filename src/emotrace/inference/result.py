@@ -1,4 +1,4 @@
-"""What recognition gives: one result per input."""
+"""Results of recognition, one per input."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The emotion of one recording, or of one segment of it, and where in time it shows.
+    """The emotion of one recording, or of one segment of it, and its timeline.
 
     Attributes:
-        label: the emotion, None for digital silence, where no emotion is found and where the model abstains
-        score: probability of the likeliest emotion, None for silence
-        scores: probability of each emotion, in the model's order; they sum to 1; None for silence
-        timeline: where which emotion shows, in seconds from the start of the file
-        duration_s: length of what was heard: the recording, or the segment
-        file: its name as it was given, None for bytes and samples
-        warnings: what was changed or is doubtful
+        label: the emotion; None for digital silence, for a rejected input and where the model abstains
+        score: probability of the likeliest emotion; None for silence
+        scores: probability of each emotion, in the model's order, with a sum of 1; None for silence
+        timeline: spans of emotions, in seconds from the start of the file
+        duration_s: duration of the recording or of the segment
+        file: the file's name as it was given, None for bytes and samples
+        warnings: changes that were made to the audio, and reasons to doubt the result
         model: name of the model
-        segment: the stretch of the file that this is of, None for all of it
+        segment: the segment, None for a whole recording
     """
 
     label: str | None
@@ -38,18 +38,10 @@ class Result:
     segment: Segment | None = None
 
     def abstaining_below(self, probability: float) -> Self:
-        """This result, with no label if its score is less than `probability`.
+        """This result, without its label if its score is less than `probability`.
 
-        >>> unsure = Result(
-        ...     "anger",
-        ...     0.4,
-        ...     {"anger": 0.4, "sadness": 0.35, "neutral": 0.25},
-        ...     Timeline(),
-        ...     2.0,
-        ...     "a.wav",
-        ...     (),
-        ...     "tiny",
-        ... )
+        >>> scores = {"anger": 0.4, "sadness": 0.35, "neutral": 0.25}
+        >>> unsure = Result("anger", 0.4, scores, Timeline(), 2.0, "a.wav", (), "tiny")
         >>> unsure.abstaining_below(0.3).label, unsure.abstaining_below(0.5).label
         ('anger', None)
         >>> [str(warning) for warning in unsure.abstaining_below(0.5).warnings]
@@ -62,7 +54,7 @@ class Result:
         return dataclasses.replace(self, label=None, warnings=(*self.warnings, warning))
 
     def best(self, count: int | None = None) -> dict[str, float]:
-        """The `count` best scores, the highest first; all of them for None, and none for silence.
+        """The `count` highest scores in descending order; all of them for None, and none for silence.
 
         >>> Result("anger", 0.6, {"sadness": 0.4, "anger": 0.6}, Timeline(), 2.0, None, (), "tiny").best(1)
         {'anger': 0.6}
@@ -71,7 +63,7 @@ class Result:
         return dict(ranked[:count])
 
     def to_hf(self) -> list[dict[str, str | float]]:
-        """The scores as transformers' `audio-classification` pipeline gives them; none for silence.
+        """The scores in the format of transformers' `audio-classification` pipeline; none for silence.
 
         >>> scores = {"sadness": 0.4, "anger": 0.6}
         >>> Result("anger", 0.6, scores, Timeline(), 2.0, None, (), "tiny").to_hf()
@@ -80,7 +72,7 @@ class Result:
         return [{"label": label, "score": score} for label, score in self.best().items()]
 
     def to_dict(self, top_k: int | None = None) -> dict[str, Any]:
-        """The result as plain values, version 1 of the schema; `top_k` keeps only the best scores."""
+        """The result as plain values for JSON (schema version 1); `top_k` keeps the highest scores only."""
         scores = self.scores if top_k is None or self.scores is None else self.best(top_k)
         return {
             "schema_version": SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-"""One result for each segment of a recording, in place of one for all of it."""
+"""Recognition of the segments of a recording: one result per segment."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from emotrace.segment import Segment
 from emotrace.timeline import Timeline
 from emotrace.warning import RecognitionWarning, WarningCode
 
-SLACK_S = 0.1  # how far a segment may reach past the end: encoders pad, and programs round
+SLACK_S = 0.1  # by which a segment may exceed the recording, because encoders pad and programs round
 # A recording's silence and length do not apply to its segments, which are checked again. Its level and its
 # bandwidth do, and a whole recording shows them more reliably than a few words.
 _NOT_INHERITED: frozenset[WarningCode] = frozenset({"silence", "short"})
@@ -23,18 +23,21 @@ _OVERLAP = RecognitionWarning("overlap", "overlaps another segment")
 def recognise_segments(
     recogniser: Recogniser, recording: Path, segments: Sequence[Segment], source: Path
 ) -> list[Result | EmotraceError]:
-    """Recognise each segment by itself: a result, or what is wrong with it.
+    """Recognise each segment by itself.
 
-    Segments that overlap are each recognised, with a warning, since two may speak at a time.
+    Overlapping segments, as of two speakers at once, are recognised too, with a warning.
 
     Args:
         recogniser: the model
-        recording: the file that holds them
-        segments: what to recognise of it
-        source: where the segments come from, for errors
+        recording: the audio file
+        segments: its segments
+        source: the segment file, for errors
+
+    Returns:
+        a result or an error for each segment
 
     Raises:
-        AudioError: if the recording cannot be used
+        AudioError: if the recording is unusable
     """
     recording_audio = recogniser.read(recording)
     overlapping_indices = overlapping_segments(segments)
@@ -55,32 +58,32 @@ def recognise_segments(
 
 
 def overlapping_segments(segments: Sequence[Segment]) -> set[int]:
-    """The numbers of segments that share time with another; where one ends, another may start.
+    """Indices of the segments that overlap another one. Segments that only touch do not overlap.
 
     >>> sorted(overlapping_segments([Segment(0, 2), Segment(5, 6), Segment(1, 3), Segment(3, 5)]))
     [0, 2]
     """
     found = set()
-    reaches, holder = float("-inf"), -1
+    latest_end, latest_index = float("-inf"), -1
     for index in sorted(range(len(segments)), key=lambda index: segments[index].start):
-        if segments[index].start < reaches:
-            found |= {holder, index}
-        if segments[index].end > reaches:
-            reaches, holder = segments[index].end, index
+        if segments[index].start < latest_end:
+            found |= {latest_index, index}
+        if segments[index].end > latest_end:
+            latest_end, latest_index = segments[index].end, index
     return found
 
 
 def _recognise(recogniser: Recogniser, recording_audio: Audio, segment: Segment, overlaps: bool) -> Result:
-    _refuse_what_is_not_there(segment, recording_audio.duration_s)
+    _check_times(segment, recording_audio.duration_s)
     rate_hz = recording_audio.sample_rate_hz
-    stretch = recording_audio.samples[round(segment.start * rate_hz) : round(segment.end * rate_hz)]
-    found_s, least_s = len(stretch) / rate_hz, recogniser.config.minimum_samples / rate_hz
-    if found_s < least_s:
+    samples = recording_audio.samples[round(segment.start * rate_hz) : round(segment.end * rate_hz)]
+    found_s, minimum_s = len(samples) / rate_hz, recogniser.config.minimum_samples / rate_hz
+    if found_s < minimum_s:
         raise SegmentError(
-            f"found {1000 * found_s:.0f} ms, expected at least {1000 * least_s:.0f} ms; "
+            f"found {1000 * found_s:.0f} ms, expected at least {1000 * minimum_s:.0f} ms; "
             "join it to its neighbour, or leave it out"
         )
-    result = recogniser((stretch, rate_hz))
+    result = recogniser((samples, rate_hz))
     warnings = [warning for warning in recording_audio.warnings if warning.code not in _NOT_INHERITED]
     warnings += [warning for warning in result.warnings if warning.code not in _INHERITED]
     warnings += [_OVERLAP] if overlaps else []
@@ -93,18 +96,20 @@ def _recognise(recogniser: Recogniser, recording_audio: Audio, segment: Segment,
     )
 
 
-def _refuse_what_is_not_there(segment: Segment, duration_s: float) -> None:
+def _check_times(segment: Segment, duration_s: float) -> None:
     if not segment.start < segment.end:
-        raise SegmentError("found an end that is not after its start, expected one later; correct its times")
+        raise SegmentError(
+            "found an end that is not after its start, expected a later one; correct the times"
+        )
     if segment.start < 0 or segment.end > duration_s + SLACK_S or segment.start >= duration_s:
         raise SegmentError(
-            f"found no such stretch, expected one of a recording from 0 to {duration_s:.3f} s; "
-            "is it of another recording?"
+            f"found a recording of {duration_s:.3f} s, expected one that contains the segment; "
+            "check that the segment file belongs to it"
         )
 
 
 def _shifted(timeline: Timeline, by_s: float) -> Timeline:
-    """The same spans, later."""
+    """The timeline, `by_s` seconds later."""
     return Timeline(
         tuple(dataclasses.replace(span, start=span.start + by_s, end=span.end + by_s) for span in timeline)
     )
