@@ -1,4 +1,4 @@
-"""Models of the hub, against a server on this machine that answers as the hub does."""
+"""Models on the hub, tested with a local server that behaves like the hub."""
 
 import hashlib
 import shutil
@@ -18,13 +18,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """What a stand-in serves: `folder` as owner/name at `COMMIT` and at v1; `asked` are the files fetched."""
+    """A local hub: it serves `folder` as owner/name at `COMMIT` and at v1; `fetched` lists requested files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.asked: list[str] = []
+        self.fetched: list[str] = []
 
-    def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+    def respond(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         if not path.startswith("/owner/name/resolve/"):
             return 404, b"", {"X-Error-Code": "RepoNotFound"}
         revision, name = path.split("/")[-2:]
@@ -42,7 +42,7 @@ def hub(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     constants = pytest.importorskip("huggingface_hub.constants")
     served = shutil.copytree(tiny_model, tmp_path / "served")
     (served / "thesis.pdf").write_bytes(b"not of the model")
-    standing = Hub(served)
+    local = Hub(served)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -51,12 +51,12 @@ def hub(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
             self.reply(with_content=False)
 
         def do_GET(self) -> None:
-            if "/resolve/" in self.path:  # the client asks for things of its own too
-                standing.asked.append(self.path.rpartition("/")[2])
+            if "/resolve/" in self.path:  # the client makes other requests too
+                local.fetched.append(self.path.rpartition("/")[2])
             self.reply(with_content=True)
 
         def reply(self, with_content: bool) -> None:
-            code, content, headers = standing.answer(self.path)
+            code, content, headers = local.respond(self.path)
             self.send_response(code)
             for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
@@ -75,27 +75,27 @@ def hub(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", here + "/{repo_id}/resolve/{revision}/{filename}"
     )
     monkeypatch.setattr(constants, "HF_HOME", str(tmp_path / "home"))
-    yield standing
+    yield local
     server.shutdown()
     server.server_close()
 
 
 @pytest.mark.parametrize("revision", [COMMIT, "v1"])
-def test_a_model_named_by_repository_and_revision_is_fetched_once(hub: Hub, revision: str) -> None:
+def test_a_model_is_fetched_once(hub: Hub, revision: str) -> None:
     assert load(f"owner/name@{revision}").config.name == "tiny"
-    assert sorted(hub.asked) == ["README.md", "config.json", "model.onnx"]
+    assert sorted(hub.fetched) == ["README.md", "config.json", "model.onnx"]
     assert load(f"owner/name@{revision}").config.name == "tiny"
-    assert len(hub.asked) == 3
+    assert len(hub.fetched) == 3
 
 
-def test_a_file_that_is_not_what_its_config_lists_is_refused(hub: Hub) -> None:
+def test_a_fetched_file_that_does_not_match_its_hash_is_refused(hub: Hub) -> None:
     (hub.folder / "model.onnx").write_bytes(b"altered")
     with pytest.raises(ModelError, match=r"model\.onnx is not the file"):
         load("owner/name@v1")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("owner/name@", "a commit or a tag, as in owner/name@v1"),
         ("owner/name", "a commit or a tag, as in owner/name@v1"),
@@ -103,28 +103,28 @@ def test_a_file_that_is_not_what_its_config_lists_is_refused(hub: Hub) -> None:
         ("owner/other@v1", "check name and revision"),
     ],
 )
-def test_what_the_hub_does_not_have_is_one_line(
-    hub: Hub, name: str, said: str, capsys: pytest.CaptureFixture[str]
+def test_a_missing_model_is_an_error_of_one_line(
+    hub: Hub, name: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
         main(["info", "--model", name])
-    told = capsys.readouterr().err
+    err = capsys.readouterr().err
     assert end.value.code == 2
-    assert said in told
-    assert told.count("\n") == 1
-    assert hub.asked == []
+    assert message in err
+    assert err.count("\n") == 1
+    assert hub.fetched == []
 
 
-def test_a_folder_of_that_name_goes_before_the_hub(
+def test_a_local_folder_takes_precedence_over_the_hub(
     hub: Hub, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_model, tmp_path / "owner" / "name@v1")
     assert load("owner/name@v1").folder.path == Path("owner/name@v1")
-    assert hub.asked == []
+    assert hub.fetched == []
 
 
-def test_without_the_extra_the_error_says_which_install_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_the_installation_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError, match=r'pip install "emotrace\[hub\]"'):
         load("owner/name@v1")

@@ -1,4 +1,4 @@
-"""The model that ships is the one that is used where none is named."""
+"""The pretrained model of the package is used by default."""
 
 import json
 import subprocess
@@ -14,15 +14,17 @@ import soundfile
 import emotrace
 from emotrace.cli.app import main
 from emotrace.errors import ModelError
-from emotrace.inference import pretrained as shipped
+from emotrace.inference import pretrained
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def ships(make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny model that ships."""
-    folder = make_model(tmp_path / shipped.NAME, name=shipped.NAME)
+def pretrained_folder(
+    make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A tiny model in place of the pretrained one."""
+    folder = make_model(tmp_path / pretrained.NAME, name=pretrained.NAME)
     monkeypatch.setattr(shipped, "FOLDER", folder)
     return folder
 
@@ -34,14 +36,17 @@ def output_of(capsys: pytest.CaptureFixture[str], *tokens: str | Path) -> str:
     return capsys.readouterr().out
 
 
-def test_without_a_name_the_model_that_ships_is_loaded(ships: Path) -> None:
+def test_load_without_a_folder_loads_the_pretrained_model(pretrained_folder: Path) -> None:
     recogniser = emotrace.load()
-    assert recogniser.folder.path == ships
+    assert recogniser.folder.path == pretrained_folder
     assert recogniser.config.name == "emotrace-emodb-1"
 
 
-def test_every_verb_that_takes_a_model_does_without(
-    ships: Path, tmp_path: Path, speech_like: Callable[..., np.ndarray], capsys: pytest.CaptureFixture[str]
+def test_every_verb_uses_the_pretrained_model_by_default(
+    pretrained_folder: Path,
+    tmp_path: Path,
+    speech_like: Callable[..., np.ndarray],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     soundfile.write(tmp_path / "a.wav", speech_like(1.5), 16_000)
     (result,) = json.loads(output_of(capsys, "predict", tmp_path / "a.wav", "--format", "json"))
@@ -50,15 +55,15 @@ def test_every_verb_that_takes_a_model_does_without(
     assert "emotrace-emodb-1, version 1" in output_of(capsys, "info")
 
 
-def test_a_folder_that_is_named_goes_before(ships: Path, tiny_model: Path) -> None:
+def test_a_given_folder_is_loaded_instead(pretrained_folder: Path, tiny_model: Path) -> None:
     assert emotrace.load(tiny_model).config.name == "tiny"
 
 
-def test_without_one_that_ships_the_error_says_what_to_do(
+def test_an_installation_without_the_pretrained_model_names_the_alternatives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "none")
-    with pytest.raises(ModelError, match=r"found no model: .*--model DIR.*emotrace train"):
+    with pytest.raises(ModelError, match=r"found no pretrained model .*--model DIR.*emotrace train"):
         emotrace.load()
     with pytest.raises(SystemExit) as end:
         main(["predict", "a.wav"])
@@ -66,22 +71,22 @@ def test_without_one_that_ships_the_error_says_what_to_do(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_what_ships_is_what_its_config_lists_and_small() -> None:
-    if not shipped.FOLDER.is_dir():
-        pytest.skip("no model ships yet")
-    files = {file.name: file.stat().st_size for file in shipped.FOLDER.iterdir()}
+def test_the_pretrained_folder_is_complete_and_small() -> None:
+    if not pretrained.FOLDER.is_dir():
+        pytest.skip("no pretrained model")
+    files = {file.name: file.stat().st_size for file in pretrained.FOLDER.iterdir()}
     assert set(files) == {"config.json", "model.onnx", "README.md"}
     assert sum(files.values()) < 12e6
-    assert emotrace.load().config.name == shipped.NAME
+    assert emotrace.load().config.name == pretrained.NAME
 
 
 @pytest.mark.slow
-def test_a_wheel_brings_the_model(make_model: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_wheel_contains_the_model(make_model: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "src" / "emotrace").mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE", "src/emotrace/__init__.py"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    inside = Path("emotrace", "pretrained", shipped.NAME)
-    assert ROOT / "src" / inside == shipped.FOLDER
+    inside = Path("emotrace", "pretrained", pretrained.NAME)
+    assert ROOT / "src" / inside == pretrained.FOLDER
     model = make_model(tmp_path / "src" / inside)
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
