@@ -18,7 +18,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """A local hub: it serves `folder` as owner/name at `COMMIT` and at v1; `fetched` lists requested files."""
+    """A local hub: it serves `folder` as owner/name at `COMMIT` and at v1; `fetched` lists the requests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -25,7 +25,7 @@ def pretrained_folder(
 ) -> Path:
     """A tiny model in place of the pretrained one."""
     folder = make_model(tmp_path / pretrained.NAME, name=pretrained.NAME)
-    monkeypatch.setattr(shipped, "FOLDER", folder)
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
     return folder
 
 
@@ -62,7 +62,7 @@ def test_a_given_folder_is_loaded_instead(pretrained_folder: Path, tiny_model: P
 def test_an_installation_without_the_pretrained_model_names_the_alternatives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "none")
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "none")
     with pytest.raises(ModelError, match=r"found no pretrained model .*--model DIR.*emotrace train"):
         emotrace.load()
     with pytest.raises(SystemExit) as end:
