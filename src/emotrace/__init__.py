@@ -22,6 +22,11 @@ if TYPE_CHECKING:
         RunError,
         SegmentError,
     )
+    from emotrace.evaluation.metrics import Interval, Metrics
+    from emotrace.evaluation.model_evaluation import Evaluation, evaluate
+    from emotrace.evaluation.predictions import Prediction
+    from emotrace.experiments.cross_validation import CrossValidationResult, cross_validate
+    from emotrace.experiments.train import TrainingResult, train
     from emotrace.inference.frame_scores import FrameScores
     from emotrace.inference.model_config import ModelConfig
     from emotrace.inference.model_folder import ModelFolder
@@ -37,12 +42,17 @@ __all__ = [
     "AudioError",
     "AudioStream",
     "CorpusError",
+    "CrossValidationResult",
     "EmotraceError",
+    "Evaluation",
     "FrameScores",
+    "Interval",
+    "Metrics",
     "MissingExtraError",
     "ModelConfig",
     "ModelError",
     "ModelFolder",
+    "Prediction",
     "RecipeError",
     "Recogniser",
     "RecognitionWarning",
@@ -54,11 +64,20 @@ __all__ = [
     "SpanEvent",
     "Stream",
     "Timeline",
+    "TrainingResult",
+    "cross_validate",
+    "evaluate",
     "load",
+    "train",
 ]
 
 _MODULES = {
     "audio.reading": ("Audio", "AudioStream"),
+    "evaluation.metrics": ("Interval", "Metrics"),
+    "evaluation.model_evaluation": ("Evaluation", "evaluate"),
+    "evaluation.predictions": ("Prediction",),
+    "experiments.cross_validation": ("CrossValidationResult", "cross_validate"),
+    "experiments.train": ("TrainingResult", "train"),
     "inference.frame_scores": ("FrameScores",),
     "inference.model_config": ("ModelConfig",),
     "inference.model_folder": ("ModelFolder",),
@@ -80,7 +99,17 @@ def __getattr__(name: str) -> Any:
         return version("emotrace")
     if name not in __all__:
         raise AttributeError(f"module 'emotrace' has no attribute {name!r}")
-    return getattr(import_module(f"emotrace.{_MODULE_OF_NAME.get(name, 'errors')}"), name)
+    module = _MODULE_OF_NAME.get(name, "errors")
+    try:
+        return getattr(import_module(f"emotrace.{module}"), name)
+    except ModuleNotFoundError as error:
+        if not module.startswith(("evaluation.", "experiments.")):
+            raise
+        from emotrace.errors import MissingExtraError
+
+        raise MissingExtraError(
+            f'emotrace.{name} needs {error.name}, which is not installed; run: pip install "emotrace[train]"'
+        ) from None
 
 
 def __dir__() -> list[str]:

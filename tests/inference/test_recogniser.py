@@ -313,6 +313,23 @@ def test_public_names_exist() -> None:
         _ = emotrace.nonsense
 
 
+def test_training_functions_without_their_libraries_name_the_extra() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "import emotrace\n"
+        "try:\n"
+        "    emotrace.train\n"
+        "except emotrace.MissingExtraError as error:\n"
+        "    print(error)\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (
+        'emotrace.train needs torch, which is not installed; run: pip install "emotrace[train]"'
+        in process.stdout
+    )
+
+
 def test_a_model_folder_may_move(tiny_model: Path, tmp_path: Path, speech_like: SpeechLike) -> None:
     moved = shutil.copytree(tiny_model, tmp_path / "moved")
     assert emotrace.load(moved)((speech_like(1.0), RATE_HZ)).label == "anger"

@@ -1,4 +1,4 @@
-"""predict --segments as users call it: one result for each segment, one line for each that cannot be had."""
+"""`predict --segments`: one result per segment, or one line with its error."""
 
 import csv
 import io
@@ -45,11 +45,11 @@ def table(path: Path, *rows: str, header: str = "file,start,end,text") -> Path:
     return path
 
 
-def test_each_segment_has_a_result_of_its_own(predict: Predict, talk: Path, tmp_path: Path) -> None:
-    given = table(
+def test_each_segment_has_its_result(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    segment_file = table(
         tmp_path / "t.csv", "my talk.wav,1,2,soft", '"my talk.wav",0,1,"loud, ""so"""', "my talk,2.5,3,"
     )
-    code, out, err = predict(talk, "--segments", given, "--format", "json")
+    code, out, err = predict(talk, "--segments", segment_file, "--format", "json")
     results = json.loads(out)
     assert (code, err) == (0, [])
     assert [(r["start"], r["end"], r["label"], r["text"]) for r in results] == [
@@ -67,7 +67,7 @@ def test_each_segment_has_a_result_of_its_own(predict: Predict, talk: Path, tmp_
     assert results[0]["timeline"][0]["emotion"] == "sadness"
 
 
-def test_a_segment_is_heard_as_if_it_were_alone(tiny_model: Path, talk: Path, tmp_path: Path) -> None:
+def test_a_segment_has_the_result_of_its_audio_alone(tiny_model: Path, talk: Path, tmp_path: Path) -> None:
     recogniser = load(tiny_model)
     samples = recogniser.read(talk).samples
     soundfile.write(tmp_path / "alone.wav", samples[4_000:20_000], 16_000, subtype="FLOAT")
@@ -80,19 +80,19 @@ def test_a_segment_is_heard_as_if_it_were_alone(tiny_model: Path, talk: Path, tm
     )
 
 
-def test_what_cannot_be_recognised_is_one_line_each_and_the_others_are_done(
+def test_each_invalid_segment_is_one_error_line_and_the_others_have_results(
     predict: Predict, talk: Path, tmp_path: Path
 ) -> None:
     bad = {
         "1,1.1": "found 100 ms, expected at least 175 ms",
         "1,1": "found an end that is not after its start",
         "2,1": "found an end that is not after its start",
-        "-1,1": "expected one of a recording from 0 to 3.000 s",
-        "2,3.5": "expected one of a recording from 0 to 3.000 s",
-        "5,9": "expected one of a recording from 0 to 3.000 s",
+        "-1,1": "found a recording of 3.000 s",
+        "2,3.5": "found a recording of 3.000 s",
+        "5,9": "found a recording of 3.000 s",
     }
-    given = table(tmp_path / "t.csv", "0,1", *bad, "2,3.05", header="start,end")
-    code, out, err = predict(talk, "--segments", given, "--format", "jsonl")
+    segment_file = table(tmp_path / "t.csv", "0,1", *bad, "2,3.05", header="start,end")
+    code, out, err = predict(talk, "--segments", segment_file, "--format", "jsonl")
     assert code == 1
     assert [json.loads(line)["start"] for line in out.splitlines()] == [0, 2]
     assert len(err) == len(bad)
@@ -104,23 +104,23 @@ def test_what_cannot_be_recognised_is_one_line_each_and_the_others_are_done(
         assert message in line
 
 
-def test_segments_that_overlap_are_each_done_with_a_warning(
+def test_overlapping_segments_have_results_with_a_warning(
     predict: Predict, talk: Path, tmp_path: Path
 ) -> None:
-    given = table(tmp_path / "t.csv", "0,1", "0.5,1.5", "1.5,2.5", header="start,end")
-    code, out, _ = predict(talk, "--segments", given, "--format", "json")
-    crowded = ["overlaps another segment" in result["warnings"] for result in json.loads(out)]
-    assert (code, crowded) == (0, [True, True, False])
+    segment_file = table(tmp_path / "t.csv", "0,1", "0.5,1.5", "1.5,2.5", header="start,end")
+    code, out, _ = predict(talk, "--segments", segment_file, "--format", "json")
+    overlapping = ["overlaps another segment" in result["warnings"] for result in json.loads(out)]
+    assert (code, overlapping) == (0, [True, True, False])
 
 
-def test_several_recordings_share_a_file_that_names_them(
+def test_one_segment_file_may_name_several_recordings(
     predict: Predict, talk: Path, tmp_path: Path, speech_like: Callable[..., np.ndarray]
 ) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("b.wav", "sub/c.wav"):
         soundfile.write(tmp_path / name, speech_like(1.0), 16_000)
-    given = tmp_path / "t.rttm"
-    given.write_text(
+    segment_file = tmp_path / "t.rttm"
+    segment_file.write_text(
         "".join(
             f"SPEAKER {name} 1 {start} 0.5 <NA> <NA> {speaker} <NA> <NA>\n"
             for name, start, speaker in (
@@ -132,26 +132,29 @@ def test_several_recordings_share_a_file_that_names_them(
         )
     )
     for jobs in (1, 3):
-        code, out, err = predict(tmp_path, "--segments", given, "--format", "jsonl", "--jobs", jobs)
+        code, out, err = predict(tmp_path, "--segments", segment_file, "--format", "jsonl", "--jobs", jobs)
         found = [json.loads(line) for line in out.splitlines()]
         assert [(Path(r["file"]).name, r["start"], r["speaker"], r["text"]) for r in found] == [
             ("my talk.wav", 0, "Ann", None), ("c.wav", 0, "Ann", None), ("c.wav", 0.5, "Bo", None),
         ]  # fmt: skip
         assert code == 1
         assert err == [
-            f"emotrace: {given}: found 1 segment of 'd', expected names of the given recordings; "
+            f"emotrace: {segment_file}: found 1 segment of 'd', expected names of the given recordings; "
             "correct the names",
-            f"emotrace: {tmp_path / 'b.wav'}: found no segment of it in {given}; add one, or omit the recording",
+            f"emotrace: {tmp_path / 'b.wav'}: found no segment of it in {segment_file}; "
+            "add one, or omit the recording",
         ]
 
 
-def test_text_and_csv_say_when_who_and_what(predict: Predict, talk: Path, tmp_path: Path) -> None:
-    given = table(tmp_path / "t.csv", '0,1,Ann,"Guten\nTag, 😠"', header="start,end,speaker,text")
-    code, out, err = predict(talk, "--segments", given)
+def test_text_and_csv_include_times_speaker_and_transcript(
+    predict: Predict, talk: Path, tmp_path: Path
+) -> None:
+    segment_file = table(tmp_path / "t.csv", '0,1,Ann,"Guten\nTag, 😠"', header="start,end,speaker,text")
+    code, out, err = predict(talk, "--segments", segment_file)
     assert code == 0
     assert out == f"{talk}  0.00 to 1.00 s  anger  anger 1.00  sadness 0.00  Ann  Guten\\nTag, 😠\n"
-    assert len(err) == 2  # what was done to the file is said once
-    _, out, err = predict(talk, "--segments", given, "--format", "csv")
+    assert len(err) == 2  # each warning about the file is written once
+    _, out, err = predict(talk, "--segments", segment_file, "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(out))
     assert [row[name] for name in ("start", "end", "speaker", "text", "label")] == [
         "0.0", "1.0", "Ann", "Guten\nTag, 😠", "anger",
@@ -168,7 +171,7 @@ def test_text_and_csv_say_when_who_and_what(predict: Predict, talk: Path, tmp_pa
         ("gone.srt", None, "found no such file"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_a_wrong_call(
+def test_an_unreadable_segment_file_exits_with_2(
     predict: Predict, talk: Path, tmp_path: Path, name: str, content: str | None, message: str
 ) -> None:
     if content is not None:
@@ -179,30 +182,30 @@ def test_a_file_that_cannot_be_read_is_a_wrong_call(
     assert message in err[0]
 
 
-def test_subtitles_of_two_recordings_are_a_wrong_call(predict: Predict, talk: Path, tmp_path: Path) -> None:
-    given = tmp_path / "t.srt"
-    given.write_text("1\n00:00:00,000 --> 00:00:01,000\nGuten Tag\n")
-    code, out, err = predict(talk, tmp_path / "b.wav", "--segments", given)
+def test_subtitles_for_two_recordings_exit_with_2(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    segment_file = tmp_path / "t.srt"
+    segment_file.write_text("1\n00:00:00,000 --> 00:00:01,000\nGuten Tag\n")
+    code, out, err = predict(talk, tmp_path / "b.wav", "--segments", segment_file)
     assert (code, out, len(err)) == (2, "", 1)
     assert "give one recording" in err[0]
 
 
-def test_a_damaged_recording_is_named_once_however_many_segments_it_has(
+def test_a_damaged_recording_is_one_error_whatever_its_number_of_segments(
     predict: Predict, tmp_path: Path
 ) -> None:
     (tmp_path / "a.wav").write_text("no audio")
-    given = table(tmp_path / "t.csv", "0,1", "1,2", header="start,end")
-    code, out, err = predict(tmp_path / "a.wav", "--segments", given)
+    segment_file = table(tmp_path / "t.csv", "0,1", "1,2", header="start,end")
+    code, out, err = predict(tmp_path / "a.wav", "--segments", segment_file)
     assert (code, out, len(err)) == (1, "", 1)
 
 
-def test_a_recording_whose_name_begins_with_a_dash_is_called_by_its_path(
+def test_a_recording_whose_name_starts_with_a_dash_can_be_given_by_its_path(
     predict: Predict, talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk.rename(talk.with_name("-talk.wav"))
     monkeypatch.chdir(talk.parent)
     table(Path("-t.csv"), "-talk,0,1,", header="file,start,end,text")
     assert predict("-talk.wav")[0] == 2
-    for given in ("-t.csv", "./-t.csv"):
-        code, out, _ = predict("./-talk.wav", f"--segments={given}", "--format", "jsonl")
+    for segment_file in ("-t.csv", "./-t.csv"):
+        code, out, _ = predict("./-talk.wav", f"--segments={segment_file}", "--format", "jsonl")
         assert (code, json.loads(out)["file"]) == (0, "-talk.wav")
