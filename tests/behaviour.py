@@ -1,10 +1,11 @@
-"""What the product gives today, for comparison with what it gave before a change.
+"""Record recognition and training before a change, and compare them after it.
 
-    python tests/behaviour.py record FILE     write it
-    python tests/behaviour.py compare FILE    compare it with what was written, and exit 1 where it differs
+    python tests/behaviour.py record FILE     write what recognition and training give
+    python tests/behaviour.py compare FILE    compare with FILE; the exit code is 1 if anything differs
+    python tests/behaviour.py record-emodb    write the record that tests/test_behaviour.py compares with
 
-On one machine everything must be equal to the bit; `tests/test_behaviour.py` compares the recognition with a
-committed record within a tolerance, since processors round differently.
+On one machine all values must be equal to the bit. `tests/test_behaviour.py` compares with a tolerance, since
+processors round differently.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import create_or_resume
 from emotrace.training.split import Experiment, SpeakerSplit, train_split
 
+EMODB = Path(__file__).parents[2] / "shared" / "data" / "emodb-full" / "wav"
+EMODB_RECORD = Path(__file__).parent / "records" / "emodb-recognition.json"
 TINY = """
 augmented_copies = 1
 stage2_views = 2
@@ -43,11 +47,11 @@ epochs = 2
 """
 
 
-def recognition(wav_folder: Path) -> list[dict[str, Any]]:
-    """Label, scores and spans of every file, by the model that ships."""
+def recognition(files: Iterable[Path]) -> list[dict[str, Any]]:
+    """Label, scores and spans of each file, by the shipped model."""
     recogniser = emotrace.load(threads=1)
     found = []
-    for file in sorted(wav_folder.glob("*.wav")):
+    for file in files:
         result = recogniser(file)
         spans = [[span.start, span.end, span.emotion, span.score] for span in result.timeline]
         found.append({"file": file.name, "label": result.label, "scores": result.scores, "timeline": spans})
@@ -55,7 +59,7 @@ def recognition(wav_folder: Path) -> list[dict[str, Any]]:
 
 
 def training() -> dict[str, dict[str, Any]]:
-    """Digests of all weights, and predictions, of a final model and of a fold of narrow networks."""
+    """Digests of all weights, and the predictions, of narrow networks: a final model and one fold."""
     torch.set_num_threads(1)
     corpus = open_corpus("synthetic")
     fold = corpus.folds()[0]
@@ -81,10 +85,27 @@ def training() -> dict[str, dict[str, Any]]:
     return found
 
 
+def write_emodb_record(results: Iterable[dict[str, Any]], file: Path) -> None:
+    """Write labels, scores and spans, rounded, with one line for each recording."""
+    record = {
+        result["file"]: {
+            "label": result["label"],
+            "scores": {emotion: round(score, 4) for emotion, score in result["scores"].items()},
+            "spans": [[round(start, 3), round(end, 3), label] for start, end, label, _ in result["timeline"]],
+        }
+        for result in results
+    }
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in record.items())
+    file.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
 def main() -> int:
+    files = sorted(EMODB.glob("*.wav"))
+    if sys.argv[1] == "record-emodb":
+        write_emodb_record(recognition(files), EMODB_RECORD)
+        return 0
     verb, file = sys.argv[1], Path(sys.argv[2])
-    data = Path(__file__).parents[2] / "shared" / "data" / "emodb-full" / "wav"
-    found = {"recognition": recognition(data), "training": training()}
+    found = {"recognition": recognition(files), "training": training()}
     if verb == "record":
         file.write_text(json.dumps(found))
         return 0
