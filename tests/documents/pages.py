@@ -32,5 +32,5 @@ def blocks(page: Path) -> list[Block]:
 def commands(block: Block) -> list[list[str]]:
     """The commands of a shell block as words; of a pipe, each command."""
     lines = block.text.replace("\\\n", " ").splitlines()
-    parsed = [shlex.split(part, comments=True) for line in lines for part in line.split(" | ")]
+    parsed = [shlex.split(part, comments=True) for line in lines for part in re.split(r" \| | > .*", line)]
     return [words for words in parsed if words]
