@@ -16,7 +16,7 @@ from documents.pages import PAGES, ROOT, Block, blocks, commands, page_id
 
 from emotrace.cli.app import app
 from emotrace.corpora.loaders.synthetic import SAMPLE_RATE_HZ, multi_emotion_clip, utterance
-from emotrace.recipe import load_recipe
+from emotrace.recipes import load_recipe
 
 pytest.importorskip("torch")
 

@@ -15,14 +15,15 @@ from emotrace.cli.app import app
 from emotrace.recipe import Recipe, Section
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-DOCUMENTS = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "results" / "README.md"]
+DOCUMENTS = [*PAGES, ROOT / "CHANGELOG.md"]
 
 
 @pytest.fixture(scope="module")
 def reference_pages() -> ModuleType:
     """The hook that fills the reference pages."""
     spec = importlib.util.spec_from_file_location("reference_pages", ROOT / "docs" / "reference_pages.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
