@@ -20,7 +20,8 @@ from pathlib import Path
 
 from ablation_report import Outcome, write_outcomes
 
-from emotrace.cli.train import SYSTEM, numbers
+from emotrace.cli.options import DEFAULT_SYSTEM as SYSTEM
+from emotrace.cli.options import parse_numbers as numbers
 from emotrace.corpora import Fold
 from emotrace.errors import CorpusError, EmotraceError, RecipeError
 from emotrace.evaluation.metrics import score_predictions

@@ -37,9 +37,8 @@ app = App(
     exit_on_error=False,
     suppress_keyboard_interrupt=False,
 )
-_MODULES = {"crossval": "train", "evaluate": "train", "export": "train", "demo": "train", "compare": "table"}
 for _verb in VERBS:
-    app.command(f"emotrace.cli.{_MODULES.get(_verb, _verb)}:{_verb}", name=_verb)
+    app.command(f"emotrace.cli.{_verb}:{_verb}", name=_verb)
 
 
 def main(tokens: Sequence[str] | None = None) -> NoReturn:

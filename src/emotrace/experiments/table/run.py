@@ -1,0 +1,62 @@
+"""Table 5 of the paper on one corpus, from training to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from emotrace.corpora import OpenCorpus
+from emotrace.experiments.preparation import prepare_experiment
+from emotrace.experiments.table.plan import make_plan, train_table
+from emotrace.experiments.table.report import write_table
+from emotrace.experiments.table.rows import measure_table
+from emotrace.models.architectures import SYSTEMS
+from emotrace.models.emotion_model import build
+from emotrace.training.progress import ProgressCallback, no_progress
+
+
+def run_table(
+    corpus: str | OpenCorpus,
+    root: str | Path | None = None,
+    *,
+    output: str | Path,
+    systems: Sequence[str] | None = None,
+    recipe: Sequence[str | Path] = (),
+    folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (1,),
+    device: str = "auto",
+    corpus_options: Mapping[str, str | bool] | None = None,
+    progress: ProgressCallback | None = None,
+) -> str:
+    """Cross-validate systems on a corpus, and write the table of their results to `output`.
+
+    Args:
+        corpus: name of a corpus, such as "emodb", or an open corpus
+        root: folder of the corpus; only with a name
+        output: folder of the table, empty or that of the same experiment
+        systems: rows of Table 5; None: all
+        recipe: TOML files, or names of shipped recipes, laid over one another in order
+        folds: numbers of the folds to run, from 0; None: all
+        seeds: the protocol runs once for each
+        device: "auto", "cpu" or "cuda"
+        corpus_options: options of the corpus, such as {"allow_missing": True}
+        progress: called after every epoch and every fold
+
+    Returns:
+        the table as text
+
+    Raises:
+        CorpusError: the corpus is unknown, missing or damaged, or a fold does not exist.
+        RecipeError: a system or a setting is unknown, they do not fit each other, or the device is missing.
+        RunError: `output` holds something else, or a worker process was killed.
+    """
+    names = list(SYSTEMS) if systems is None else list(systems)
+    experiment = prepare_experiment(
+        corpus, root, system=names[0], recipe=recipe, device=device, corpus_options=corpus_options
+    )
+    plan = make_plan(experiment, names, Path(output), seeds=seeds, folds=folds)
+    for system in plan.systems:  # refuse a recipe that does not fit before a folder is created
+        build(experiment.recipe, system, len(experiment.corpus.emotions))
+    train_table(plan, progress=progress or no_progress)
+    recipes = ["default", *(Path(file).stem for file in recipe if str(file) != "default")]
+    return write_table(Path(output), measure_table(plan, recipes))
