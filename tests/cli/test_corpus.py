@@ -1,23 +1,12 @@
-"""`emotrace corpus` as users call it."""
+"""Claims about `emotrace corpus`."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from corpora import replicas
-
-from emotrace.cli.app import main
-
-
-@pytest.fixture
-def call(capfd):
-    """Call the command line; its exit code, and what it wrote to either stream."""
-
-    def run(*tokens):
-        with pytest.raises(SystemExit) as end:
-            main(["corpus", *map(str, tokens)])
-        return end.value.code, *capfd.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -25,33 +14,44 @@ def iemocap(tmp_path):
     return replicas.iemocap(tmp_path / "IEMOCAP_full_release", replicas.iemocap_few())
 
 
-def test_it_says_where_the_disk_differs_from_the_published_table(call, iemocap):
-    code, out, _ = call("iemocap", "--root", iemocap)
+def test_differences_from_the_published_counts_are_listed(call, iemocap):
+    code, out, _ = call("corpus", "iemocap", "--root", iemocap)
     assert code == 0
     assert "iemocap: 40 utterances, 10 speakers" in out
     assert "session 3, happiness: 2 here, 60 published" in out
 
 
-def test_it_stops_over_missing_audio_unless_told_to_go_on(call, iemocap, caplog):
-    gone = iemocap / "Session1" / "sentences" / "wav" / "Ses01F_impro01" / "Ses01F_impro01_F000.wav"
-    gone.unlink()
-    code, out, err = call("iemocap", "--root", iemocap, "--json")
+def test_missing_audio_is_an_error_unless_it_is_allowed(call, iemocap):
+    missing = iemocap / "Session1" / "sentences" / "wav" / "Ses01F_impro01" / "Ses01F_impro01_F000.wav"
+    missing.unlink()
+    code, out, err = call("corpus", "iemocap", "--root", iemocap, "--json")
     assert (code, out) == (2, "")
-    assert "lists 1 file that is not there" in err
-    assert gone.name in err
-    code, out, _ = call("iemocap", "--root", iemocap, "--json", "--allow-missing")
+    assert "unpack all audio, or leave such files out with --allow-missing" in err
+    assert missing.name in err
+    code, out, err = call("corpus", "iemocap", "--root", iemocap, "--json", "--allow-missing")
     assert code == 0
     assert json.loads(out)["utterances"] == 39
-    assert gone.name in caplog.text
+    assert missing.name in err
 
 
-def test_it_writes_a_database_that_it_reads_again(call, trees, tmp_path):
-    root, database = trees["emodb"](tmp_path / "corpus"), tmp_path / "database"
-    code, out, err = call("emodb", "--root", root, "--json", "--to", "audformat", "--output", database)
+def tiny_emodb(root: Path) -> Path:
+    (root / "wav").mkdir(parents=True)
+    for speaker in ("03", "08", "09", "10", "16"):
+        for code in "WLEAFTN":
+            soundfile.write(root / "wav" / f"{speaker}a01{code}a.wav", np.zeros(4_800), 16_000)
+    return root
+
+
+def test_a_written_audformat_database_is_read_back(call, tmp_path):
+    root, database = tiny_emodb(tmp_path / "corpus"), tmp_path / "database"
+    code, out, err = call(
+        "corpus", "emodb", "--root", root, "--json", "--to", "audformat", "--output", database
+    )
     assert code == 0
     assert f"wrote {database}" in err
     written = json.loads(out)
     code, out, _ = call(
+        "corpus",
         "audformat",
         "--root",
         database,
@@ -66,16 +66,23 @@ def test_it_writes_a_database_that_it_reads_again(call, trees, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tokens", "said"),
+    ("tokens", "message"),
     [
-        (("--to", "audformat"), "--to and --output belong together"),
-        (("--output", "somewhere"), "--to and --output belong together"),
+        (("--to", "audformat"), "--to and --output need each other"),
+        (("--output", "somewhere"), "--to and --output need each other"),
         (("--allow-missing",), "synthetic has no option allow_missing; its options: none"),
         (("--emotion-column", "emotion"), "synthetic has no option emotion_column"),
     ],
 )
-def test_a_wrong_call_is_told_in_one_line(call, tokens, said):
-    code, out, err = call("synthetic", *tokens)
+def test_a_wrong_call_gives_one_line(call, tokens, message):
+    code, out, err = call("corpus", "synthetic", *tokens)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert len(err.splitlines()) == 1
+
+
+def test_corpus_prints_json(call, corpus_root) -> None:
+    code, out, err = call("corpus", "manifest", "--root", corpus_root, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["utterances"], found["by_emotion"]) == (20, {"anger": 10, "sadness": 10})

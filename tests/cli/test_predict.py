@@ -1,0 +1,144 @@
+"""Claims about `emotrace predict`."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import Call
+
+SpeechLike = Callable[..., np.ndarray]
+
+
+def unusable_inputs(folder: Path, speech_like: SpeechLike) -> dict[str, Path]:
+    """Inputs that cannot be used, by a part of their error message."""
+    found = ["an empty file", "text (", "not finite", "50 ms", "no such file", "a folder without audio"]
+    paths = {what: folder / f"input{number}.wav" for number, what in enumerate(found)}
+    paths["an empty file"].touch()
+    paths["text ("].write_text("Dear reader, this is not audio.")
+    nan = speech_like(1.0)
+    nan[5] = np.nan
+    soundfile.write(paths["not finite"], nan, 16_000, subtype="FLOAT")
+    soundfile.write(paths["50 ms"], speech_like(0.05), 16_000)
+    paths["a folder without audio"].mkdir()
+    return paths
+
+
+def test_each_unusable_input_gives_one_error_line_and_the_others_are_recognised(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path, speech_like: SpeechLike
+) -> None:
+    unusable = unusable_inputs(tmp_path, speech_like)
+    for jobs in ("1", "3"):
+        done = call(
+            "predict", recordings / "b.wav", *unusable.values(), recordings / "sub",
+            "--model", tiny_model, "--format", "json", "--jobs", jobs,
+        )  # fmt: skip
+        assert done.code == 1
+        assert [Path(result["file"]).name for result in json.loads(done.out)] == ["b.wav", "a.flac"]
+        lines = done.err.splitlines()
+        assert len(lines) == len(unusable)
+        for line, (found, path) in zip(lines, unusable.items(), strict=True):
+            assert line.startswith(f"emotrace: {path}: ")
+            assert found in line
+
+
+def test_unusual_audio_is_recognised_with_a_warning(
+    call: Call, tiny_model: Path, tmp_path: Path, speech_like: SpeechLike
+) -> None:
+    soundfile.write(tmp_path / "1-silence.wav", np.zeros(16_000), 16_000)
+    soundfile.write(tmp_path / "2-channels.wav", np.stack([speech_like(1.2)] * 96, axis=1), 16_000)
+    soundfile.write(tmp_path / "3-slow.wav", speech_like(1.2), 8_000)
+    soundfile.write(tmp_path / "4-fast.wav", speech_like(15.0), 192_000)
+    soundfile.write(tmp_path / "5-whole.wav", speech_like(3.0), 16_000)
+    (tmp_path / "5-cut.wav").write_bytes((tmp_path / "5-whole.wav").read_bytes()[:50_000])
+    (tmp_path / "5-whole.wav").unlink()
+    done = call("predict", tmp_path, "--model", tiny_model, "--format", "jsonl")
+    assert (done.code, done.err) == (0, "")
+    results = [json.loads(line) for line in done.out.splitlines()]
+    expected = ["digital silence", "96 channels", "8000 Hz", "192000 Hz", "cut short"]
+    for result, warning in zip(results, expected, strict=True):
+        assert any(warning in found for found in result["warnings"]), result
+        assert (result["label"] is None) == (warning == "digital silence")
+        assert (result["scores"] is None) == (warning == "digital silence")
+
+
+def test_results_are_on_stdout_and_warnings_on_stderr_or_in_the_table(
+    call: Call, tiny_model: Path, tmp_path: Path, speech_like: SpeechLike
+) -> None:
+    soundfile.write(tmp_path / "a.wav", speech_like(6.0), 48_000)
+    text = call("predict", tmp_path / "a.wav", "--model", tiny_model)
+    assert text.out == f"{tmp_path / 'a.wav'}  anger  anger 1.00  sadness 0.00\n"
+    assert text.err == f"emotrace: {tmp_path / 'a.wav'}: warning: resampled 48000 Hz to 16000 Hz\n"
+    table = call("predict", tmp_path / "a.wav", "--model", tiny_model, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(table.out))
+    assert (row["label"], row["warnings"], table.err) == ("anger", "resampled 48000 Hz to 16000 Hz", "")
+
+
+def test_top_k_limits_the_scores_and_low_scores_give_no_label(
+    call: Call, make_model: Callable[..., Path], recordings: Path, tmp_path: Path
+) -> None:
+    unsure = make_model(tmp_path / "unsure", calibration={"temperature": 10_000.0})
+    done = call(
+        "predict", recordings, "--model", unsure, "--format", "json", "--top-k", "1", "--abstain-below", "0.9"
+    )
+    assert done.code == 0
+    for result in json.loads(done.out):
+        assert result["label"] is None
+        assert len(result["scores"]) == 1
+        assert result["warnings"][-1].startswith("abstained: ")
+
+
+def test_the_two_sample_recordings_give_the_documented_warnings(
+    call: Call, tiny_model: Path, data: Path
+) -> None:
+    files = sorted((data / "samples").glob("*.wav"))
+    done = call("predict", *files, "--model", tiny_model, "--format", "json")
+    assert (done.code, done.err) == (0, "")
+    stereo, mono = json.loads(done.out)
+    assert stereo["warnings"] == ["resampled 48000 Hz to 16000 Hz", "2 channels mixed to mono"]
+    assert mono["warnings"] == ["resampled 48000 Hz to 16000 Hz"]
+    assert sum(mono["scores"].values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_names_that_are_not_utf8_are_recognised(tiny_model: Path, recordings: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/\xff.wav"
+    os.link(recordings / "b.wav", odd)
+    with emotrace("predict", os.fsdecode(odd), "--model", tiny_model, "--format", "json") as process:
+        out, _ = process.communicate()
+    assert process.returncode == 0
+    assert '"label": "anger"' in out
+
+
+def emotrace(*tokens: str | Path, **options: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "emotrace", *map(str, tokens)]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_a_closed_pipe_ends_without_a_message(tiny_model: Path, recordings: Path) -> None:
+    with emotrace("predict", *[recordings] * 200, "--model", tiny_model, "--format", "jsonl") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["label"] == "anger"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_an_interrupt_keeps_finished_results(tiny_model: Path, recordings: Path) -> None:
+    with emotrace("predict", *[recordings] * 3000, "--model", tiny_model, "--format", "json") as process:
+        assert process.stdout is not None
+        first = process.stdout.readline() + process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 130
+    assert len(json.loads(first + rest)) >= 1

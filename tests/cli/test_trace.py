@@ -1,0 +1,114 @@
+"""Claims about `emotrace trace`."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import Call
+
+SpeechLike = Callable[..., np.ndarray]
+
+
+@pytest.mark.parametrize("format_name", ["text", "json", "csv"])
+def test_files_have_the_same_content_as_stdout(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path, format_name: str
+) -> None:
+    printed = call("trace", recordings / "b.wav", "--model", tiny_model, "--format", format_name)
+    written = call(
+        "trace",
+        recordings / "b.wav",
+        "--model",
+        tiny_model,
+        "--format",
+        format_name,
+        "--output",
+        tmp_path / "out",
+    )
+    assert (printed.code, written.code) == (0, 0)
+    path = Path(written.out.strip())
+    assert path == tmp_path / "out" / ("b.txt" if format_name == "text" else f"b.{format_name}")
+    if format_name == "json":
+        assert [json.loads(path.read_text())] == json.loads(printed.out)
+    else:
+        assert path.read_text() == printed.out
+
+
+def test_every_recording_of_a_folder_gets_a_picture(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path, speech_like: SpeechLike
+) -> None:
+    pytest.importorskip("matplotlib")
+    soundfile.write(recordings / "sub" / "b.wav", np.zeros(16_000), 16_000)
+    done = call("trace", recordings, "--model", tiny_model, "--format", "png", "--output", tmp_path / "out")
+    assert done.code == 0
+    assert [Path(line).name for line in done.out.splitlines()] == ["b.png", "a.png", "b-2.png"]
+    assert all(Path(line).read_bytes().startswith(b"\x89PNG") for line in done.out.splitlines())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b-2.png", "b.png"]
+
+
+def test_an_output_that_is_a_file_exits_with_2(call: Call, tiny_model: Path, recordings: Path) -> None:
+    done = call("trace", recordings, "--model", tiny_model, "--output", recordings / "notes.txt")
+    assert (done.code, done.out) == (2, "")
+    assert "notes.txt cannot be a folder" in done.err
+
+
+def test_pictures_without_matplotlib_exit_2(
+    call: Call,
+    tiny_model: Path,
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = call("trace", recordings, "--model", tiny_model, "--format", "png", "--output", tmp_path / "out")
+    assert done.code == 2
+    assert 'pip install "emotrace[plot]"' in done.err
+
+
+HOSTILE_NAME = "line\nbreak \x1b[31m\u2028.wav"
+ESCAPED_NAME = "line\\nbreak \\x1b[31m\\u2028"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, speech_like: SpeechLike) -> Path:
+    """A recording whose name has a line break and a terminal command, and whose rate gives a warning."""
+    path = tmp_path / HOSTILE_NAME
+    soundfile.write(path, speech_like(0.5), 8_000)
+    return path
+
+
+@pytest.mark.parametrize("verb", ["predict", "trace"])
+def test_control_characters_in_names_are_escaped_in_text_and_warnings(
+    call: Call, tiny_model: Path, hostile: Path, verb: str
+) -> None:
+    done = call(verb, hostile, "--model", tiny_model)
+    assert ESCAPED_NAME in done.out
+    assert ESCAPED_NAME in done.err
+    assert not {"\x1b", "\u2028"} & {*done.out, *done.err}
+    assert len(done.out.splitlines()) == (1 if verb == "predict" else 2)
+    assert all(line.startswith("emotrace: ") for line in done.err.splitlines())
+
+
+def test_control_characters_in_names_of_written_files_are_escaped(
+    call: Call, tiny_model: Path, hostile: Path, tmp_path: Path
+) -> None:
+    done = call("trace", hostile, "--model", tiny_model, "--output", tmp_path / "out")
+    assert done.out == f"{tmp_path}/out/{ESCAPED_NAME}.txt\n"
+    assert [path.stem for path in (tmp_path / "out").iterdir()] == [HOSTILE_NAME.removesuffix(".wav")]
+
+
+@pytest.mark.parametrize("format_name", ["json", "csv"])
+def test_json_and_csv_quote_names_by_their_own_rules(
+    call: Call, tiny_model: Path, hostile: Path, format_name: str
+) -> None:
+    out = call("predict", hostile, "--model", tiny_model, "--format", format_name).out
+    if format_name == "json":
+        assert json.loads(out)[0]["file"] == str(hostile)
+        assert not {"\x1b", "\u2028"} & set(out)
+    else:
+        assert next(csv.DictReader(io.StringIO(out, newline="")))["file"] == str(hostile)
