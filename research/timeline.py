@@ -33,7 +33,7 @@ from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.decoding.ctc import Frames, best_path, log_scores, no_emotion_probability
 from emotrace.decoding.spans import SpanDecoder, moving_average
 from emotrace.decoding.viterbi import OnlineViterbi
-from emotrace.evaluation.diarization_error import TimelineError, boundary_errors_s, timeline_error
+from emotrace.evaluation.diarization_error import ErrorDurations, boundary_errors_s, error_durations
 from emotrace.export.onnx import REJECTION_THRESHOLD
 from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.inference.model_config import DecoderConfig
@@ -380,7 +380,7 @@ def main() -> None:
     parser.add_argument("--between", type=float, default=0.0, help="seconds of a sound without speech")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    errors: dict[str, dict[str, TimelineError]] = {}
+    errors: dict[str, dict[str, ErrorDurations]] = {}
     edges: dict[str, list[float]] = {}
     sounds = list(makers(given.part).values())
     folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
@@ -398,7 +398,7 @@ def main() -> None:
                 heard = push(model, recording)
                 for name, rule in rules.items():
                     found = rule(heard)
-                    error = timeline_error(recording.truth, found, recording.duration_s)
+                    error = error_durations(recording.truth, found, recording.duration_s)
                     own_errors = errors.setdefault(name, {})
                     own_errors[speaker] = own_errors[speaker] + error if speaker in own_errors else error
                     edges.setdefault(name, []).extend(boundary_errors_s(recording.truth, found))
@@ -418,12 +418,12 @@ def main() -> None:
     print(f"{len(folds)} folds, {given.part} speakers\n{write_table(given.output, rows)}")
 
 
-def together(errors: list[TimelineError]) -> TimelineError:
+def together(errors: list[ErrorDurations]) -> ErrorDurations:
     """All of them as one."""
     return reduce(add, errors)
 
 
-def interval(errors: list[TimelineError]) -> tuple[float, float]:
+def interval(errors: list[ErrorDurations]) -> tuple[float, float]:
     """95 % of the rates that drawing the speakers anew gives."""
     generator = np.random.default_rng(SEED)
     drawn = generator.integers(len(errors), size=(RESAMPLES, len(errors)))

@@ -12,14 +12,14 @@ def prediction(file: str = "a.wav", seed: int = 1, **scores: float) -> Predictio
     return Prediction(file, "03", 0, seed, "anger", "rest", scores or {"anger": 0.25, "rest": 0.75})
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_written_predictions_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     written = (prediction('odd, "name"\n.wav'), prediction("ä.wav"), prediction("ä.wav", seed=2))
     write_predictions(path, written)
     assert read_predictions(path) == written
 
 
-def test_scores_keep_six_digits(tmp_path: Path) -> None:
+def test_scores_keep_six_significant_digits(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     write_predictions(path, [prediction(anger=1e-9 / 3, rest=2 / 3)])
     assert dict(read_predictions(path)[0].scores) == pytest.approx(
@@ -54,14 +54,16 @@ def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path) -> None:
             HEADER + "a.wav,03,0,1,anger,joy,0.25,0.75\n",
             "line 2, has the label 'joy'; expected one of anger, rest",
         ),
-        (HEADER + "a.wav,03,0,1,anger,rest,much,0.75\n", "line 2, has text where a number is due: .*much"),
-        (HEADER + "a.wav,03,x,1,anger,rest,0.25,0.75\n", "line 2, has text where a number is due: .*x"),
+        (HEADER + "a.wav,03,0,1,anger,rest,much,0.75\n", "line 2, has text instead of a number: .*much"),
+        (HEADER + "a.wav,03,x,1,anger,rest,0.25,0.75\n", "line 2, has text instead of a number: .*x"),
         (HEADER + "a.wav,03,0,1,anger,rest,nan,0.75\n", "line 2, has a score that is not finite"),
         (HEADER + 2 * "a.wav,03,0,1,anger,rest,0.25,0.75\n", "has a.wav twice with seed 1"),
         (HEADER + 'a.wav,"03,0,1', "cannot be read as a table"),
     ],
 )
-def test_a_damaged_table_says_where_and_what(tmp_path: Path, text: str, message: str) -> None:
+def test_the_error_for_a_damaged_table_names_the_line_and_the_cause(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "predictions.csv"
     path.write_text(text)
     with pytest.raises(RunError, match=message) as raised:
@@ -69,7 +71,7 @@ def test_a_damaged_table_says_where_and_what(tmp_path: Path, text: str, message:
     assert str(path) in str(raised.value)
 
 
-def test_no_file_a_folder_and_binary_are_run_errors(tmp_path: Path) -> None:
+def test_missing_files_folders_and_binary_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="does not exist"):
         read_predictions(tmp_path / "predictions.csv")
     with pytest.raises(RunError, match="cannot be read"):

@@ -10,22 +10,22 @@ from sklearn.metrics import balanced_accuracy_score
 
 from emotrace.errors import RunError
 from emotrace.evaluation.predictions import Prediction
-from emotrace.evaluation.significance import mcnemar, paired, ua_difference, z_test
+from emotrace.evaluation.significance import mcnemar, pair_predictions, ua_difference, z_test
 
 LABELS = ("anger", "neutral", "sadness")
 
 
 def run(accuracy: float, seed: int, n: int = 90, speakers: int = 6) -> list[Prediction]:
-    """A system that is right as often as `accuracy`, on the same utterances as every other."""
+    """Predictions with about the given accuracy, on the same utterances for every seed."""
     truths, draw = random.Random(0), random.Random(seed)
-    answers = []
+    predictions = []
     for i in range(n):
         truth = truths.choice(LABELS)
         predicted = truth if draw.random() < accuracy else draw.choice(LABELS)
-        answers.append(
+        predictions.append(
             Prediction(f"{i}.wav", str(i % speakers), 0, seed, truth, predicted, dict.fromkeys(LABELS, 0.0))
         )
-    return answers
+    return predictions
 
 
 def ua(predictions: Sequence[Prediction]) -> float:
@@ -35,7 +35,7 @@ def ua(predictions: Sequence[Prediction]) -> float:
 @pytest.mark.parametrize(
     ("first", "second", "z", "p"), [(0.731, 0.688, 3.20, 0.0007), (0.731, 0.725, 0.46, 0.32)]
 )
-def test_the_papers_comparisons_come_out_on_2280_utterances(
+def test_the_comparisons_of_the_paper_are_reproduced_on_2280_utterances(
     first: float, second: float, z: float, p: float
 ) -> None:
     found = z_test(first, second, 2280)
@@ -43,7 +43,7 @@ def test_the_papers_comparisons_come_out_on_2280_utterances(
     assert found.p == pytest.approx(p, rel=0.02)
 
 
-def test_z_is_that_of_the_formula() -> None:
+def test_z_agrees_with_the_formula() -> None:
     a, b, n, m = 0.7, 0.6, 150, 250
     pooled = (n * a + m * b) / (n + m)
     z = (a - b) / math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
@@ -51,20 +51,20 @@ def test_z_is_that_of_the_formula() -> None:
     assert (found.z, found.p) == pytest.approx((z, norm.sf(z)))
 
 
-def test_z_turns_its_sign_with_the_order_and_is_nothing_for_equals() -> None:
+def test_z_is_antisymmetric_and_0_for_equal_accuracies() -> None:
     assert z_test(0.6, 0.7, 100).z == pytest.approx(-z_test(0.7, 0.6, 100).z)
     assert z_test(0.6, 0.7, 100).p > 0.5
     assert z_test(1.0, 1.0, 100).p == 0.5
 
 
-def test_per_cent_and_no_utterances_are_refused() -> None:
+def test_percentages_and_zero_utterances_are_refused() -> None:
     with pytest.raises(ValueError, match=r"found accuracies 73.1 and 68.8 over 2280"):
         z_test(73.1, 68.8, 2280)
     with pytest.raises(ValueError, match="over 0 and 0 utterances"):
         z_test(0.7, 0.6, 0)
 
 
-def test_mcnemar_is_a_fair_coin_over_the_utterances_they_differ_on() -> None:
+def test_mcnemar_is_a_binomial_test_on_the_discordant_utterances() -> None:
     first, second = run(0.8, 1), run(0.5, 2)
     found = mcnemar(first, second)
     only_first = sum(a.correct > b.correct for a, b in zip(first, second, strict=True))
@@ -74,14 +74,14 @@ def test_mcnemar_is_a_fair_coin_over_the_utterances_they_differ_on() -> None:
     assert mcnemar(second, first).p == pytest.approx(found.p)
 
 
-def test_two_systems_alike_do_not_differ() -> None:
+def test_equal_systems_do_not_differ() -> None:
     same = run(0.7, 1)
     assert mcnemar(same, same).p == 1
     difference = ua_difference(same, same)
     assert (difference.value, difference.interval.low, difference.interval.high) == (0, 0, 0)
 
 
-def test_the_ua_difference_is_that_of_a_plain_loop_over_speakers() -> None:
+def test_the_ua_difference_agrees_with_a_plain_loop_over_speakers() -> None:
     first, second = run(0.8, 1), run(0.5, 2)
     found = ua_difference(first, second)
     assert found.value == pytest.approx(ua(first) - ua(second))
@@ -94,19 +94,19 @@ def test_the_ua_difference_is_that_of_a_plain_loop_over_speakers() -> None:
     assert (found.interval.low, found.interval.high) == pytest.approx(expected, abs=0.012)
 
 
-def test_utterances_are_matched_by_name_not_by_place() -> None:
+def test_utterances_are_matched_by_name_and_not_by_position() -> None:
     first, second = run(0.8, 1), run(0.5, 2)
     assert mcnemar(first, second[::-1]) == mcnemar(first, second)
-    assert all(a.file == b.file for a, b in paired(first, second[::-1]))
+    assert all(a.file == b.file for a, b in pair_predictions(first, second[::-1]))
 
 
 def test_several_seeds_are_matched_seed_by_seed() -> None:
     first = [replace(p, seed=s) for s in (1, 2) for p in run(0.8, s)]
     second = [replace(p, seed=s) for s in (2, 1) for p in run(0.5, s)]
-    assert all((a.file, a.seed) == (b.file, b.seed) for a, b in paired(first, second))
+    assert all((a.file, a.seed) == (b.file, b.seed) for a, b in pair_predictions(first, second))
 
 
-def test_runs_on_other_utterances_are_refused() -> None:
+def test_runs_with_different_utterances_are_refused() -> None:
     first = run(0.8, 1)
     with pytest.raises(RunError, match=r"of 90 and 89 predictions 1 have no partner \(0.wav\)"):
         mcnemar(first, run(0.5, 2)[1:])

@@ -1,1 +1,1 @@
-"""Metrics, significance tests, calibration. No PyTorch."""
+"""Predictions, metrics, significance tests and calibration. No module imports PyTorch."""

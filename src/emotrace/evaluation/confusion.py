@@ -1,4 +1,4 @@
-"""A confusion matrix as text and as a picture: rows truth, columns predicted."""
+"""Confusion matrices as text and as images; rows are true labels, columns predicted labels."""
 
 import io
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ CORNER = "truth \\ predicted"
 
 
 def confusion_text(labels: Sequence[str], counts: Counts) -> str:
-    """A table of counts, with the recall of each class at the end of its row.
+    """A table of counts, with the recall of each class in the last column.
 
     Shape: `counts` is (truth, predicted), both in the order of `labels`.
 
@@ -27,13 +27,13 @@ def confusion_text(labels: Sequence[str], counts: Counts) -> str:
         [label, *map(str, row), f"{recall:.1%}".replace("%", " %") if recall is not None else "–"]
         for label, row, recall in zip(labels, counts, recalls(counts), strict=True)
     ]
-    return aligned([header, *rows])
+    return align_columns([header, *rows])
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Cells in columns: the first to the left, the others to the right.
+def align_columns(rows: Sequence[Sequence[str]]) -> str:
+    """A text table: the first column is left-aligned, the others are right-aligned.
 
-    >>> print(aligned([["", "UA"], ["anger", "0.5"]]))
+    >>> print(align_columns([["", "UA"], ["anger", "0.5"]]))
             UA
     anger  0.5
     """
@@ -45,7 +45,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def confusion_png(labels: Sequence[str], counts: Counts, title: str = "") -> bytes:
-    """The matrix as a PNG: colour is the share of its row, and each cell has its count and that share.
+    """The matrix as a PNG: each cell has its count and its share of the row; the colour shows the share.
 
     Shape: `counts` is (truth, predicted), both in the order of `labels`.
 
@@ -76,7 +76,7 @@ def confusion_png(labels: Sequence[str], counts: Counts, title: str = "") -> byt
 
 
 def recalls(counts: Counts) -> tuple[float | None, ...]:
-    """The recall of each class, TP / (TP + FN); None for a class without an utterance.
+    """The recall of each class, TP / (TP + FN); None for a class without utterances.
 
     >>> recalls([[3, 1], [0, 0]])
     (0.75, None)

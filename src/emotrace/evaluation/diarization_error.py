@@ -1,4 +1,4 @@
-"""How far a timeline is from the truth: emotion diarization error rate, and distance of the boundaries."""
+"""Errors of a timeline: emotion diarization error rate, and distances of the emotion boundaries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from emotrace.timeline import Timeline
 
 
 @dataclass(frozen=True)
-class TimelineError:
-    """Seconds of a recording that a timeline gets wrong, by kind, and its whole duration.
+class ErrorDurations:
+    """Durations of the errors of a timeline, in seconds.
 
     Attributes:
-        missed_s: an emotion shows, and none is told
-        false_s: an emotion is told, and none shows
-        confused_s: an emotion shows, and another is told
-        duration_s: of the recording
+        missed_s: the truth has an emotion, the timeline has none
+        false_s: the timeline has an emotion, the truth has none
+        confused_s: the timeline has another emotion than the truth
+        duration_s: duration of the recording
     """
 
     missed_s: float
@@ -26,12 +26,12 @@ class TimelineError:
 
     @property
     def rate(self) -> float:
-        """EDER of Wang et al. (2023): the share of the time that is wrong."""
+        """Emotion diarization error rate of Wang et al. (2023): the share of the duration with an error."""
         return (self.missed_s + self.false_s + self.confused_s) / self.duration_s
 
-    def __add__(self, other: TimelineError) -> TimelineError:
-        """The same over several recordings, each counting by its length."""
-        return TimelineError(
+    def __add__(self, other: ErrorDurations) -> ErrorDurations:
+        """The errors of two recordings together."""
+        return ErrorDurations(
             self.missed_s + other.missed_s,
             self.false_s + other.false_s,
             self.confused_s + other.confused_s,
@@ -39,14 +39,14 @@ class TimelineError:
         )
 
 
-def timeline_error(truth: Timeline, found: Timeline, duration_s: float) -> TimelineError:
-    """Compare two timelines of a recording.
+def error_durations(truth: Timeline, found: Timeline, duration_s: float) -> ErrorDurations:
+    """Compare the timeline of a recording with its true timeline.
 
     >>> from emotrace.timeline import Span
     >>> truth = Timeline((Span(0, 2, "anger", 1), Span(2, 4, "sadness", 1)))
     >>> found = Timeline((Span(0, 1, "anger", 1), Span(1.5, 3.5, "sadness", 1), Span(3.5, 5, "anger", 1)))
-    >>> timeline_error(truth, found, 5.0)
-    TimelineError(missed_s=0.5, false_s=1.0, confused_s=1.0, duration_s=5.0)
+    >>> error_durations(truth, found, 5.0)
+    ErrorDurations(missed_s=0.5, false_s=1.0, confused_s=1.0, duration_s=5.0)
     """
     edges = {0.0, duration_s}
     for span in (*truth, *found):
@@ -61,29 +61,30 @@ def timeline_error(truth: Timeline, found: Timeline, duration_s: float) -> Timel
             false += end - start
         elif true_span is not None and decoded is not None and true_span.emotion != decoded.emotion:
             confused += end - start
-    return TimelineError(missed, false, confused, duration_s)
+    return ErrorDurations(missed, false, confused, duration_s)
 
 
-def changes_s(timeline: Timeline) -> list[float]:
-    """When the emotion changes: between two spans of different emotions, halfway across a gap.
+def change_times_s(timeline: Timeline) -> list[float]:
+    """Times at which the emotion changes; in a gap between two emotions, the middle of the gap.
 
     >>> from emotrace.timeline import Span
-    >>> changes_s(Timeline((Span(0, 1, "anger", 1), Span(2, 3, "sadness", 1), Span(3, 4, "sadness", 1))))
+    >>> change_times_s(Timeline((Span(0, 1, "anger", 1), Span(2, 3, "sadness", 1), Span(3, 4, "sadness", 1))))
     [1.5]
     """
-    spans = timeline.spans
-    return [(one.end + other.start) / 2 for one, other in pairwise(spans) if one.emotion != other.emotion]
+    pairs = pairwise(timeline.spans)
+    return [(a.end + b.start) / 2 for a, b in pairs if a.emotion != b.emotion]
 
 
 def boundary_errors_s(truth: Timeline, found: Timeline) -> list[float]:
-    """For each change in truth the distance to the nearest one that is told; infinite where none is.
+    """The distance of each true change to the nearest change in `found`; infinite if there is none.
 
     >>> from emotrace.timeline import Span
     >>> truth = Timeline((Span(0, 2, "anger", 1), Span(2, 4, "sadness", 1)))
     >>> boundary_errors_s(truth, truth), boundary_errors_s(truth, Timeline())
     ([0.0], [inf])
     """
-    decoded = changes_s(found)
+    found_s = change_times_s(found)
     return [
-        min((abs(time_s - other) for other in decoded), default=float("inf")) for time_s in changes_s(truth)
+        min((abs(time_s - other_s) for other_s in found_s), default=float("inf"))
+        for time_s in change_times_s(truth)
     ]

@@ -1,4 +1,4 @@
-"""How good predictions are: WA, UA, macro-F1, intervals over speakers, and the spread over folds or seeds."""
+"""Metrics of predictions: WA, UA, macro-F1, intervals over speakers, and spread over folds or seeds."""
 
 import statistics
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ COVERAGE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """From `low` to `high`: where 95 % of the resampled values lie.
+    """An interval with 95 % of the resampled values.
 
     >>> str(Interval(0.81234, 0.9))
     '[0.812, 0.900]'
@@ -33,9 +33,18 @@ class Interval:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What `score` measured; fractions, not per cent. The intervals are None where there is but one speaker.
+    """Metrics of some predictions, as fractions.
 
-    `confusion` has a row per true and a column per predicted label, both in the order of `labels`.
+    Attributes:
+        n: number of predictions
+        speakers: number of speakers
+        wa: weighted accuracy, the share of correct labels
+        ua: unweighted accuracy, the mean recall of the classes
+        macro_f1: mean F1 score of the classes
+        wa_interval: 95 % interval of WA over speakers; None if there is only one speaker
+        ua_interval: the same for UA
+        labels: the labels in the order of the matrix
+        confusion: counts; rows are true labels, columns predicted labels
     """
 
     n: int
@@ -49,7 +58,7 @@ class Metrics:
     confusion: tuple[tuple[int, ...], ...]
 
     def as_dict(self) -> dict[str, object]:
-        """What `emotrace evaluate --json` prints."""
+        """The metrics as `emotrace evaluate --json` prints them."""
         return {
             "n": self.n,
             "wa": self.wa,
@@ -62,16 +71,16 @@ class Metrics:
         }
 
     def as_text(self) -> str:
-        """The figures under both their names, then the confusion matrix."""
+        """The metrics, each with both of its names, and the confusion matrix."""
         return "\n".join(
             [
                 f"{self.n} predictions, {self.speakers} speaker{'s' if self.speakers != 1 else ''}",
                 f"WA (accuracy)  {self.wa:.3f}  {self.wa_interval or ''}".rstrip(),
                 f"UA (UAR)       {self.ua:.3f}  {self.ua_interval or ''}".rstrip(),
                 f"macro-F1       {self.macro_f1:.3f}",
-                "In brackets: 95 % intervals, from resampling speakers."
+                "In brackets: 95 % intervals from resampling speakers."
                 if self.ua_interval
-                else "No intervals: they resample speakers, and here there is one.",
+                else "No intervals: they need two speakers or more.",
                 "",
                 confusion_text(self.labels, self.confusion),
             ]
@@ -80,7 +89,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation over `groups` folds or seeds; the deviation of one is None."""
+    """Mean and sample standard deviation over `groups` folds or seeds; None for a single group."""
 
     groups: int
     wa_mean: float
@@ -98,24 +107,26 @@ def score(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Metrics:
-    """Measure predictions, with 95 % percentile intervals from a bootstrap over speakers.
+    """Metrics of predicted labels, with 95 % percentile intervals from a bootstrap over speakers.
 
-    WA is accuracy. UA, the unweighted average recall or balanced accuracy, is the mean over classes of
-    TP / (TP + FN); macro-F1 that of 2 TP / (2 TP + FP + FN). A class that is never the truth has no recall,
-    and is left out of UA, and of that of each resample that drew none of it; a class neither true nor
-    predicted is left out of macro-F1. A resample draws as many speakers as there are, with replacement, and
-    takes all utterances of each: those of one speaker are not independent, so to draw utterances would make
-    the intervals too narrow. The same `seed` gives the same intervals.
+    WA is the accuracy. UA, also called unweighted average recall or balanced accuracy, is the mean over
+    classes of TP / (TP + FN). Macro-F1 is the mean over classes of 2 TP / (2 TP + FP + FN). Classes without a
+    true utterance do not count in UA, also within a resample; classes without a true or a predicted utterance
+    do not count in macro-F1.
 
-    Shape: `truth`, `predicted` and `speakers` are equally long; `labels` fixes the order of the matrix.
+    A resample draws as many speakers as there are, with replacement, with all of their utterances. Utterances
+    of one speaker are not independent, so resampling utterances would make the intervals too narrow. The same
+    `seed` gives the same intervals.
+
+    Shape: `truth`, `predicted` and `speakers` have one item per utterance; `labels` is the matrix's order.
 
     Raises:
-        ValueError: the three differ in length or are empty, or a label is not among `labels`.
+        ValueError: their lengths differ, they are empty, or a label is not one of `labels`
 
-    >>> measured = score(
+    >>> metrics = score(
     ...     ["anger", "anger", "rest"], ["anger", "rest", "rest"], ["a", "b", "b"], ["anger", "rest"]
     ... )
-    >>> round(measured.wa, 3), measured.ua, measured.confusion
+    >>> round(metrics.wa, 3), metrics.ua, metrics.confusion
     (0.667, 0.75, ((1, 1), (0, 1)))
     """
     by_speaker = confusion_by_speaker(truth, predicted, speakers, labels)
@@ -139,12 +150,12 @@ def score(
 def score_predictions(
     predictions: Sequence[Prediction], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Metrics:
-    """Pool `predictions`, of one fold or of all, and `score` them.
+    """Metrics of predictions, pooled over folds and seeds.
 
-    Predictions of several seeds count each; the intervals stay honest, since a drawn speaker brings them all.
+    Predictions of several seeds all count. Intervals remain valid, since a resample draws whole speakers.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no predictions
     """
     if not predictions:
         raise ValueError("found no predictions; expected one or more")
@@ -159,7 +170,7 @@ def score_predictions(
 
 
 def spread(predictions: Sequence[Prediction], by: Literal["fold", "seed"] = "fold") -> Spread:
-    """Mean and standard deviation of WA and UA over the folds, all seeds pooled, or over the seeds.
+    """Mean and standard deviation of WA and UA over folds (with seeds pooled) or over seeds.
 
     >>> right = Prediction("a.wav", "03", 0, 1, "anger", "anger", {"anger": 1.0, "rest": 0.0})
     >>> wrong = Prediction("b.wav", "08", 1, 1, "rest", "anger", {"anger": 1.0, "rest": 0.0})
@@ -169,10 +180,10 @@ def spread(predictions: Sequence[Prediction], by: Literal["fold", "seed"] = "fol
     groups: dict[int, list[Prediction]] = {}
     for p in predictions:
         groups.setdefault(p.fold if by == "fold" else p.seed, []).append(p)
-    scores = [score_predictions(group, resamples=1) for _, group in sorted(groups.items())]
-    was, uas = [s.wa for s in scores], [s.ua for s in scores]
+    by_group = [score_predictions(group, resamples=1) for _, group in sorted(groups.items())]
+    was, uas = [metrics.wa for metrics in by_group], [metrics.ua for metrics in by_group]
     return Spread(
-        groups=len(scores),
+        groups=len(by_group),
         wa_mean=statistics.mean(was),
         wa_sd=statistics.stdev(was) if len(was) > 1 else None,
         ua_mean=statistics.mean(uas),
@@ -183,12 +194,12 @@ def spread(predictions: Sequence[Prediction], by: Literal["fold", "seed"] = "fol
 def confusion_by_speaker(
     truth: Sequence[str], predicted: Sequence[str], speakers: Sequence[str], labels: Sequence[str]
 ) -> npt.NDArray[np.int64]:
-    """One confusion matrix per speaker, speakers by alphabet.
+    """One confusion matrix per speaker, speakers in alphabetical order.
 
     Shape: (speaker, truth, predicted).
 
     Raises:
-        ValueError: the sequences differ in length or are empty, or a label is not among `labels`.
+        ValueError: the lengths differ, the sequences are empty, or a label is not one of `labels`
 
     >>> confusion_by_speaker(["anger", "rest"], ["anger", "anger"], ["b", "a"], ["anger", "rest"]).tolist()
     [[[0, 0], [1, 0]], [[1, 0], [0, 0]]]
@@ -196,26 +207,26 @@ def confusion_by_speaker(
     if not len(truth) == len(predicted) == len(speakers) > 0:
         raise ValueError(
             f"found {len(truth)} true labels, {len(predicted)} predicted ones and {len(speakers)} speakers; "
-            "expected one of each per utterance, and an utterance"
+            "expected as many of each, and at least one"
         )
     unknown = {*truth, *predicted} - {*labels}
     if unknown:
         raise ValueError(f"found the labels {', '.join(sorted(unknown))}; expected only {', '.join(labels)}")
-    place = {label: i for i, label in enumerate(labels)}
+    column = {label: i for i, label in enumerate(labels)}
     row = {speaker: i for i, speaker in enumerate(sorted(set(speakers)))}
     counts = np.zeros((len(row), len(labels), len(labels)), dtype=np.int64)
-    where = [row[s] for s in speakers], [place[t] for t in truth], [place[p] for p in predicted]
-    np.add.at(counts, where, 1)
+    indices = [row[s] for s in speakers], [column[t] for t in truth], [column[p] for p in predicted]
+    np.add.at(counts, indices, 1)
     return counts
 
 
 def resample_speakers(
     by_speaker: npt.NDArray[np.int64], resamples: int = RESAMPLES, seed: int = 0
 ) -> npt.NDArray[np.int64]:
-    """Confusion matrices of as many speakers as there are, drawn with replacement.
+    """Confusion matrices of resampled speakers: as many as there are, drawn with replacement.
 
-    The draws depend on `resamples`, `seed` and the number of speakers alone, so that two systems can be
-    resampled alike.
+    The draws depend only on `resamples`, `seed` and the number of speakers, so two systems with the same
+    speakers get the same draws.
 
     Shape: (speaker, truth, predicted) in, (resample, truth, predicted) out.
 
@@ -230,29 +241,29 @@ def resample_speakers(
 
 
 def accuracy(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """WA of confusion matrices (…, truth, predicted): the trace over the sum.
+    """WA of confusion matrices (…, truth, predicted): trace divided by sum.
 
     >>> accuracy(np.array([[3, 1], [0, 4]])).item()
     0.875
     """
-    right = np.trace(confusion, axis1=-2, axis2=-1)
-    return np.asarray(right / confusion.sum(axis=(-2, -1)), dtype=np.float64)
+    correct = np.trace(confusion, axis1=-2, axis2=-1)
+    return np.asarray(correct / confusion.sum(axis=(-2, -1)), dtype=np.float64)
 
 
 def mean_recall(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """UA of confusion matrices (…, truth, predicted): the mean recall of the classes that occur.
+    """UA of confusion matrices (…, truth, predicted): mean recall of the classes with true utterances.
 
     >>> mean_recall(np.array([[[3, 1], [0, 4]], [[3, 1], [0, 0]]])).tolist()
     [0.875, 0.75]
     """
     per_class = confusion.sum(axis=-1)
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    total = (right / np.maximum(per_class, 1)).sum(axis=-1)
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)
+    total = (correct / np.maximum(per_class, 1)).sum(axis=-1)
     return np.asarray(total / (per_class > 0).sum(axis=-1), dtype=np.float64)
 
 
 def interval(values: npt.NDArray[np.float64]) -> Interval:
-    """The percentile interval that holds the middle 95 % of `values`.
+    """The percentile interval with the middle 95 % of `values`.
 
     >>> str(interval(np.arange(201.0)))
     '[5.000, 195.000]'

@@ -1,4 +1,4 @@
-"""predictions.csv: what a run said of each utterance, so that anyone can recompute its figures."""
+"""Predictions of a run for each utterance, and their file, predictions.csv."""
 
 import csv
 import io
@@ -16,10 +16,16 @@ FIXED_COLUMNS = ("file", "speaker", "fold", "seed", "truth", "predicted")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model that never heard the speaker said of one utterance.
+    """The label that a model predicted for an utterance of a speaker it was not trained on.
 
-    `file` is the utterance's name within its corpus, `fold` and `seed` say which model spoke, and `scores`
-    has one number per label, in the model's order.
+    Attributes:
+        file: name of the utterance within its corpus
+        speaker: speaker of the utterance
+        fold: index of the fold whose model predicted
+        seed: seed of that model
+        truth: true label
+        predicted: predicted label
+        scores: score of each label, in the model's order
 
     >>> Prediction("a.wav", "03", 0, 1, "anger", "sadness", {"anger": 0.4, "sadness": 0.6}).correct
     False
@@ -38,20 +44,20 @@ class Prediction:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels the model chose between, in its order."""
+        """The labels of the model, in its order."""
         return tuple(self.scores)
 
     @property
     def correct(self) -> bool:
-        """Whether the label predicted is the true one."""
+        """Whether the predicted label is the true label."""
         return self.predicted == self.truth
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
-    """Write `predictions` to the CSV file `path`, whole or not at all; scores to six significant digits.
+    """Write predictions to a CSV file in one atomic step, with scores of six significant digits.
 
     Raises:
-        RunError: there are none, two differ in their labels, or an utterance comes twice with one seed.
+        RunError: there are no predictions, two differ in their labels, or an utterance has two for a seed
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "predictions.csv"
@@ -76,15 +82,15 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
             )
         scores = [format(score, ".6g") for score in p.scores.values()]
         table.writerow([p.file, p.speaker, p.fold, p.seed, p.truth, p.predicted, *scores])
-    _each_once(path, predictions)
+    _check_unique(path, predictions)
     write_text(path, text.getvalue())
 
 
 def read_predictions(path: Path) -> tuple[Prediction, ...]:
-    """Read what `write_predictions` wrote, in the same order.
+    """Read a file that `write_predictions` wrote, in the same order.
 
     Raises:
-        RunError: the file is missing or is not such a table, or a row is damaged; the message has the line.
+        RunError: the file does not exist, is not such a table, or a row is damaged; the message has the line
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "predictions.csv"
@@ -100,12 +106,12 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
             labels = _labels(path, next(lines, []))
             predictions = tuple(_prediction(path, lines.line_num, row, labels) for row in lines)
     except FileNotFoundError:
-        raise RunError(f"{path} does not exist; only a run that was evaluated has one") from None
+        raise RunError(f"{path} does not exist; give the folder of a finished run") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(f"{path} cannot be read as a table of predictions: {error}") from error
     if not predictions:
         raise RunError(f"{path} has no row below its header; expected one per utterance")
-    _each_once(path, predictions)
+    _check_unique(path, predictions)
     return predictions
 
 
@@ -131,19 +137,20 @@ def _prediction(path: Path, line: int, row: list[str], labels: tuple[str, ...]) 
             )
     try:
         numbers = [float(score) for score in scores]
-        whose = int(fold), int(seed)
+        fold_number, seed_number = int(fold), int(seed)
     except ValueError as error:
-        raise RunError(f"{path}, line {line}, has text where a number is due: {error}") from None
+        raise RunError(f"{path}, line {line}, has text instead of a number: {error}") from None
     if not all(math.isfinite(number) for number in numbers):
         raise RunError(f"{path}, line {line}, has a score that is not finite: {', '.join(scores)}")
-    return Prediction(file, speaker, *whose, truth, predicted, dict(zip(labels, numbers, strict=True)))
+    by_label = dict(zip(labels, numbers, strict=True))
+    return Prediction(file, speaker, fold_number, seed_number, truth, predicted, by_label)
 
 
-def _each_once(path: Path, predictions: Sequence[Prediction]) -> None:
+def _check_unique(path: Path, predictions: Sequence[Prediction]) -> None:
     seen: set[tuple[str, int]] = set()
     for p in predictions:
         if (p.file, p.seed) in seen:
             raise RunError(
-                f"{path} has {p.file} twice with seed {p.seed}; a protocol tests each utterance once per seed"
+                f"{path} has {p.file} twice with seed {p.seed}; expected each utterance once per seed"
             )
         seen.add((p.file, p.seed))

@@ -1,11 +1,11 @@
-"""Whether one system is better than another: the paper's z-test, McNemar's, and a bootstrap over speakers."""
+"""Significance tests of two systems: the paper's z-test, McNemar's test, and a bootstrap over speakers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.stats.contingency_tables import mcnemar as mcnemar_of_table
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportions_ztest
 
@@ -24,7 +24,7 @@ from emotrace.evaluation.predictions import Prediction
 
 @dataclass(frozen=True)
 class ZTest:
-    """`z`, and the one-tailed probability `p` of at least that if the two proportions were one."""
+    """The statistic `z`, and the one-tailed probability `p` of at least `z` for equal proportions."""
 
     z: float
     p: float
@@ -32,7 +32,7 @@ class ZTest:
 
 @dataclass(frozen=True)
 class McNemar:
-    """How many utterances only the first system got right, how many only the second; two-sided `p`."""
+    """The numbers of utterances that only one of two systems got right, and the two-sided `p`."""
 
     only_first: int
     only_second: int
@@ -41,7 +41,7 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Difference:
-    """UA or WA of the first system less that of the second, its 95 % interval over speakers, two-sided p."""
+    """A difference of UA or WA (first minus second), its 95 % interval over speakers, and its two-sided p."""
 
     value: float
     interval: Interval
@@ -49,16 +49,21 @@ class Difference:
 
 
 def z_test(first: float, second: float, n_first: int, n_second: int | None = None) -> ZTest:
-    """Whether the accuracy `first` exceeds `second`, as the paper tests it: one-tailed, variance pooled.
+    """The paper's test that the accuracy `first` is higher than `second`: one-tailed, with pooled variance.
 
-    z = (a - b) / sqrt(q (1 - q) (1/n + 1/m)), where q = (n a + m b) / (n + m). Accuracies are fractions over
-    `n_first` and `n_second` utterances, by default as many. It takes the two samples to be independent, which
-    systems tested on the same utterances are not: for those use `mcnemar`. UA is no proportion: for it use
-    `ua_difference`. The accuracies below are the best and the first of Table 5 in Zhao et al. (2021), on
-    2280 utterances, where the paper says p < .05.
+    z = (a - b) / sqrt(q (1 - q) (1/n + 1/m)), where q = (n a + m b) / (n + m). The test assumes independent
+    samples; for systems tested on the same utterances use `mcnemar`. UA is not a proportion; for UA use
+    `ua_difference`. The example has the best and the first accuracy of Table 5 in Zhao et al. (2021), on 2280
+    utterances; the paper reports p < .05.
+
+    Args:
+        first: accuracy as a fraction of `n_first` utterances
+        second: accuracy as a fraction of `n_second` utterances
+        n_first: number of utterances
+        n_second: number of utterances; None: `n_first`
 
     Raises:
-        ValueError: an accuracy is outside 0 … 1, or a count below 1.
+        ValueError: an accuracy is not between 0 and 1, or a count is below 1
 
     >>> better = z_test(0.731, 0.688, 2280)
     >>> round(better.z, 2), round(better.p, 4)
@@ -68,23 +73,23 @@ def z_test(first: float, second: float, n_first: int, n_second: int | None = Non
     if not (0 <= first <= 1 and 0 <= second <= 1 and n_first >= 1 and n_second >= 1):
         raise ValueError(
             f"found accuracies {first} and {second} over {n_first} and {n_second} utterances; "
-            "expected fractions of 0 to 1, over at least 1"
+            "expected fractions between 0 and 1, over at least 1 utterance"
         )
-    if first == second:  # also where both are 0 or 1, and the variance with them
+    if first == second:  # the variance is 0 if both are 0 or 1
         return ZTest(0.0, 0.5)
     z, p = proportions_ztest([first * n_first, second * n_second], [n_first, n_second], alternative="larger")
     return ZTest(float(z), float(p))
 
 
 def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> McNemar:
-    """McNemar's exact test: whether two systems differ in accuracy on the same utterances.
+    """McNemar's exact test of a difference in accuracy of two systems on the same utterances.
 
-    Of the utterances that only one system got right, each is as likely the first's as the second's if they
-    are equally good, so the counts are binomial with probability 1/2; `p` is two-sided. Give one seed of
-    each system: the test counts utterances as independent, and one utterance under three seeds is not.
+    If two systems are equally good, the number of utterances that only the first gets right is binomial with
+    probability 1/2; `p` is two-sided. Give the predictions of one seed per system: the test assumes
+    independent utterances, and predictions of one utterance with several seeds are not independent.
 
     Raises:
-        RunError: the two did not label the same utterances, or disagree about the truth.
+        RunError: the two have different utterances or different true labels
 
     >>> labels = {"anger": 1.0, "rest": 0.0}
     >>> right = [Prediction(f"{i}.wav", "03", 0, 1, "anger", "anger", labels) for i in range(6)]
@@ -92,25 +97,25 @@ def mcnemar(first: Sequence[Prediction], second: Sequence[Prediction]) -> McNema
     >>> mcnemar(right, wrong)
     McNemar(only_first=6, only_second=0, p=0.03125)
     """
-    pairs = paired(first, second)
+    pairs = pair_predictions(first, second)
     only_first = sum(a.correct and not b.correct for a, b in pairs)
     only_second = sum(b.correct and not a.correct for a, b in pairs)
     both = sum(a.correct and b.correct for a, b in pairs)
     neither = len(pairs) - both - only_first - only_second
-    test = mcnemar_of_table([[both, only_first], [only_second, neither]], exact=True)
+    test = mcnemar_test([[both, only_first], [only_second, neither]], exact=True)
     return McNemar(only_first, only_second, float(test.pvalue))
 
 
 def ua_difference(
     first: Sequence[Prediction], second: Sequence[Prediction], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Difference:
-    """How much greater the UA of `first` is, with a 95 % interval that draws the same speakers for both.
+    """UA of `first` minus UA of `second`, with a 95 % interval from resampling the same speakers for both.
 
-    `p` is twice the share of resamples in which the difference is nothing or has the other sign, one more of
-    each counted so that it is never 0.
+    `p` is twice the share of resamples whose difference is 0 or has the other sign, with 1 added to both
+    counts so that it is never 0.
 
     Raises:
-        RunError: the two did not label the same utterances, disagree about the truth, or have one speaker.
+        RunError: the two have different utterances or true labels, or there is only one speaker
 
     >>> labels = {"anger": 1.0, "rest": 0.0}
     >>> right = [Prediction(f"{i}.wav", str(i), 0, 1, "anger", "anger", labels) for i in range(6)]
@@ -124,22 +129,22 @@ def ua_difference(
 def wa_difference(
     first: Sequence[Prediction], second: Sequence[Prediction], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Difference:
-    """The same of WA.
+    """WA of `first` minus WA of `second`; otherwise as `ua_difference`.
 
     Raises:
-        RunError: as `ua_difference` does.
+        RunError: the two have different utterances or true labels, or there is only one speaker
     """
     return _difference(accuracy, first, second, resamples, seed)
 
 
 def _difference(
-    measure: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+    metric: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
     first: Sequence[Prediction],
     second: Sequence[Prediction],
     resamples: int,
     seed: int,
 ) -> Difference:
-    pairs = paired(first, second)
+    pairs = pair_predictions(first, second)
     truth = [a.truth for a, _ in pairs]
     speakers = [a.speaker for a, _ in pairs]
     if len(set(speakers)) < 2:
@@ -147,21 +152,21 @@ def _difference(
     labels = first[0].labels
     by_first = confusion_by_speaker(truth, [a.predicted for a, _ in pairs], speakers, labels)
     by_second = confusion_by_speaker(truth, [b.predicted for _, b in pairs], speakers, labels)
-    drawn_first, drawn_second = (resample_speakers(m, resamples, seed) for m in (by_first, by_second))
-    drawn = measure(drawn_first) - measure(drawn_second)
-    rarer = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
+    resampled_first, resampled_second = (resample_speakers(m, resamples, seed) for m in (by_first, by_second))
+    resampled = metric(resampled_first) - metric(resampled_second)
+    rarer = min(np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0))
     return Difference(
-        value=float(measure(by_first.sum(axis=0)) - measure(by_second.sum(axis=0))),
-        interval=interval(drawn),
+        value=float(metric(by_first.sum(axis=0)) - metric(by_second.sum(axis=0))),
+        interval=interval(resampled),
         p=min(1.0, 2 * (1 + int(rarer)) / (1 + resamples)),
     )
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Probabilities corrected for how many there are, as Holm (1979) does: as they would be of one test.
+    """P values corrected for multiple tests by the method of Holm (1979).
 
-    The smallest is multiplied by their number, the next by one less, and so on; none falls below the one
-    before, nor exceeds 1.
+    The smallest p is multiplied by the number of tests n, the next one by n - 1, and so on. None becomes
+    smaller than the one before it or larger than 1.
 
     >>> holm([0.03, 0.01, 0.6])
     [0.06, 0.03, 0.6]
@@ -169,15 +174,15 @@ def holm(ps: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(ps, method="holm")[1]] if ps else []
 
 
-def paired(
+def pair_predictions(
     first: Sequence[Prediction], second: Sequence[Prediction]
 ) -> tuple[tuple[Prediction, Prediction], ...]:
-    """Each utterance of `first` beside the same utterance of `second`.
+    """Pairs of predictions of the same utterance.
 
-    Matched by file and seed or, where each side has one seed, by file alone.
+    Predictions are matched by file and seed, or by file alone if each side has a single seed.
 
     Raises:
-        RunError: an utterance is on one side only, has two truths or two speakers, or the labels differ.
+        RunError: an utterance has no partner, or the partners differ in true label, speaker or labels
     """
     one_seed_each = len({p.seed for p in first}) == len({p.seed for p in second}) == 1
 

@@ -13,11 +13,11 @@ import soundfile
 
 from emotrace.corpora import OpenCorpus, Utterance
 from emotrace.errors import EmotraceError, RunError
-from emotrace.evaluation.comparison import FEW_SPEAKERS, Comparison, against
-from emotrace.evaluation.confusion import aligned, recalls
+from emotrace.evaluation.comparison import FEW_SPEAKERS, Comparison, compare_to
+from emotrace.evaluation.confusion import align_columns, recalls
 from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
-from emotrace.evaluation.significance import Difference, paired
+from emotrace.evaluation.significance import Difference, pair_predictions
 from emotrace.recipe import differences
 from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, read_fingerprint
 
@@ -88,10 +88,13 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
     predictions_by_run = [read_predictions(folder / PREDICTIONS_FILE) for folder in folders]
     for folder, predictions in zip(folders[1:], predictions_by_run[1:], strict=True):
         try:
-            paired(predictions_by_run[0], predictions)
+            pair_predictions(predictions_by_run[0], predictions)
         except RunError as error:
             raise RunError(f"{folders[0]} and {folder} cannot be compared: {error}") from None
-    compared: list[Comparison | None] = [None, *against(predictions_by_run[0], predictions_by_run[1:])]
+    compared: list[Comparison | None] = [
+        None,
+        *compare_to(predictions_by_run[0], predictions_by_run[1:]),
+    ]
     labels = predictions_by_run[0][0].labels
     sexes = {} if corpus is None else of_corpus(predictions_by_run[0], corpus, sex_of)
     lengths = {} if corpus is None else of_corpus(predictions_by_run[0], corpus, length_of)
@@ -204,12 +207,12 @@ def compared_text(runs: Sequence[Compared]) -> str:
     blocks = [
         f"{first.scores.n} predictions for {first.scores.speakers} speakers, the same for all runs",
         "\n".join([*names, *settings]),
-        aligned(figures),
-        aligned(differences),
+        align_columns(figures),
+        align_columns(differences),
         f"Intervals and p of UA and WA resample speakers{few}; each p is corrected for {len(others)} "
         f"comparison{'s' if len(others) > 1 else ''} (Holm).\n"
         "Right alone: utterances that only this run got right, and only run 1.",
-        aligned(emotions),
+        align_columns(emotions),
     ]
     for title, groups in (("speakers", "by_sex"), ("utterances", "by_length")):
         lines = [[title, "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
@@ -218,7 +221,7 @@ def compared_text(runs: Sequence[Compared]) -> str:
             cells = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
             lines.append([group, str(scores.n), *cells])
         if len(lines) > 1:
-            blocks.append(aligned(lines))
+            blocks.append(align_columns(lines))
     return "\n\n".join(blocks)
 
 

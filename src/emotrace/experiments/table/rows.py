@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emotrace.corpora import OpenCorpus
 from emotrace.corpora.utterance_audio import read_utterance
-from emotrace.evaluation.comparison import Comparison, Pair, against, every_pair
+from emotrace.evaluation.comparison import Comparison, Pair, compare_pairs, compare_to
 from emotrace.evaluation.metrics import Metrics, Spread, score_predictions, spread
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.cost import real_time_factor, stage_seconds
@@ -77,7 +77,7 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
     compared = dict(
         zip(
             others,
-            against(predictions_by_run[reference], [predictions_by_run[name] for name in others]),
+            compare_to(predictions_by_run[reference], [predictions_by_run[name] for name in others]),
             strict=True,
         )
     )
@@ -108,7 +108,7 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
         version=plan.experiment.version,
         reference=reference,
         rows=tuple(rows),
-        pairs=tuple(every_pair(predictions_by_run)),
+        pairs=tuple(compare_pairs(predictions_by_run)),
     )
 
 
