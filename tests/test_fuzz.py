@@ -1,56 +1,56 @@
-"""Bad input, systematically, in small; `make fuzz` does it at large."""
+"""Damaged input gives a result or a clear error; `make fuzz` tests more inputs."""
 
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.__main__ import survey_of
+from fuzz.__main__ import run_survey
+from fuzz.check import check_file, check_pipe
 from fuzz.folders import sign
-from fuzz.judge import judge_file, judge_pipe
-from fuzz.networks import IMPOSTORS, other_networks
-from fuzz.ogg import resealed
-from fuzz.sources import OTHER_KINDS, RIFF_KINDS, sources
+from fuzz.networks import INVALID_OUTPUTS, other_networks
+from fuzz.ogg import with_checksums
+from fuzz.sources import OTHER_FORMATS, RIFF_FORMATS, sources
 from fuzz.survey import survey
-from fuzz.worker import KINDS, content_of, kind_of
+from fuzz.worker import FORMATS, format_of_input, make_input
 
 from emotrace.errors import ModelError
 from emotrace.inference.recogniser import load
 
-MUTATED = [number for number in range(200) if kind_of(number) != "model folder"]
+MUTATED = [number for number in range(200) if format_of_input(number) != "model folder"]
 
 
-def test_500_damaged_inputs_are_refused_in_one_line_or_give_what_a_result_may_be() -> None:
-    found = survey_of(seed=2_000, count=500)
+def test_500_damaged_inputs_are_refused_in_one_line_or_give_a_valid_result() -> None:
+    found = run_survey(seed=2_000, count=500)
     assert found.faults == []
     assert found.inputs == 500
-    assert set(found.outcomes) == set(KINDS)
+    assert set(found.outcomes) == set(FORMATS)
 
 
-@pytest.mark.parametrize("kind", [*RIFF_KINDS, *OTHER_KINDS])
-def test_what_is_damaged_was_whole(kind: str, tiny_model: Path) -> None:
+@pytest.mark.parametrize("file_format", [*RIFF_FORMATS, *OTHER_FORMATS])
+def test_every_source_file_is_valid_before_it_is_damaged(file_format: str, tiny_model: Path) -> None:
     recogniser = load(tiny_model, threads=1)
-    *whole, short = [judge_file(recogniser, content) for content in sources(kind)]
+    *whole, short = [check_file(recogniser, content) for content in sources(file_format)]
     assert [(verdict.outcome, verdict.fault) for verdict in whole] == [("result", None)] * len(whole)
-    assert "expected at least 175 ms" in short.said
-    if kind.startswith("wav") and kind not in ("wav µ-law", "wav ADPCM"):
-        assert judge_pipe(recogniser, sources(kind)[0]).outcome == "result"
+    assert "expected at least 175 ms" in short.message
+    if file_format.startswith("wav") and file_format not in ("wav µ-law", "wav ADPCM"):
+        assert check_pipe(recogniser, sources(file_format)[0]).outcome == "result"
 
 
-def test_an_input_is_the_same_whenever_it_is_made_and_no_two_are_alike() -> None:
-    contents = [content_of(0, number) for number in MUTATED]
-    assert contents == [content_of(0, number) for number in MUTATED]
+def test_a_number_gives_the_same_input_every_time_and_numbers_differ() -> None:
+    contents = [make_input(0, number) for number in MUTATED]
+    assert contents == [make_input(0, number) for number in MUTATED]
     assert len(set(contents)) > 0.9 * len(contents)
 
 
-def test_pages_of_ogg_are_sealed_as_libraries_seal_them() -> None:
+def test_checksums_of_ogg_pages_are_those_of_libraries() -> None:
     for content in sources("vorbis"):
-        assert resealed(content) == content
-        assert resealed(resealed(content, serial=7), serial=1) == content
+        assert with_checksums(content) == content
+        assert with_checksums(with_checksums(content, serial=7), serial=1) == content
 
 
-@pytest.mark.parametrize("name", IMPOSTORS)
-def test_a_network_that_gives_what_it_may_not_is_refused(name: str, tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", INVALID_OUTPUTS)
+def test_a_network_with_invalid_output_is_refused(name: str, tiny_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     for file in tiny_model.iterdir():
@@ -76,7 +76,7 @@ for number in range(start, stop):
 
 
 @pytest.mark.slow
-def test_a_survey_notices_deaths_and_hangs_and_goes_on() -> None:
+def test_a_survey_reports_crashes_and_hangs_and_continues() -> None:
     found = survey(
         lambda start, stop: [sys.executable, "-c", WORKER, str(start), str(stop)],
         lambda number: "even" if number % 2 == 0 else "odd",

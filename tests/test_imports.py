@@ -1,11 +1,11 @@
-"""Claims about what a command brings into memory, seen from a fresh interpreter."""
+"""Which modules a command or an import loads, measured in a fresh interpreter."""
 
 import subprocess
 import sys
 
 import pytest
 
-TRAINERS = (
+FOR_TRAINING = (
     "librosa",
     "matplotlib",
     "onnx",
@@ -18,9 +18,11 @@ TRAINERS = (
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level modules that are loaded when `code` has run."""
-    tells = "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code + tells], capture_output=True, text=True, check=True)
+    """The top-level modules that are loaded after `code` has run."""
+    print_modules = "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code + print_modules], capture_output=True, text=True, check=True
+    )
     return set(done.stderr.splitlines()[-1].split())
 
 
@@ -40,7 +42,7 @@ VERBS = (
 
 
 @pytest.mark.parametrize("call", ["--help", "--version", *(f"{verb} --help" for verb in VERBS)])
-def test_help_brings_no_trainer(call: str) -> None:
+def test_help_loads_no_package_for_training(call: str) -> None:
     code = f"""
 from emotrace.cli.app import main
 try:
@@ -50,21 +52,21 @@ except SystemExit as done:
 """
     modules = loaded_by(code)
     assert "emotrace" in modules
-    assert modules.isdisjoint(TRAINERS)
-    assert "onnxruntime" not in modules  # help is no reason to wait
+    assert modules.isdisjoint(FOR_TRAINING)
+    assert "onnxruntime" not in modules
 
 
-def test_the_runtime_brings_no_trainer() -> None:
+def test_the_runtime_loads_no_package_for_training() -> None:
     modules = loaded_by("import emotrace; emotrace.Recogniser, emotrace.Result, emotrace.Timeline")
     assert "onnxruntime" in modules
-    assert modules.isdisjoint(TRAINERS)
+    assert modules.isdisjoint(FOR_TRAINING)
 
 
-def test_importing_emotrace_costs_nothing() -> None:
-    assert loaded_by("import emotrace").isdisjoint({*TRAINERS, "numpy", "onnxruntime", "pydantic"})
+def test_importing_emotrace_loads_no_large_package() -> None:
+    assert loaded_by("import emotrace").isdisjoint({*FOR_TRAINING, "numpy", "onnxruntime", "pydantic"})
 
 
-def test_corpora_and_recipes_need_no_trainer() -> None:
+def test_corpora_and_recipes_load_no_package_for_training() -> None:
     modules = loaded_by("import emotrace.corpora.summary, emotrace.recipe")
     assert "emotrace" in modules
-    assert modules.isdisjoint(TRAINERS)
+    assert modules.isdisjoint(FOR_TRAINING)

@@ -1,4 +1,4 @@
-"""The command line: judge many inputs, and write what came of them; or make one of them again."""
+"""The command line: test many inputs and write the outcomes, or write one input again."""
 
 import argparse
 import json
@@ -11,22 +11,22 @@ import soundfile
 from tiny_model import write_tiny_model
 
 from fuzz.survey import Survey, survey
-from fuzz.worker import ADDRESSES, PEAK, PROCESSOR_S, content_of, kind_of
+from fuzz.worker import ADDRESSES, PEAK, PROCESSOR_S, format_of_input, make_input
 
 RESULTS = Path(__file__).parents[2] / "results" / "fuzz.json"
 COLUMNS = ("result", "silence", "refused", "untyped", "died")
 
 
-def survey_of(seed: int, count: int) -> Survey:
-    """Judge so many inputs by the tiny model."""
+def run_survey(seed: int, count: int) -> Survey:
+    """Test `count` inputs with the tiny model."""
     with tempfile.TemporaryDirectory() as folder:
         model = write_tiny_model(Path(folder, "model"))
         worker = [sys.executable, "-m", "fuzz.worker", str(model), str(seed)]
-        return survey(lambda start, stop: [*worker, str(start), str(stop)], kind_of, count)
+        return survey(lambda start, stop: [*worker, str(start), str(stop)], format_of_input, count)
 
 
 def table(found: Survey) -> str:
-    """Outcomes by kind of file and way, as text."""
+    """Count of each outcome, by file format and by how the input was given, as text."""
     ways = sorted({key.split(": ")[0] for counts in found.outcomes.values() for key in counts})
     lines = [f"{'':14}{'':8}" + "".join(f"{column:>9}" for column in COLUMNS)]
     for kind, counts in found.outcomes.items():
@@ -38,7 +38,7 @@ def table(found: Survey) -> str:
 
 
 def as_json(found: Survey, seed: int) -> str:
-    """The survey as a document."""
+    """The survey as a JSON document."""
     document = {
         "seed": seed,
         "inputs": found.inputs,
@@ -54,22 +54,26 @@ def as_json(found: Survey, seed: int) -> str:
 
 
 def main() -> int:
-    """Judge, or make an input again; 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Feed damaged input to the runtime.")
+    """Test inputs or write one again; the exit code is 1 if any input shows a fault."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fuzz", description="Give damaged input to the runtime and check the outcome."
+    )
     parser.add_argument("--count", type=int, default=20_000, help="how many inputs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write what came of them")
-    parser.add_argument("--make", type=int, metavar="NUMBER", help="write one to stdout instead")
-    wanted = parser.parse_args()
-    if wanted.make is not None:
-        sys.stdout.buffer.write(content_of(wanted.seed, wanted.make))
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write the outcomes")
+    parser.add_argument(
+        "--make", type=int, metavar="NUMBER", help="write this input to standard output and stop"
+    )
+    arguments = parser.parse_args()
+    if arguments.make is not None:
+        sys.stdout.buffer.write(make_input(arguments.seed, arguments.make))
         return 0
-    found = survey_of(wanted.seed, wanted.count)
-    wanted.results.write_text(as_json(found, wanted.seed), encoding="utf-8")
+    found = run_survey(arguments.seed, arguments.count)
+    arguments.results.write_text(as_json(found, arguments.seed), encoding="utf-8")
     print(table(found))
-    print(f"{found.inputs:,} inputs of seed {wanted.seed}: {len(found.faults)} faults")
+    print(f"{found.inputs:,} inputs of seed {arguments.seed}: {len(found.faults)} faults")
     for fault in found.faults:
-        print(f"seed {wanted.seed}, {fault}")
+        print(f"seed {arguments.seed}, {fault}")
     return 1 if found.faults else 0
 
 

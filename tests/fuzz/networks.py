@@ -1,4 +1,4 @@
-"""Networks that are not what their folder says, though inputs, outputs and metadata have the right names."""
+"""Networks that do not match their folder, though inputs, outputs and metadata have the right names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 Numbers = np.ndarray
 
 
-def impostor(session: bytes, log_posteriors: Numbers, frame_lengths: Numbers) -> bytes:
-    """A network that gives these arrays whatever it hears, with the metadata of another."""
+def constant_network(session: bytes, log_posteriors: Numbers, frame_lengths: Numbers) -> bytes:
+    """A network that gives these arrays for any input, with the metadata of another."""
     outputs = {"log_posteriors": log_posteriors, "frame_lengths": frame_lengths}
     inputs = [
         helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", "sample"]),
@@ -22,7 +22,7 @@ def impostor(session: bytes, log_posteriors: Numbers, frame_lengths: Numbers) ->
             helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value))
             for name, value in outputs.items()
         ],
-        "impostor",
+        "constant",
         inputs,
         [
             helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
@@ -41,7 +41,7 @@ def _floats(*shape: int, value: float = -1.0) -> Numbers:
 
 _SURE = np.log(_floats(1, 13, 3, value=1 / 3))
 _FRAMES = np.array([13])
-IMPOSTORS: dict[str, tuple[Numbers, Numbers]] = {  # of two emotions; a clip of 0.4 s has 13 frames
+INVALID_OUTPUTS: dict[str, tuple[Numbers, Numbers]] = {  # of two emotions; a clip of 0.4 s has 13 frames
     "no axes": (_floats(), _FRAMES),
     "one axis": (_floats(3), _FRAMES),
     "two axes": (_floats(13, 3), _FRAMES),
@@ -65,7 +65,7 @@ IMPOSTORS: dict[str, tuple[Numbers, Numbers]] = {  # of two emotions; a clip of 
 
 
 def with_outside_weights(session: bytes, location: str) -> bytes:
-    """The network, its first weights kept in another file."""
+    """The network, with its first weights stored in another file."""
     model = onnx.load_from_string(session)
     weights = model.graph.initializer[0]
     size = len(weights.raw_data)
@@ -84,10 +84,11 @@ def without_metadata(session: bytes) -> bytes:
 
 
 def other_networks(folder: Path) -> dict[str, Callable[[], bytes]]:
-    """Ways to make a network that is another than that of a folder, by name."""
+    """Ways to make another network for a folder, by name."""
     session = (folder / "model.onnx").read_bytes()
     ways: dict[str, Callable[[], bytes]] = {
-        name: (lambda arrays=arrays: impostor(session, *arrays)) for name, arrays in IMPOSTORS.items()
+        name: (lambda arrays=arrays: constant_network(session, *arrays))
+        for name, arrays in INVALID_OUTPUTS.items()
     }
     ways["without metadata"] = lambda: without_metadata(session)
     for location in ("README.md", "../outside.bin", "/etc/hostname", "nowhere"):

@@ -1,4 +1,4 @@
-"""Pages of Ogg: their checksums put right, so that what was damaged in them is looked at."""
+"""Correct checksums of damaged Ogg pages, so that decoders look at their content."""
 
 import struct
 
@@ -17,7 +17,7 @@ _TABLE = _table()
 
 
 def checksum(page: bytes) -> int:
-    """CRC-32 as RFC 3533 has it: polynomial 0x04c11db7, neither reflected nor inverted.
+    """CRC-32 of RFC 3533: polynomial 0x04c11db7, neither reflected nor inverted.
 
     >>> hex(checksum(b"123456789"))
     '0x89a1897f'
@@ -28,10 +28,10 @@ def checksum(page: bytes) -> int:
     return remainder
 
 
-def resealed(content: bytes, serial: int | None = None) -> bytes:
-    """The file with the checksum of each page made right, and the number of its stream if one is given.
+def with_checksums(content: bytes, serial: int | None = None) -> bytes:
+    """The file with the right checksum in each page, and with `serial` as its stream number if given.
 
-    What begins with no page is given back as it is; so is what follows where pages break off.
+    Bytes that belong to no page stay as they are.
     """
     sealed, start = bytearray(content), 0
     while content[start : start + 4] == b"OggS" and len(content) >= start + 27:

@@ -1,4 +1,4 @@
-"""Valid audio files of every kind that is read, and files of other kinds."""
+"""Valid audio files in every format that is read, and files in other formats."""
 
 import gzip
 import io
@@ -8,9 +8,9 @@ import zlib
 import numpy as np
 import soundfile
 
-from fuzz.ogg import resealed
+from fuzz.ogg import with_checksums
 
-RIFF_KINDS = {  # name: how soundfile calls the container, the samples and the order of bytes
+RIFF_FORMATS = {  # name: soundfile's names of the container, the samples and the byte order
     "wav 8 bit": ("WAV", "PCM_U8", "FILE"),
     "wav 16 bit": ("WAV", "PCM_16", "FILE"),
     "wav 24 bit": ("WAV", "PCM_24", "FILE"),
@@ -22,7 +22,7 @@ RIFF_KINDS = {  # name: how soundfile calls the container, the samples and the o
     "rifx": ("WAV", "PCM_16", "BIG"),
     "rf64": ("RF64", "PCM_16", "FILE"),
 }
-OTHER_KINDS = {
+OTHER_FORMATS = {
     "aiff": ("AIFF", "PCM_16", "FILE"),
     "aiff float": ("AIFF", "FLOAT", "FILE"),
     "flac": ("FLAC", "PCM_16", "FILE"),
@@ -31,7 +31,7 @@ OTHER_KINDS = {
     "opus": ("OGG", "OPUS", "FILE"),
     "mp3": ("MP3", "MPEG_LAYER_III", "FILE"),
 }
-UNPROMISED = {  # libsndfile reads them, so they may come under any name
+UNDOCUMENTED_FORMATS = {  # libsndfile reads these too
     "au": ("AU", "PCM_16"),
     "caf": ("CAF", "PCM_16"),
     "alac": ("CAF", "ALAC_16"),
@@ -58,17 +58,17 @@ UNPROMISED = {  # libsndfile reads them, so they may come under any name
 RATES_HZ = (8_000, 16_000, 48_000)
 
 
-def sources(kind: str) -> list[bytes]:
-    """A few valid files of a kind: mono and stereo, of several rates, one too short to be of use.
+def sources(file_format: str) -> list[bytes]:
+    """A few valid files in a format: mono and stereo, several rates, and one that is too short.
 
     >>> [content[:4] for content in sources("rifx")]
     [b'RIFX', b'RIFX', b'RIFX', b'RIFX', b'RIFX']
     """
-    if kind == "no audio":
+    if file_format == "no audio":
         return no_audio()
-    if kind == "other audio":
-        return [encoded(0.3, 8_000, 1, *how) for how in UNPROMISED.values()]
-    how = (RIFF_KINDS | OTHER_KINDS)[kind]
+    if file_format == "other audio":
+        return [encoded(0.3, 8_000, 1, *how) for how in UNDOCUMENTED_FORMATS.values()]
+    how = (RIFF_FORMATS | OTHER_FORMATS)[file_format]
     mono = [encoded(0.4, rate_hz, 1, *how) for rate_hz in RATES_HZ]
     return [*mono, encoded(0.6, 16_000, 2, *how), encoded(0.1, 16_000, 1, *how)]
 
@@ -76,24 +76,24 @@ def sources(kind: str) -> list[bytes]:
 def encoded(
     seconds: float, rate_hz: int, channels: int, container: str, samples: str, order: str = "FILE"
 ) -> bytes:
-    """Noise that grows louder, as a file, without what would differ from one day to the next."""
+    """Noise of rising level as a file, without a time stamp."""
     count = round(seconds * rate_hz)
     noise = (
         np.random.default_rng(0).uniform(-0.8, 0.8, (count, channels)) * np.linspace(0.05, 1, count)[:, None]
     )
     file = io.BytesIO()
     soundfile.write(file, noise, rate_hz, format=container, subtype=samples, endian=order)
-    return resealed(_without_date(file.getvalue()), serial=1)
+    return with_checksums(_without_date(file.getvalue()), serial=1)
 
 
 def _without_date(content: bytes) -> bytes:
-    """Files of floats say when their peak was measured."""
+    """Remove the time stamp of the peak, which files of floats hold."""
     peak = content.find(b"PEAK", 0, 200)
     return content if peak < 0 else content[: peak + 12] + bytes(4) + content[peak + 16 :]
 
 
 def no_audio() -> list[bytes]:
-    """Files that are no audio, or audio that is not promised to be read."""
+    """Files that are not audio, or audio in formats that are not supported."""
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 1, 1, 8, 2, 0, 0, 0)
     png += struct.pack(">I", zlib.crc32(png[12:])) + struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
     return [

@@ -1,4 +1,4 @@
-"""One process that judges many inputs and says line by line which it is at: so its death is laid to one.
+"""One process that tests many inputs and reports each in a line, so that a crash belongs to one input.
 
 python -m fuzz.worker MODEL SEED START STOP
 """
@@ -18,72 +18,72 @@ from typing import Any
 import numpy as np
 
 from emotrace.inference.recogniser import Recogniser
+from fuzz.check import Verdict, check_file, check_folder, check_pipe
 from fuzz.folders import damage
-from fuzz.judge import Verdict, judge_file, judge_folder, judge_pipe
 from fuzz.mutations import mutated
-from fuzz.sources import OTHER_KINDS, RIFF_KINDS, sources
+from fuzz.sources import OTHER_FORMATS, RIFF_FORMATS, sources
 
-KINDS = (*RIFF_KINDS, *OTHER_KINDS, "other audio", "no audio", "model folder")  # taken in turn
-ADDRESSES = 4 << 30  # bytes; ONNX Runtime and NumPy reserve more than they use
-PEAK = 400 << 20  # bytes of memory at most, all told
-_OF_MPG123 = ("[src/libmpg123/", "Note: ", "Warning: Xing ", "Warning: ", "main: ")
-PROCESSOR_S = 3.0  # on one input; the longest has a few seconds of audio
+FORMATS = (*RIFF_FORMATS, *OTHER_FORMATS, "other audio", "no audio", "model folder")  # used in turn
+ADDRESSES = 4 << 30  # bytes of address space; ONNX Runtime and NumPy reserve more than they use
+PEAK = 400 << 20  # bytes of resident memory
+MPG123_PREFIXES = ("[src/libmpg123/", "Note: ", "Warning: Xing ", "Warning: ", "main: ")
+PROCESSOR_S = 10.0  # CPU time for one input; the longest input has a few seconds of audio
 
 _SOURCES: dict[str, list[bytes]] = {}
 
 
-def kind_of(number: int) -> str:
-    """Which kind of file an input is made from."""
-    return KINDS[number % len(KINDS)]
+def format_of_input(number: int) -> str:
+    """The file format that an input is made from."""
+    return FORMATS[number % len(FORMATS)]
 
 
-def chance_of(seed: int, number: int) -> np.random.Generator:
-    """The source of chance of one input, the same whatever came before it."""
+def generator_of_input(seed: int, number: int) -> np.random.Generator:
+    """The random generator of one input, which does not depend on other inputs."""
     return np.random.default_rng((seed, number))
 
 
-def content_of(seed: int, number: int) -> bytes:
-    """The bytes of an input that is a file."""
-    chance = chance_of(seed, number)
-    valid = _sources_of(kind_of(number))
-    other = _sources_of(KINDS[int(chance.integers(len(KINDS) - 1))])
-    return mutated(valid[int(chance.integers(len(valid)))], kind_of(number), other, chance)
+def make_input(seed: int, number: int) -> bytes:
+    """The bytes of an input that is an audio file."""
+    random = generator_of_input(seed, number)
+    valid = _cached_sources(format_of_input(number))
+    other = _cached_sources(FORMATS[int(random.integers(len(FORMATS) - 1))])
+    return mutated(valid[int(random.integers(len(valid)))], format_of_input(number), other, random)
 
 
-def judged(
+def check_input(
     recogniser: Recogniser, pristine: Path, scratch: Path, seed: int, number: int
 ) -> dict[str, Verdict]:
-    """What became of an input, by the ways that it was taken."""
-    if kind_of(number) != "model folder":
-        content = content_of(seed, number)
+    """The outcome of an input, by how it was given to the runtime."""
+    if format_of_input(number) != "model folder":
+        content = make_input(seed, number)
         return {
-            "bytes": judge_file(recogniser, content),
-            "file": judge_file(recogniser, content, scratch / "input"),
-            "pipe": judge_pipe(recogniser, content),
+            "bytes": check_file(recogniser, content),
+            "file": check_file(recogniser, content, scratch / "input"),
+            "pipe": check_pipe(recogniser, content),
         }
-    with tempfile.TemporaryDirectory(dir=scratch) as place:
-        way = damage(Path(place, "model"), pristine, chance_of(seed, number))
+    with tempfile.TemporaryDirectory(dir=scratch) as position:
+        way = damage(Path(position, "model"), pristine, generator_of_input(seed, number))
         samples = np.random.default_rng(0).uniform(-0.5, 0.5, 6_700).astype(np.float32)
-        verdict = judge_folder(Path(place, "model"), samples)
-    return {"folder": Verdict(verdict.outcome, verdict.fault, f"{way}: {verdict.said}")}
+        verdict = check_folder(Path(position, "model"), samples)
+    return {"folder": Verdict(verdict.outcome, verdict.fault, f"{way}: {verdict.message}")}
 
 
 def main(model: str, seed: int, start: int, stop: int) -> None:
-    """Judge the inputs from `start` to before `stop`."""
+    """Test the inputs from `start` to before `stop`."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("error")
     recogniser = Recogniser(model, threads=1)
-    with tempfile.TemporaryDirectory() as scratch, Overheard(1) as stdout, Overheard(2) as stderr:
+    with tempfile.TemporaryDirectory() as scratch, CapturedStream(1) as stdout, CapturedStream(2) as stderr:
         for number in range(start, stop):
             progress(stdout.real, number=number)
             before_s = time.process_time()
-            verdicts = judged(recogniser, Path(model), Path(scratch), seed, number)
+            verdicts = check_input(recogniser, Path(model), Path(scratch), seed, number)
             faults = [f"{way}: {verdict.fault}" for way, verdict in verdicts.items() if verdict.fault]
             if (spent_s := time.process_time() - before_s) > PROCESSOR_S:
                 faults.append(f"took {spent_s:.1f} s")
-            faults += [f"wrote to stdout: {said[:300]!r}" for said in (stdout.said(),) if said]
-            faults += unexpected(stderr.said())
+            faults += [f"wrote to stdout: {message[:300]!r}" for message in (stdout.read_new(),) if message]
+            faults += unexpected_output(stderr.read_new())
             peak = peak_bytes()
             if peak > PEAK:
                 faults.append(f"memory rose to {peak >> 20} MiB")
@@ -91,17 +91,17 @@ def main(model: str, seed: int, start: int, stop: int) -> None:
                 stdout.real,
                 number=number,
                 outcomes={way: verdict.outcome for way, verdict in verdicts.items()},
-                said=[verdict.said for verdict in verdicts.values()],
+                message=[verdict.message for verdict in verdicts.values()],
                 faults=faults,
                 peak_mib=peak >> 20,
                 spent_s=round(spent_s, 3),
             )
             if peak > PEAK:
-                break  # the process that comes next starts small
+                break  # the next process starts small
 
 
 def peak_bytes() -> int:
-    """The most memory that this process had; `ru_maxrss` would begin with that of the one that started it."""
+    """The peak memory of this process; `ru_maxrss` would include that of its parent."""
     status = Path("/proc/self/status")
     if not status.exists():  # not Linux
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
@@ -109,17 +109,17 @@ def peak_bytes() -> int:
     return int(line.split()[1]) << 10
 
 
-def unexpected(noise: str) -> list[str]:
-    """What on stderr is not the talk of libmpg123, which no caller of libsndfile can silence."""
-    rest = [line for line in noise.splitlines() if line and not line.startswith(_OF_MPG123)]
+def unexpected_output(noise: str) -> list[str]:
+    """Output on stderr other than that of libmpg123, which no caller of libsndfile can silence."""
+    rest = [line for line in noise.splitlines() if line and not line.startswith(MPG123_PREFIXES)]
     return [f"wrote to stderr: {' / '.join(rest)[:300]}"] if rest else []
 
 
-class Overheard:
-    """A standard stream of this process, C libraries included, kept from its reader and looked at.
+class CapturedStream:
+    """Capture a standard stream of this process, output of C libraries included.
 
     Attributes:
-        real: where it led to
+        real: descriptor of the original stream
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -128,7 +128,7 @@ class Overheard:
         self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._read = 0
 
-    def __enter__(self) -> "Overheard":
+    def __enter__(self) -> "CapturedStream":
         os.dup2(self._noise.fileno(), self._descriptor)
         return self
 
@@ -137,8 +137,8 @@ class Overheard:
         os.close(self.real)
         self._noise.close()
 
-    def said(self) -> str:
-        """What was written since this was last asked, though no more than 4 KiB of it."""
+    def read_new(self) -> str:
+        """Output since the last call, at most 4 KiB."""
         _flush_c()
         start, self._read = self._read, os.fstat(self._noise.fileno()).st_size
         return os.pread(self._noise.fileno(), 4_096, start).decode(errors="replace")
@@ -148,14 +148,14 @@ _flush_c = functools.partial(ctypes.CDLL(None).fflush, None)
 
 
 def progress(descriptor: int, **what: Any) -> None:
-    """Write a line that the survey reads."""
+    """Write a line for the survey."""
     os.write(descriptor, (json.dumps(what) + "\n").encode())
 
 
-def _sources_of(kind: str) -> list[bytes]:
-    if kind not in _SOURCES:
-        _SOURCES[kind] = sources(kind)
-    return _SOURCES[kind]
+def _cached_sources(file_format: str) -> list[bytes]:
+    if file_format not in _SOURCES:
+        _SOURCES[file_format] = sources(file_format)
+    return _SOURCES[file_format]
 
 
 if __name__ == "__main__":
