@@ -13,7 +13,7 @@ from pathlib import Path
 from emotrace.annotations.formats import plot as png
 from emotrace.corpora import open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
-from emotrace.export.onnx import export_run
+from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.system.files import write_bytes
 from emotrace.training.run_folder import read_run

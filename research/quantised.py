@@ -19,7 +19,7 @@ from emotrace.corpora import OpenCorpus, open_corpus
 from emotrace.evaluation.metrics import score_predictions
 from emotrace.evaluation.model_evaluation import evaluate
 from emotrace.evaluation.predictions import Prediction
-from emotrace.export.onnx import export_run, export_run_in_int8
+from emotrace.export.run_export import export_run, export_run_in_int8
 from emotrace.inference.recogniser import load
 from emotrace.training.run_folder import FrameRun, read_run
 

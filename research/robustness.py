@@ -30,7 +30,7 @@ from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction
 from emotrace.evaluation.significance import Difference, ua_difference
 from emotrace.experiments.report import table
-from emotrace.export.onnx import export_run
+from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import Recogniser, load
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.run_folder import RUN_FILE, FrameRun

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from emotrace.errors import EmotraceError
-from emotrace.export.onnx import export_crossvalidated
+from emotrace.export.run_export import export_crossvalidated
 from emotrace.inference.pretrained import FOLDER, NAME
 from emotrace.inference.recogniser import load
 

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from emotrace.corpora import open_corpus
-from emotrace.export.onnx import export_run
+from emotrace.export.run_export import export_run
 from emotrace.recipe import Recipe
 from emotrace.recipes import load_recipe
 from emotrace.training.progress import no_progress

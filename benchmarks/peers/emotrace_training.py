@@ -14,7 +14,8 @@ from peers.answering import cores, serve
 
 import emotrace
 from emotrace.corpora import open_corpus
-from emotrace.export.onnx import Provenance, export_model
+from emotrace.export.model_card import Provenance
+from emotrace.export.onnx import export_model
 from emotrace.features.deltas import stack_deltas
 from emotrace.features.log_mel import LogMel
 from emotrace.models.architectures import find_system

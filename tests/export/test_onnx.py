@@ -14,7 +14,9 @@ import torch
 
 from emotrace.decoding.ctc import class_log_likelihoods, class_scores
 from emotrace.errors import ModelError, RunError
-from emotrace.export.onnx import Provenance, export_model, export_run
+from emotrace.export.model_card import Provenance
+from emotrace.export.onnx import export_model
+from emotrace.export.run_export import export_run
 from emotrace.inference.model_config import Figure
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import SYSTEMS

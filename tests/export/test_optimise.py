@@ -28,13 +28,13 @@ def lively(layout: str, batch_norm: bool = True) -> EmotionModel:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("points", [True, False])
-def test_the_network_says_the_same_of_padded_batches(layout: str, points: bool) -> None:
+@pytest.mark.parametrize("fft", [True, False])
+def test_the_network_says_the_same_of_padded_batches(layout: str, fft: bool) -> None:
     network = lively(layout)
     waveform, lengths = 0.1 * torch.randn(3, 20_001), torch.tensor([20_001, 9_000, 2_800])
     with torch.inference_mode():
         wanted, steps = network(waveform, lengths)
-        found, same = optimise_for_inference(network, points=points)(waveform, lengths)
+        found, same = optimise_for_inference(network, fft=fft)(waveform, lengths)
     assert same.equal(steps)
     assert wanted.std() > 0.1
     for one, other, length in zip(found, wanted, steps, strict=True):

@@ -9,8 +9,8 @@ import onnxruntime
 import pytest
 
 from emotrace.errors import CorpusError, RunError
-from emotrace.export.onnx import export_run_in_int8
-from emotrace.export.quantise import quantised
+from emotrace.export.quantise import quantise
+from emotrace.export.run_export import export_run_in_int8
 from emotrace.inference.recogniser import load
 
 
@@ -70,4 +70,4 @@ def test_a_network_without_convolutions_is_not_made_int8(tmp_path: Path) -> None
     result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "none", [value], [result])
     with pytest.raises(RunError, match="without --int8"):
-        quantised(onnx.helper.make_model(graph).SerializeToString(), [np.zeros(1, dtype=np.float32)])
+        quantise(onnx.helper.make_model(graph).SerializeToString(), [np.zeros(1, dtype=np.float32)])

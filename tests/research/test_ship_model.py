@@ -95,7 +95,7 @@ def test_what_ships_runs_and_says_what_was_measured_of_whom(
         "metrics": ["accuracy", "recall"],
     }
     assert f"| cross-validated UA | {scores.ua:.3f} | " in body
-    assert "not of this network" in body
+    assert "figures are those of 5 other networks" in body
     assert scores.confusion == ((5, 5), (0, 10))
     assert confusion_text(scores.labels, scores.confusion) in body
     assert "Article 5(1)(f)" in body

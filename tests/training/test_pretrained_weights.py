@@ -94,7 +94,7 @@ def test_the_model_says_what_it_learnt_from_before(
     config = load(tmp_path / "run" / "model").config
     assert (config.corpus, config.earlier_corpora) == ("manifest", ("ravdess",))
     card = (tmp_path / "run" / "model" / "README.md").read_text()
-    assert "- before that: Ryerson" in card
+    assert "- started from a model trained on: Ryerson" in card
     assert "CC BY-NC-SA 4.0" in card
     capfd.readouterr()
     with pytest.raises(SystemExit):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from emotrace.export.onnx import export_run
+from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe

@@ -34,7 +34,7 @@ def export(
         measured on the corpus of the run, which --root locates.
     """
     require_training_packages()
-    from emotrace.export.onnx import export_run, export_run_in_int8
+    from emotrace.export.run_export import export_run, export_run_in_int8
 
     if int8:
         export_run_in_int8(run, output, root, **corpus_options.as_dict())

@@ -11,7 +11,7 @@ from emotrace.audio.reading import read_audio
 from emotrace.corpora import open_corpus
 from emotrace.corpora.loaders.synthetic import multi_emotion_clip
 from emotrace.evaluation.metrics import score_predictions
-from emotrace.export.onnx import export_run
+from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.recipes import load_recipe
 from emotrace.system.files import write_bytes

@@ -9,7 +9,7 @@ from pathlib import Path
 from emotrace.corpora import OpenCorpus
 from emotrace.evaluation.metrics import Metrics
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
-from emotrace.export.onnx import export_run
+from emotrace.export.run_export import export_run
 from emotrace.training.progress import ProgressCallback, no_progress
 from emotrace.training.split import train_run
 

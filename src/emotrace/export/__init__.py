@@ -1,1 +1,1 @@
-"""From a trained network to a model folder."""
+"""Export of trained networks to model folders."""

@@ -1,4 +1,4 @@
-"""A network from the waveform on as one ONNX graph."""
+"""A network, from the waveform on, as one ONNX graph."""
 
 from __future__ import annotations
 
@@ -18,88 +18,96 @@ from emotrace.models.functionals.segments import SEGMENT_HOP_FRAMES
 
 
 class FeatureGraph(nn.Module):
-    """The first half of the graph: what the network starts from, and what functionals hear beside it."""
+    """The first half of the graph: static bands, and for functionals the autocorrelation."""
 
     def __init__(self, network: EmotionModel):
         super().__init__()
-        self.spectrum, self.periods = network.spectrum, network.functionals is not None
+        self.spectrum, self.has_functionals = network.spectrum, network.functionals is not None
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """(batch, sample), (batch,) → static bands, their number of frames, and for functionals periods."""
-        if not self.periods:
+        """Waveform (batch, sample), (batch,) lengths → static bands, lengths in frames, autocorrelation."""
+        if not self.has_functionals:
             return self.spectrum(waveform, lengths)
-        static, periods, frames = self.spectrum.with_autocorrelation(waveform, lengths)
-        return static, frames, periods
+        static, autocorrelation, frames = self.spectrum.with_autocorrelation(waveform, lengths)
+        return static, frames, autocorrelation
 
 
 class ScoreGraph(nn.Module):
-    """The second half: a CTC system's frames and their number, or a classifier's log-scores.
+    """The second half of the graph: log-posteriors of frames and their number, or log-scores of utterances.
 
-    Functionals' log-scores are added to a classifier's; a CTC system gives them apart.
+    With outputs of utterances, the scores of functionals are added to them. With outputs of frames, they are
+    two more outputs.
     """
 
-    def __init__(self, network: EmotionModel, ctc: bool):
+    def __init__(self, network: EmotionModel):
         super().__init__()
-        self.network, self.ctc = network, ctc
+        self.network, self.per_frame = network, network.objective.is_per_frame
 
-    def forward(self, static: Tensor, frames: Tensor, periods: Tensor | None = None) -> tuple[Tensor, ...]:
-        """What `FeatureGraph` gives → the outputs by which the model folder names them."""
-        if periods is None:
+    def forward(
+        self, static: Tensor, frames: Tensor, autocorrelation: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Outputs of `FeatureGraph` → `ModelConfig.outputs` in their order."""
+        if autocorrelation is None:
             output, steps = self.network.from_static(static, frames)
-            return (output, steps) if self.ctc else (output,)
-        spectra = static, periods, frames
+            return (output, steps) if self.per_frame else (output,)
+        spectra = static, autocorrelation, frames
         output, steps, scores = self.network.from_spectra(spectra)
-        if not self.ctc:
+        if not self.per_frame:
             return (output + scores[:, :-1],)
         return output, steps, scores, self.network.step_scores(spectra, output.shape[1])
 
 
-def onnx_bytes(network: EmotionModel, config: ModelConfig) -> bytes:
-    """The network as an ONNX graph with any batch and any length, and labels and rate in its metadata.
+def build_graph(network: EmotionModel, config: ModelConfig) -> bytes:
+    """The network as an ONNX graph for any batch and length, with labels and rate in its metadata.
 
-    It is exported in two halves that are joined then: to the exporter a number of frames is one unknown, but
-    as an expression of the number of samples it takes minutes.
+    Two halves are exported and then joined. To the exporter the number of frames between them is one unknown;
+    as an expression of the number of samples the export would take minutes.
     """
-    features, scores = (
-        FeatureGraph(network).eval(),
-        ScoreGraph(network, config.output == "log_posteriors").eval(),
-    )
+    features, scores = FeatureGraph(network).eval(), ScoreGraph(network).eval()
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
-    # Of clips with one stretch alone the exporter would make an exception; what it writes holds for them too.
+    # The exporter would add a special case for clips of one segment; the graph is correct for them too.
     frame = torch.export.Dim("frame", min=SEGMENT_HOP_FRAMES + 1)
-    # A batch of one would freeze that axis.
+    # A batch of one would fix the size of that axis.
     example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
     with torch.inference_mode():
         spectra = features(*example)
-    names = ["static", "frames", "periods"][: len(spectra)]
-    inner_names = [f"heard_{name}" for name in names]
-    shapes = ({0: batch, 2: frame}, {0: batch}, {0: batch, 2: frame})[: len(spectra)]
-    first = exported(features, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch}))
-    second = exported(scores, spectra, inner_names, list(config.outputs), shapes)
-    model = onnx.compose.merge_models(
-        onnx.compose.add_prefix(first, "hearing/", rename_inputs=False, rename_outputs=False),
-        onnx.compose.add_prefix(second, "saying/", rename_inputs=False, rename_outputs=False),
-        list(zip(names, inner_names, strict=True)),
+    names = ["static", "frames", "autocorrelation"][: len(spectra)]
+    input_names = [f"input_{name}" for name in names]
+    axes = ({0: batch, 2: frame}, {0: batch}, {0: batch, 2: frame})[: len(spectra)]
+    first = export_module(
+        features, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch})
     )
-    del model.opset_import[len(first.opset_import) :]  # both halves' are there, and they are the same
-    _forget_source(model)
+    second = export_module(scores, spectra, input_names, list(config.outputs), axes)
+    model = onnx.compose.merge_models(
+        onnx.compose.add_prefix(first, "features/", rename_inputs=False, rename_outputs=False),
+        onnx.compose.add_prefix(second, "scores/", rename_inputs=False, rename_outputs=False),
+        list(zip(names, input_names, strict=True)),
+    )
+    del model.opset_import[len(first.opset_import) :]  # the merge lists the operator sets of both halves
+    _remove_source_locations(model)
     for key, value in network_metadata(config).items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
 
-def exported(
+def export_module(
     module: nn.Module,
     example: Sequence[Tensor],
     inputs: Sequence[str],
     outputs: Sequence[str],
-    shapes: Sequence[dict[int, Any]],
+    axes: Sequence[dict[int, Any]],
 ) -> onnx.ModelProto:
-    """A module as a graph, of whose inputs `shapes` says by axis which sizes stay open.
+    """A module as an ONNX graph.
+
+    Args:
+        example: one value for each input
+        inputs, outputs: their names
+        axes: for each input the axes whose size is variable
 
     Raises:
-        AssertionError: one of them cannot, since the module makes an exception for some of its values.
+        AssertionError: the exporter fixed the size of one of these axes, because the module treats some sizes
+            as a special case.
     """
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
@@ -111,19 +119,19 @@ def exported(
             verbose=False,
             input_names=inputs,
             output_names=outputs,
-            dynamic_shapes=tuple(shapes),
+            dynamic_shapes=tuple(axes),
         )
-    assert program is not None  # only a call that names a file gives none
+    assert program is not None  # it is None only when a file is given
     model = program.model_proto
-    # The exporter makes what cannot stay open as long as it is in the example, and says nothing.
-    for value, own in zip(model.graph.input, shapes, strict=True):
+    # The exporter fixes the size of an axis that cannot vary without any warning.
+    for value, variable in zip(model.graph.input, axes, strict=True):
         sizes = value.type.tensor_type.shape.dim
-        assert all(sizes[axis].dim_param for axis in own), f"{value.name} was exported with a fixed size"
+        assert all(sizes[axis].dim_param for axis in variable), f"{value.name} was exported with a fixed size"
     return model
 
 
-def _forget_source(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the code that it followed, paths of this machine among it."""
+def _remove_source_locations(model: onnx.ModelProto) -> None:
+    """Remove the source locations that the exporter records; they contain paths of this machine."""
     graph = model.graph
     del graph.value_info[:], graph.metadata_props[:]
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):

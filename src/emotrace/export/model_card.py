@@ -1,40 +1,54 @@
-"""The model card: `README.md` of a model folder, whose header the Hugging Face hub reads."""
+"""The model card: `README.md` of a model folder, with a header for the Hugging Face hub."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from emotrace.corpora import CORPORA
 from emotrace.inference.model_config import Figure, ModelConfig
 from emotrace.recipe import Recipe
+from emotrace.system.files import write_text
 
-NOT_FOR = """\
-Do not use it to judge people, or to decide anything about them: hiring, grading, insurance, credit, policing.
-A voice that sounds angry does not mean that its owner is. Do not use it on people who do not know of it.
+CARD_FILE = "README.md"
+MISUSE = """\
+Do not use it to judge people or to make decisions about them: hiring, grading, insurance, credit, policing.
+A voice that sounds angry does not mean that the speaker is. Do not use it on people without their knowledge.
 
 In the European Union, Regulation (EU) 2024/1689, Article 5(1)(f), forbids inferring people's emotions at the
 workplace and in education institutions, except for medical or safety reasons. It treats other systems for
 emotion recognition as high-risk (Annex III, point 1(c))."""
-KNOWS_ONLY_EMOTIONS = "It knows its emotions only: whatever it hears, it gives one of them."
-TAUGHT_NONE = """\
-It may say that it hears no emotional speech: it learnt from sounds made in code, too, that have no emotion.
-So it tells many noises from speech, but not all."""
-BY_LEVEL = "Speech far softer than its corpus it may take for none: amplify it."
+WITHOUT_REJECTION = "The model cannot reject an input: it assigns one of its emotions to any sound."
+WITH_REJECTION = """\
+The model can reject an input that contains no emotional speech. It was trained on synthetic sounds without
+speech for this purpose, and recognises many kinds of noise, but not all."""
+LEVEL_DEPENDENT = "It may reject speech that is much softer than its training data; amplify such speech."
 LIMITS = """\
-Another language, way of speaking, age, microphone, level or room than those it was trained on makes it worse,
-and its scores too sure."""
+Accuracy is lower and scores are overconfident where language, way of speaking, age, microphone, level or room
+differ from the training data."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a model comes from, for its config and card.
+    """Facts about a model for its config and its card.
 
     Attributes:
-        speakers: on whom it was trained, and how
-        earlier_corpora: of the model whose weights it began with, if any
-        license: of the model itself, by the hub's name for it; empty where none was chosen
-        figures: what was measured, and by whose network: `measured` says so
-        confusion: the matrix behind the figures, as a table of text
-        limits: what else is to be known about this model alone
+        name: name of the model
+        system: the system, a row of Table 5
+        recipe: settings of the training
+        emotions: labels in the order of the outputs
+        corpus: training corpus
+        protocol: how the figures were measured
+        version: version of the package
+        temperature: divisor of log-scores, fitted on validation speakers
+        speakers: how many speakers trained the model, and the role of the validation speakers
+        earlier_corpora: corpora of the model from which the training started, if any
+        license: licence of the model, by the name that the Hugging Face hub gives it; empty if none is chosen
+        figures: measured figures by name
+        measured: what was measured, in a sentence
+        confusion: confusion matrix of the figures, as a table of text
+        limits: limits of this model alone
     """
 
     name: str
@@ -54,10 +68,15 @@ class Provenance:
     limits: str = ""
 
 
-def card(provenance: Provenance, config: ModelConfig) -> str:
-    """What the model is, what it was trained on, how well it does, what it is not for.
+def write_card(folder: Path, provenance: Provenance, config: ModelConfig) -> None:
+    """Write the card into a model folder."""
+    write_text(folder / CARD_FILE, compose_card(provenance, config))
 
-    >>> made = Provenance("tiny", "pcn", Recipe(), ["anger", "sadness"], "emodb", "a protocol", "1")
+
+def compose_card(provenance: Provenance, config: ModelConfig) -> str:
+    """The text of a model card: purpose, training data, figures, limits, misuse.
+
+    >>> provenance = Provenance("tiny", "pcn", Recipe(), ["anger", "sadness"], "emodb", "a protocol", "1")
     >>> config = ModelConfig(
     ...     name="tiny",
     ...     version="1",
@@ -67,7 +86,7 @@ def card(provenance: Provenance, config: ModelConfig) -> str:
     ...     label2id={"anger": 0, "sadness": 1},
     ...     corpus="emodb",
     ... )
-    >>> print(card(made, config).split("# tiny")[0])
+    >>> print(compose_card(provenance, config).split("# tiny")[0])
     ---
     language: de
     pipeline_tag: audio-classification
@@ -77,34 +96,31 @@ def card(provenance: Provenance, config: ModelConfig) -> str:
     ---
     <BLANKLINE>
     """
-    return (
-        "\n\n".join(
-            [
-                _front_matter(provenance),
-                f"# {config.name}",
-                f"Recognises {', '.join(config.labels)} in speech"
-                + (", and where in time they show." if config.frame_step_s else "."),
-                _facts(provenance, config),
-                "Run it with `emotrace predict --model FOLDER AUDIO`, or `model.onnx` with any ONNX runtime; "
-                "`config.json`\nhas the labels in order, the rate and the time of each output frame.",
-                "## Measured",
-                *_measured(provenance, config),
-                "## Limits",
-                *_no_emotion(provenance, config),
-                LIMITS,
-                *([provenance.limits] if provenance.limits else []),
-                "## What it is not for",
-                NOT_FOR,
-            ]
-        )
-        + "\n"
-    )
+    in_time = " and locates them in time" if config.frame_step_s else ""
+    paragraphs = [
+        _front_matter(provenance),
+        f"# {config.name}",
+        f"Recognises {', '.join(config.labels)} in speech{in_time}.",
+        _facts(provenance, config),
+        "Run it with `emotrace predict --model FOLDER AUDIO`, or `model.onnx` with any ONNX runtime. "
+        "`config.json`\nlists the labels in order, the sampling rate and the times of the output frames.",
+        "## Measured",
+        *_measured(provenance, config),
+        "## Limits",
+        *_rejection(provenance, config),
+        LIMITS,
+        *([provenance.limits] if provenance.limits else []),
+        "## Misuse",
+        MISUSE,
+    ]
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def _no_emotion(provenance: Provenance, config: ModelConfig) -> list[str]:
+def _rejection(provenance: Provenance, config: ModelConfig) -> list[str]:
     if config.calibration.rejection_threshold is None:
-        return [KNOWS_ONLY_EMOTIONS]
-    return [TAUGHT_NONE, *([BY_LEVEL] if provenance.recipe.features.normalisation == "corpus" else [])]
+        return [WITHOUT_REJECTION]
+    level_dependent = provenance.recipe.features.normalisation == "corpus"
+    return [WITH_REJECTION, *([LEVEL_DEPENDENT] if level_dependent else [])]
 
 
 def _front_matter(provenance: Provenance) -> str:
@@ -122,12 +138,12 @@ def _front_matter(provenance: Provenance) -> str:
 
 def _facts(provenance: Provenance, config: ModelConfig) -> str:
     corpus = CORPORA.get(provenance.corpus)
-    facts = {"system": f"`{config.system}`", "trained on": _corpus_and_licence(config.corpus)}
+    facts = {"system": f"`{config.system}`", "trained on": _describe_corpus(config.corpus)}
     if corpus:
         facts |= {"kind of speech": corpus.speech, "citation": corpus.citation}
     facts |= {
         "speakers": provenance.speakers,
-        "before that": "; ".join(_corpus_and_licence(name) for name in provenance.earlier_corpora),
+        "started from a model trained on": "; ".join(map(_describe_corpus, provenance.earlier_corpora)),
         "protocol": config.protocol,
         "input": f"mono speech at {config.sampling_rate} Hz, at least "
         f"{config.minimum_samples / config.sampling_rate} s",
@@ -135,14 +151,14 @@ def _facts(provenance: Provenance, config: ModelConfig) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
 
 
-def _corpus_and_licence(name: str) -> str:
+def _describe_corpus(name: str) -> str:
     corpus = CORPORA.get(name)
     return f"{corpus.title}; {corpus.license}" if corpus else name
 
 
 def _measured(provenance: Provenance, config: ModelConfig) -> list[str]:
     if not config.figures:
-        return ["Nothing was measured."]
+        return ["No figures were measured."]
     rows = [
         f"| {name} | {figure.value:.3f} | "
         + ("" if figure.interval is None else "{:.3f} to {:.3f}".format(*figure.interval))
@@ -152,7 +168,7 @@ def _measured(provenance: Provenance, config: ModelConfig) -> list[str]:
     parts = ["\n".join(["| figure | value | 95 % interval |", "|---|---|---|", *rows])]
     if provenance.measured:
         parts.append(provenance.measured)
-    parts.append("WA is accuracy; UA is the mean of the emotions' recalls. Intervals resample speakers.")
+    parts.append("WA is accuracy, UA the mean recall of the emotions. Intervals are from resampled speakers.")
     if provenance.confusion:
         parts.append(f"```\n{provenance.confusion}\n```")
     return parts

@@ -1,4 +1,4 @@
-"""The same network with fewer multiplications, exactly: for export, not for training."""
+"""The same network with fewer multiplications and equal outputs, for export only."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from emotrace.models.layers.fft_convolution import correlate, correlation_matric
 from emotrace.models.layers.pcnse import ParallelConv
 
 
-def optimise_for_inference(network: EmotionModel, *, points: bool = True) -> EmotionModel:
-    """A copy of a network that gives the same in less time; nothing of it can be trained.
+def optimise_for_inference(network: EmotionModel, *, fft: bool = True) -> EmotionModel:
+    """A copy of a network with equal outputs that takes less time and cannot be trained.
 
-    `points`: whether Conv_4 becomes a `FftBandConv`, which does not pay in int8.
+    Args:
+        fft: replace Conv_4 with an `FftBandConv`; in int8 it is faster without
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if isinstance(network.spectrum, LogMel):
         network.spectrum = CentredLogMel(network.spectrum.bands)
     front = network.front.convolutions
-    if points and isinstance(front, ParallelConv):
+    if fft and isinstance(front, ParallelConv):
         branch, block = front.branches[0], front.trunk[0]
         assert isinstance(branch, ConvBlock)
         assert isinstance(block, ConvBlock)
@@ -41,11 +42,12 @@ def optimise_for_inference(network: EmotionModel, *, points: bool = True) -> Emo
 
 
 class CentredLogMel(LogMel):
-    """`LogMel` by two products half as large.
+    """`LogMel` with two matrix products of half the size.
 
-    A frame's power does not depend on where its time begins. Counted from its centre, the windowed cosines
-    are even and the sines odd, so sums and differences of samples as far before the centre as after it do;
-    pre-emphasis, which is neither, goes before. The first and the last bin are in no triangle.
+    The power of a frame does not depend on its time origin. With the origin at the centre of the frame the
+    windowed cosines are even and the windowed sines odd. So they need only sums and differences of samples at
+    equal distance from the centre. Pre-emphasis is neither even nor odd and is applied first. No triangle
+    covers the first and the last bin.
 
     Shape: as `LogMel`.
 
@@ -86,7 +88,11 @@ class CentredLogMel(LogMel):
 
 
 class FftBandConv(nn.Module):
-    """A trained valid 2-D convolution of maps of so many bands, as 1-D ones over frames, one for each point.
+    """A trained valid 2-D convolution as 1-D convolutions over frames, one for each coefficient of a DFT.
+
+    Args:
+        conv: the convolution
+        bands: bands of its input
 
     Shape: (batch, channel, frame, band) in and out.
 
@@ -96,20 +102,20 @@ class FftBandConv(nn.Module):
     """
 
     kernels: Tensor
-    to_points: Tensor
-    from_points: Tensor
+    transform: Tensor
+    inverse: Tensor
     bias: Tensor
 
     def __init__(self, conv: nn.Conv2d, bands: int):
         super().__init__()
-        to_points, kernel_to_points, from_points = correlation_matrices(bands, conv.kernel_size[1])
+        transform, kernel_transform, inverse = correlation_matrices(bands, conv.kernel_size[1])
         assert conv.bias is not None
-        kernels = transform_kernels(conv.weight.detach().double(), kernel_to_points)
+        kernels = transform_kernels(conv.weight.detach().double(), kernel_transform)
         self.register_buffer("kernels", kernels.float())
-        self.register_buffer("to_points", to_points.float())
-        self.register_buffer("from_points", from_points.float())
+        self.register_buffer("transform", transform.float())
+        self.register_buffer("inverse", inverse.float())
         self.register_buffer("bias", conv.bias.detach()[:, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        """The maps that the convolution gives."""
-        return correlate(x, self.kernels, self.to_points, self.from_points) + self.bias
+        """The maps of the convolution."""
+        return correlate(x, self.kernels, self.transform, self.inverse) + self.bias

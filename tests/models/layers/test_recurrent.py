@@ -16,8 +16,8 @@ def batch(features: int = 6) -> Tensor:
 
 def packed(network: Bidirectional, cell: str, x: Tensor, lengths: Tensor) -> Tensor:
     """The library's own bidirectional layers with the same weights, on a packed sequence."""
-    theirs = CELLS[cell](x.shape[2], network.features_out // 2, len(network.forward_layers), bidirectional=True,
-                         batch_first=True)  # fmt: skip
+    sizes = x.shape[2], network.features_out // 2, len(network.forward_layers)
+    theirs = CELLS[cell](*sizes, bidirectional=True, batch_first=True)
     weights = {}
     for layer, (ahead, back) in enumerate(zip(network.forward_layers, network.backward_layers, strict=True)):
         for suffix, part in (("", ahead), ("_reverse", back)):
