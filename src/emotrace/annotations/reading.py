@@ -10,7 +10,7 @@ from emotrace.segment import Segment
 
 
 def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
-    """The segments of a file in any format of the registry that has them, in UTF-8 or UTF-16, in file order.
+    """The segments of a file, in file order. The file is UTF-8 or UTF-16 text in a segment format.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "talk.srt")

@@ -123,7 +123,7 @@ def _trace_to_files(
     names = UniqueFileNames(output, chosen_format.suffix)
 
     def work(path: Path) -> list[_Traced]:
-        # Keeping the samples of a long recording takes memory, so most formats do without them.
+        # The samples of a long recording need much memory, so they are kept only if the format uses them.
         return [
             _trace_with_audio(recogniser, path) if chosen_format.needs_audio else _Traced(recogniser(path))
         ]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from emotrace.system.escaping import escape_control_characters
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -64,7 +66,7 @@ def show_progress() -> Iterator[ProgressCallback]:
         yield lambda epoch: print_line(str(epoch))
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -75,14 +77,14 @@ def show_progress() -> Iterator[ProgressCallback]:
 
         def report(epoch: Epoch) -> None:
             if epoch.text:
-                bars.console.print(str(epoch), highlight=False, markup=False)
+                bars.console.print(escape_control_characters(str(epoch)), highlight=False, markup=False)
                 return
             key = epoch.run, epoch.stage
             if key not in tasks:
                 for run, stage in list(tasks):  # a run's next stage takes the place of the one before
                     if run == epoch.run:
                         bars.remove_task(tasks.pop((run, stage)))
-                name = ", ".join(part for part in key if part)
+                name = escape_control_characters(", ".join(part for part in key if part))
                 tasks[key] = bars.add_task(name, total=epoch.of, how="")
             bars.update(tasks[key], completed=epoch.number, how=epoch.how)
 
@@ -91,5 +93,5 @@ def show_progress() -> Iterator[ProgressCallback]:
 
 def print_line(line: str) -> None:
     """A line on standard error."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(escape_control_characters(line) + "\n")
     sys.stderr.flush()

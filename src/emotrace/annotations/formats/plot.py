@@ -41,7 +41,7 @@ COLOURS = {
 }
 _SPARE_COLOURS = ("#17becf", "#bcbd22", "#393b79", "#637939", "#843c39", "#5254a3", "#ad494a", "#6b6ecf")
 _COLUMNS = 1600
-DENSITY_WINDOW_S = 0.5  # over which the drawn density of labels is averaged
+_DENSITY_WINDOW_S = 0.5  # the emotion density is averaged over this time
 _LETTER_WIDTH = 0.0075  # width of one letter as a fraction of the picture
 
 
@@ -179,7 +179,7 @@ def _draw_posteriors(
     values, title = posteriors[:, :-1], "score"
     if posteriors[:, -1].any() and len(times_s) > 1:
         step_s = float(times_s[1] - times_s[0])
-        values = moving_average(values, max(1, round(DENSITY_WINDOW_S / step_s))) / step_s
+        values = moving_average(values, max(1, round(_DENSITY_WINDOW_S / step_s))) / step_s
         title = "emotion density (1/s)"
     for index, label in enumerate(labels):
         panel.plot(times_s, values[:, index], color=colours[label], linewidth=1.3)

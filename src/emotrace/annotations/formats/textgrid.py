@@ -34,9 +34,9 @@ def parse_segments(text: str) -> list[Segment]:
 
     >>> short = 'File type = "ooTextFile"\\nObject class = "TextGrid"\\n\\n0\\n3\\n<exists>\\n1\\n'
     >>> parse_segments(
-    ...     short + '"IntervalTier"\\n"Ann"\\n0\\n3\\n2\\n0\\n1\\n""\\n1\\n3\\n"so ""he"" says"\\n'
+    ...     short + '"IntervalTier"\\n"Ann"\\n0\\n3\\n2\\n0\\n1\\n""\\n1\\n3\\n"so ""he"" goes"\\n'
     ... )
-    [Segment(start=1.0, end=3.0, text='so "he" says', speaker='Ann', file=None, line=18)]
+    [Segment(start=1.0, end=3.0, text='so "he" goes', speaker='Ann', file=None, line=18)]
 
     Raises:
         SegmentError: if the text is not a TextGrid, is damaged, or has no interval tier
