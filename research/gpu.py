@@ -126,8 +126,8 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     from emotrace.corpora import CORPORA, OpenCorpus, Utterance
     from emotrace.models.architectures import find_system
     from emotrace.models.emotion_model import build_spectrum
-    from emotrace.recipe import Recipe, merge_settings
-    from emotrace.recipes import load_recipe
+    from emotrace.recipe import Recipe
+    from emotrace.recipes import load_recipe, merge_settings
     from emotrace.training.data.examples import Example
     from emotrace.training.split import Experiment
 

@@ -28,8 +28,8 @@ from emotrace.experiments.report import table
 from emotrace.features.dft import SAMPLE_RATE_HZ
 from emotrace.models.back import Back
 from emotrace.models.emotion_model import EmotionModel, build
-from emotrace.recipe import Recipe, merge_settings
-from emotrace.recipes import load_recipe
+from emotrace.recipe import Recipe
+from emotrace.recipes import load_recipe, merge_settings
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.data.examples import Batch
 from emotrace.training.optimisers import optimiser

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from emotrace.errors import RecipeError
 from emotrace.inference.pretrained import pretrained_model
-from emotrace.recipe import Recipe, Section, merge_settings, resolve
-from emotrace.recipes import SHIPPED, load_recipe
+from emotrace.recipe import Recipe, Section
+from emotrace.recipes import SHIPPED, load_recipe, merge_settings, resolve
 
 
 def write_toml(folder: Path, text: str, name: str = "mine.toml") -> Path:

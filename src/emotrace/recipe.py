@@ -1,13 +1,11 @@
-"""The settings of training and decoding, in one schema. `emotrace.recipes` reads them from TOML files."""
+"""The settings of training and decoding: one schema. `emotrace.recipes` reads and merges recipe files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
-
-from emotrace.errors import RecipeError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 
 class Section(BaseModel):
@@ -229,7 +227,7 @@ class Recipe(Section):
     concatenated_per_utterance: float = Field(
         0.0,
         ge=0,
-        description="CTC training examples made of several utterances of one speaker, per utterance",
+        description="CTC training examples that concatenate utterances of one speaker, per utterance",
     )
     non_speech_per_utterance: float = Field(
         0.0, ge=0, description="CTC training examples of synthetic sounds with an empty target, per utterance"
@@ -265,60 +263,3 @@ class Recipe(Section):
         32
         """
         return max(1, round(width * self.baseline_width))
-
-
-def resolve(settings: Mapping[str, Any]) -> Recipe:
-    """A recipe with the given settings and defaults for the others; old names are read.
-
-    Raises:
-        RecipeError: a key is unknown, or a value is missing or out of range
-
-    >>> resolve({"takes": 3, "features": {"bands": 26}}).features.n_mels
-    26
-    """
-    try:
-        return Recipe.model_validate(Recipe.with_current_names(settings))
-    except ValidationError as error:
-        raise RecipeError("; ".join(_describe(problem) for problem in error.errors())) from None
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
-
-
-def merge_settings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Merge two nested mappings; values of `above` win.
-
-    >>> merge_settings({"front": {"width": 64, "layout": "inception"}}, {"front": {"width": 32}})
-    {'front': {'width': 32, 'layout': 'inception'}}
-    """
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = merge_settings(below[key], value) if both else value
-    return merged
-
-
-def differences(first: Any, second: Any, prefix: str = "") -> list[str]:
-    """Dotted names of the settings that differ between two nested mappings.
-
-    >>> differences({"system": "pcn", "recipe": {"masked": 1}}, {"system": "pcn", "recipe": {"masked": 0}})
-    ['recipe.masked']
-    """
-    if not isinstance(first, dict) or not isinstance(second, dict):
-        return [prefix]
-    names = []
-    for key in {**first, **second}:
-        if first.get(key) != second.get(key):
-            names += differences(first.get(key), second.get(key), f"{prefix}.{key}" if prefix else key)
-    return names
-
-
-def _describe(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        section: Any = Recipe
-        for part in problem["loc"][:-1]:
-            section = section.model_fields[part].annotation
-        return f"unknown recipe key {key}; known here: {', '.join(section.model_fields)}"
-    if problem["type"] == "missing":
-        return f"recipe key {key} is missing"
-    return f"recipe key {key} is {problem['input']!r}: {problem['msg']}"

@@ -1,4 +1,4 @@
-"""Every wrong root is an error of one line with a way out."""
+"""The error for a wrong root is one line and states what to do."""
 
 import shutil
 

@@ -48,7 +48,7 @@ class Corpus:
         protocol: name of the protocol on some utterances: corpus, number of emotions, kind of folds
         options: keywords of `read` that users may set
         published: counts to compare with the files on disk
-        needs_root: whether the corpus lies on disk
+        needs_root: whether the corpus consists of files
         language: code in ISO 639-1; empty if it depends on the user's recordings
         speech: the kind of speech; empty if it depends on the user's recordings
     """

@@ -39,7 +39,7 @@ def open_corpus(
 
     Args:
         corpus: name of a corpus; one that is open already is returned as it is
-        root: folder of the corpus on disk; a corpus made in code needs none
+        root: folder of the corpus; a generated corpus needs none
         options: keywords that the corpus declares in `Corpus.options`. `allow_missing=True` leaves out audio
             files that a corpus's label files list and that do not exist.
 

@@ -23,7 +23,7 @@ class Utterance:
     Attributes:
         name: identifies the utterance within its corpus: the path below the root with forward slashes and,
             for a part of a file, its start and end
-        audio: a file, or `(samples, sample_rate_hz)` for speech made in code
+        audio: a file, or `(samples, sample_rate_hz)` for generated speech
         emotion: an English noun
         code: the corpus's own code for the emotion
         speaker: identifies the speaker within the corpus

@@ -18,7 +18,7 @@ from emotrace.evaluation.confusion import align_columns, recalls
 from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import Difference, pair_predictions
-from emotrace.recipe import differences
+from emotrace.recipes import differences
 from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, read_fingerprint
 
 UNKNOWN = "not stated"

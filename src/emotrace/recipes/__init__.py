@@ -1,14 +1,16 @@
-"""The recipes of this package, and the reader of recipe files."""
+"""The recipes of this package, and how recipes are read, merged and compared."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from emotrace.errors import RecipeError
-from emotrace.recipe import Recipe, merge_settings, resolve
+from emotrace.recipe import Recipe
 
 SHIPPED = Path(__file__).parent
 
@@ -34,6 +36,51 @@ def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
     return resolve(settings)
 
 
+def resolve(settings: Mapping[str, Any]) -> Recipe:
+    """A recipe with the given settings and defaults for the others; old names are read.
+
+    Raises:
+        RecipeError: a key is unknown, or a value is missing or out of range
+
+    >>> resolve({"takes": 3, "features": {"bands": 26}}).features.n_mels
+    26
+    """
+    try:
+        return Recipe.model_validate(Recipe.with_current_names(settings))
+    except ValidationError as error:
+        raise RecipeError("; ".join(_describe(problem) for problem in error.errors())) from None
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
+
+
+def merge_settings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Merge two nested mappings; values of `above` win.
+
+    >>> merge_settings({"front": {"width": 64, "layout": "inception"}}, {"front": {"width": 32}})
+    {'front': {'width': 32, 'layout': 'inception'}}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = merge_settings(below[key], value) if both else value
+    return merged
+
+
+def differences(first: Any, second: Any, prefix: str = "") -> list[str]:
+    """Dotted names of the settings that differ between two nested mappings.
+
+    >>> differences({"system": "pcn", "recipe": {"masked": 1}}, {"system": "pcn", "recipe": {"masked": 0}})
+    ['recipe.masked']
+    """
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return [prefix]
+    names = []
+    for key in {**first, **second}:
+        if first.get(key) != second.get(key):
+            names += differences(first.get(key), second.get(key), f"{prefix}.{key}" if prefix else key)
+    return names
+
+
 def _read(file: Path | str) -> dict[str, Any]:
     """The settings in a recipe file, under their current names."""
     path = Path(file)
@@ -50,3 +97,15 @@ def _read(file: Path | str) -> dict[str, Any]:
         raise RecipeError(f"{file}: {error}") from None
     except OSError as error:
         raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
+
+
+def _describe(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        section: Any = Recipe
+        for part in problem["loc"][:-1]:
+            section = section.model_fields[part].annotation
+        return f"unknown recipe key {key}; known here: {', '.join(section.model_fields)}"
+    if problem["type"] == "missing":
+        return f"recipe key {key} is missing"
+    return f"recipe key {key} is {problem['input']!r}: {problem['msg']}"

@@ -14,7 +14,8 @@ from emotrace.inference.model_folder import ModelFolder, load_model_folder
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.state_names import with_current_names
-from emotrace.recipe import Recipe, differences, resolve
+from emotrace.recipe import Recipe
+from emotrace.recipes import differences, resolve
 
 MODEL_WEIGHTS_FILE = "model.safetensors"
 OUTPUT_LAYER = "back.head."

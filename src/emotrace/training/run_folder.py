@@ -15,7 +15,8 @@ from safetensors.torch import load, save
 from emotrace.errors import RunError
 from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.state_names import with_current_names
-from emotrace.recipe import Recipe, differences
+from emotrace.recipe import Recipe
+from emotrace.recipes import differences
 from emotrace.system.files import clear_unfinished, list_files, write_bytes, write_text
 
 RUN_FILE = "run.json"
