@@ -1,4 +1,4 @@
-"""Tiny models that need no training: they go by loudness."""
+"""Tiny models without training: they classify by loudness."""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ LABELS = ("anger", "sadness")
 
 
 def tiny_network(output: str, metadata: dict[str, str]) -> bytes:
-    """A network that goes by loudness alone: loud is anger, soft is sadness, nothing is blank.
+    """A network that classifies by loudness: loud is anger, soft is sadness, very soft is blank.
 
-    Its frames are those of the real one: 2800 samples each, one every 320.
+    Its frames are those of the real network: 2800 samples each, with a hop of 320.
     """
     onnx = pytest.importorskip("onnx")
     helper, numbers = onnx.helper, onnx.numpy_helper.from_array
@@ -70,7 +70,7 @@ def tiny_network(output: str, metadata: dict[str, str]) -> bytes:
 def write_tiny_model(
     folder: Path, output: str = "log_posteriors", metadata: dict[str, str] | None = None, **changes: Any
 ) -> Path:
-    """Write a folder with `tiny_network`; `changes` are those of its config, `metadata` of the network."""
+    """Write a model folder with `tiny_network`; `changes` override its config, `metadata` the network's."""
     frames = {"frame_first_s": 0.0875, "frame_step_s": 0.02} if output == "log_posteriors" else {}
     facts = {"name": "tiny", "version": "1", "system": "blstm-ctc", "output": output}
     config = ModelConfig.model_validate({**facts, **label_maps(LABELS), **frames, **changes})

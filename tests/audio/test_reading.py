@@ -15,7 +15,7 @@ from emotrace.warning import RecognitionWarning
 
 
 def speech_like(seconds: float = 1.5, rate_hz: int = 16_000, seed: int = 0) -> np.ndarray:
-    """Noise that rises and falls a few times a second, at a quarter of full scale."""
+    """Noise whose level rises and falls three times per second, at a quarter of full scale."""
     n = round(seconds * rate_hz)
     noise = np.random.default_rng(seed).uniform(-0.25, 0.25, n)
     return noise * (0.55 + 0.45 * np.sin(2 * np.pi * 3 * np.arange(n) / rate_hz))
@@ -33,15 +33,15 @@ def encoded(
     return file.getvalue()
 
 
-def wav_header(channels: int = 1, rate_hz: int = 16_000, claims: int = 64_000) -> bytes:
+def wav_header(channels: int = 1, rate_hz: int = 16_000, claimed_bytes: int = 64_000) -> bytes:
     form = struct.pack("<IHHIIHH", 16, 1, channels, rate_hz, 2 * rate_hz * channels, 2 * channels, 16)
     return (
         b"RIFF"
-        + struct.pack("<I", min(claims + 36, 2**32 - 1))
+        + struct.pack("<I", min(claimed_bytes + 36, 2**32 - 1))
         + b"WAVEfmt "
         + form
         + b"data"
-        + struct.pack("<I", claims)
+        + struct.pack("<I", claimed_bytes)
     )
 
 
@@ -112,7 +112,7 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
-def test_any_rate_is_resampled_and_said(rate_hz: int) -> None:
+def test_any_rate_is_resampled_with_a_warning(rate_hz: int) -> None:
     audio = read_audio(encoded(speech_like(rate_hz=rate_hz), rate_hz))
     assert audio.duration_s == pytest.approx(1.5, abs=1e-3)
     assert str(audio.warnings[0]) == f"resampled {rate_hz} Hz to 16000 Hz"
@@ -126,7 +126,7 @@ def test_resampling_in_blocks_equals_resampling_at_once() -> None:
 
 
 @pytest.mark.parametrize("channels", [2, 6, 96])
-def test_any_number_of_channels_is_averaged_and_said(channels: int) -> None:
+def test_any_number_of_channels_is_averaged_with_a_warning(channels: int) -> None:
     samples = np.stack([speech_like(seed=seed) for seed in range(channels)], axis=1)
     audio = read_audio(encoded(samples, subtype="FLOAT"))
     assert str(audio.warnings[0]) == f"{channels} channels mixed to mono"
@@ -157,14 +157,14 @@ def test_real_speech_at_the_models_rate_gives_no_warning(data: Path) -> None:
     assert {name: warnings for name, warnings in warned.items() if warnings[0].code != "short"} == {}
 
 
-def test_real_speech_through_a_telephone_is_called_narrow(data: Path) -> None:
+def test_real_speech_at_8_khz_is_narrow_band(data: Path) -> None:
     for file in sorted((data / "emodb" / "wav").glob("*.wav"))[::40]:
         samples, rate_hz = soundfile.read(file)
         found = warnings_of((soxr.resample(samples, rate_hz, 8_000), 8_000))
         assert "narrow band: no energy above 4 kHz" in found
 
 
-def test_the_samples_users_have_are_resampled_and_mixed(data: Path) -> None:
+def test_the_sample_recordings_are_resampled_and_mixed(data: Path) -> None:
     mono, stereo = (
         data / "samples" / "03-01-05-02-01-01-01.wav",
         data / "samples" / "03-01-02-01-02-02-05.wav",
@@ -173,7 +173,7 @@ def test_the_samples_users_have_are_resampled_and_mixed(data: Path) -> None:
     assert warnings_of(stereo) == ["resampled 48000 Hz to 16000 Hz", "2 channels mixed to mono"]
 
 
-def test_clipping_is_said_and_normalised_speech_is_not_clipped() -> None:
+def test_clipping_causes_a_warning_and_normalised_speech_does_not() -> None:
     normalised = speech_like() / np.abs(speech_like()).max()
     assert read_audio((normalised, 16_000)).warnings == ()
     (warning,) = read_audio(
@@ -184,13 +184,13 @@ def test_clipping_is_said_and_normalised_speech_is_not_clipped() -> None:
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.25])
-def test_digital_silence_is_said(constant: float) -> None:
+def test_digital_silence_causes_a_warning(constant: float) -> None:
     audio = read_audio((np.full(16_000, constant), 16_000))
     assert audio.silent
     assert audio.warnings == (RecognitionWarning("silence", "digital silence"),)
 
 
-def test_channels_that_cancel_are_said() -> None:
+def test_channels_that_cancel_cause_a_warning() -> None:
     left = speech_like()
     audio = read_audio((np.stack([left, -left], axis=1), 16_000))
     assert audio.silent
@@ -201,24 +201,24 @@ def test_quiet_speech_is_not_silence() -> None:
     assert not read_audio((speech_like() / 1000, 16_000)).silent
 
 
-def test_unscaled_floats_are_said() -> None:
+def test_unscaled_floats_cause_a_warning() -> None:
     (warning,) = warnings_of((speech_like() * 32768, 16_000))
     assert "divide them by their full scale" in warning
 
 
-def test_less_than_a_second_is_said() -> None:
+def test_less_than_a_second_causes_a_warning() -> None:
     assert warnings_of((speech_like(0.5), 16_000)) == ["short: 0.50 s, and under 1 s emotion is hard to tell"]
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100, 48_000])
-def test_175_ms_are_enough_and_less_is_an_error(rate_hz: int) -> None:
+def test_175_ms_are_accepted_and_less_is_an_error(rate_hz: int) -> None:
     assert len(read_audio((speech_like(0.175, rate_hz), rate_hz)).samples) == 2800
     with pytest.raises(AudioError, match="found 50 ms of audio, expected at least 175 ms"):
         read_audio((speech_like(0.05, rate_hz), rate_hz))
 
 
-def test_a_wav_cut_short_is_used_as_far_as_it_goes() -> None:
-    audio = read_audio(wav_header(claims=128_000) + pcm(1.5))
+def test_the_readable_part_of_a_truncated_wav_is_used() -> None:
+    audio = read_audio(wav_header(claimed_bytes=128_000) + pcm(1.5))
     assert audio.duration_s == 1.5
     assert [str(warning) for warning in audio.warnings] == [
         "cut short or damaged: used the 1.50 s of 4.00 s that could be read"
@@ -226,15 +226,15 @@ def test_a_wav_cut_short_is_used_as_far_as_it_goes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3", "AIFF", "RF64", "W64", "AU"])
-def test_other_formats_cut_short_are_used_as_far_as_they_go(kind: str) -> None:
+def test_the_readable_part_of_other_truncated_formats_is_used(kind: str) -> None:
     content = encoded(speech_like(4.0), kind=kind)
     audio = read_audio(content[: len(content) * 6 // 10])
     assert 1.0 < audio.duration_s < 3.0
     assert "cut-short" in {warning.code for warning in audio.warnings}
 
 
-def test_a_length_that_a_pipe_could_not_know_is_no_damage() -> None:
-    assert read_audio(wav_header(claims=2**32 - 1) + pcm(1.5)).warnings == ()
+def test_an_unknown_length_in_the_header_is_not_damage() -> None:
+    assert read_audio(wav_header(claimed_bytes=2**32 - 1) + pcm(1.5)).warnings == ()
     flac = bytearray(encoded(speech_like(), kind="FLAC"))
     flac[21] &= 0xF0  # the 36 bits that hold the number of samples
     flac[22:26] = bytes(4)
@@ -244,19 +244,19 @@ def test_a_length_that_a_pipe_could_not_know_is_no_damage() -> None:
 BAD_BYTES = {
     "an empty file": b"",
     "text ('Dear reader')": b"Dear reader",
-    "no audio that can be read": os.urandom(5) + b"\x80" * 500,
+    "no readable audio": os.urandom(5) + b"\x80" * 500,
     "MPEG-4 (m4a, mp4) audio": b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100),
     "WebM or Matroska audio": b"\x1aE\xdf\xa3" + bytes(100),
     "Channel count is zero": wav_header(channels=0) + pcm(1.5),
     "a header without a sample rate or channels": wav_header(rate_hz=0) + pcm(1.5),
     "a sample rate of 1 Hz": wav_header(rate_hz=1) + pcm(1.5),
-    "no samples": wav_header(claims=0),
+    "no samples": wav_header(claimed_bytes=0),
     "No 'data' chunk": wav_header()[:30],
 }
 
 
 @pytest.mark.parametrize("found", BAD_BYTES)
-def test_what_is_no_audio_gives_one_line_that_names_it(found: str, tmp_path: Path) -> None:
+def test_input_that_is_not_audio_is_described_in_one_line(found: str, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(BAD_BYTES[found])
     with pytest.raises(AudioError) as error:
@@ -268,18 +268,18 @@ def test_what_is_no_audio_gives_one_line_that_names_it(found: str, tmp_path: Pat
     assert "\n" not in message
 
 
-def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"nowhere\.wav: found no such file"):
         read_audio(tmp_path / "nowhere.wav")
     with pytest.raises(AudioError, match="found a folder"):
         read_audio(tmp_path)
-    with pytest.raises(AudioError, match="expected one that a file can have"):
+    with pytest.raises(AudioError, match="expected a valid file path"):
         read_audio("a\0.wav")
 
 
-def test_a_file_is_what_its_header_says_whatever_its_name(tmp_path: Path) -> None:
+def test_the_header_decides_the_format_and_not_the_name(tmp_path: Path) -> None:
     (tmp_path / "a.raw").write_bytes(pcm(1.5))
-    with pytest.raises(AudioError, match="no audio that can be read"):
+    with pytest.raises(AudioError, match="no readable audio"):
         read_audio(tmp_path / "a.raw")
     (tmp_path / "b.raw").write_bytes(encoded(speech_like()))
     assert read_audio(tmp_path / "b.raw").duration_s == 1.5
@@ -289,13 +289,13 @@ def test_a_header_that_points_before_the_file_is_refused_without_a_traceback(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     content = encoded(speech_like(0.5), kind="AIFF", subtype="PCM_16")
-    with pytest.raises(AudioError, match="no audio that can be read"):
-        read_audio(content.replace(b"SSND", b"XXND"))  # libsndfile goes to the place before the first
+    with pytest.raises(AudioError, match="no readable audio"):
+        read_audio(content.replace(b"SSND", b"XXND"))  # libsndfile then seeks before the start of the file
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("rate_hz", [999, 1_000_001, 2**31 - 1])
-def test_a_rate_that_no_recording_has_is_refused_at_once(rate_hz: int) -> None:
+def test_an_impossible_rate_is_refused(rate_hz: int) -> None:
     with pytest.raises(AudioError, match=f"a sample rate of {rate_hz} Hz, expected 1000 to 1000000 Hz"):
         read_audio(wav_header(rate_hz=rate_hz) + pcm(1))
 
@@ -325,19 +325,19 @@ def test_samples_that_are_not_finite_are_refused_with_their_time(bad: float) -> 
         (np.linspace(0, 1e30, 16_000), 16_000, "as large as 1.0e"),
     ],
 )
-def test_samples_of_no_use_are_refused(samples: np.ndarray, rate_hz: float, found: str) -> None:
+def test_invalid_samples_are_refused(samples: np.ndarray, rate_hz: float, found: str) -> None:
     with pytest.raises(AudioError, match=found):
         read_audio((samples, rate_hz))
 
 
-def test_text_file_objects_and_other_things_are_refused() -> None:
+def test_text_files_and_other_objects_are_refused() -> None:
     with pytest.raises(AudioError, match="opened as text"):
         read_audio(io.StringIO("hello"))  # type: ignore[arg-type]
     with pytest.raises(AudioError, match="found a int"):
         read_audio(3)  # type: ignore[arg-type]
 
 
-def test_the_duration_is_that_of_the_samples() -> None:
+def test_the_duration_follows_from_the_samples() -> None:
     assert Audio(np.zeros(8_000, dtype=np.float32), 16_000).duration_s == 0.5
 
 

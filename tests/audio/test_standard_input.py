@@ -1,4 +1,4 @@
-"""Standard input: WAV streams and raw samples as they arrive, and what may be wrong with them."""
+"""Standard input: WAV streams and raw samples, and their errors."""
 
 import io
 import json
@@ -29,91 +29,93 @@ def wav(samples: np.ndarray, subtype: str = "PCM_16", rate_hz: int = 16_000) -> 
 
 
 def with_claim(content: bytes, claim: int) -> bytes:
-    """The same WAV whose header claims so many bytes of samples."""
-    place = content.index(b"data") + 4
-    return content[:place] + struct.pack("<I", claim) + content[place + 4 :]
+    """The same WAV with another number of bytes in its header."""
+    position = content.index(b"data") + 4
+    return content[:position] + struct.pack("<I", claim) + content[position + 4 :]
 
 
-def heard(file: BinaryIO, raw: Raw | None = None) -> tuple[np.ndarray, list[RecognitionWarning]]:
+def read_all(file: BinaryIO, raw: Raw | None = None) -> tuple[np.ndarray, list[RecognitionWarning]]:
     sound = open_standard_input(file, raw)
     blocks = list(sound.blocks)
     return np.concatenate(blocks), sound.warnings
 
 
 class Trickle(io.RawIOBase):
-    """A pipe that gives a few bytes at a time."""
+    """A pipe that delivers a few bytes at a time."""
 
-    def __init__(self, content: bytes, most: int) -> None:
-        self.content, self.most = io.BytesIO(content), most
+    def __init__(self, content: bytes, max_bytes: int) -> None:
+        self.content, self.max_bytes = io.BytesIO(content), max_bytes
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        some = self.content.read(min(len(buffer), self.most))
-        buffer[: len(some)] = some
-        return len(some)
+        data = self.content.read(min(len(buffer), self.max_bytes))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_wav_stream_is_what_the_file_is(subtype: str, channels: int, speech_like: SpeechLike) -> None:
+def test_a_wav_stream_has_the_samples_of_the_file(
+    subtype: str, channels: int, speech_like: SpeechLike
+) -> None:
     content = wav(speech_like(0.7)[:11_000].reshape(-1, channels), subtype)
     expected, _ = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     for file in (io.BytesIO(content), io.BufferedReader(Trickle(content, 7))):
-        found, faults = heard(file)  # type: ignore[arg-type]
+        found, warnings = read_all(file)  # type: ignore[arg-type]
         np.testing.assert_allclose(found, expected, atol=1e-7)
-        assert faults == []
+        assert warnings == []
 
 
 @pytest.mark.parametrize(("encoding", "subtype"), [("uint8", "PCM_U8"), ("int16", "PCM_16"),
     ("int24", "PCM_24"), ("int32", "PCM_32"), ("float32", "FLOAT"), ("float64", "DOUBLE")])  # fmt: skip
-def test_raw_samples_are_what_they_are_said_to_be(
+def test_raw_samples_are_read_in_every_encoding(
     encoding: Encoding, subtype: str, speech_like: SpeechLike
 ) -> None:
     file = io.BytesIO()
     soundfile.write(file, speech_like(0.3), 16_000, format="RAW", subtype=subtype, endian="LITTLE")
-    found, _ = heard(io.BytesIO(file.getvalue()), Raw(16_000, encoding))
+    found, _ = read_all(io.BytesIO(file.getvalue()), Raw(16_000, encoding))
     np.testing.assert_allclose(found[:, 0], speech_like(0.3), atol=1 / 120 if encoding == "uint8" else 1e-4)
 
 
 @pytest.mark.parametrize("claim", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
-def test_a_header_that_does_not_know_the_length_is_read_to_the_end(
+def test_a_stream_without_a_length_in_its_header_is_read_to_the_end(
     claim: int, speech_like: SpeechLike
 ) -> None:
     content = wav(speech_like(0.5))
-    found, faults = heard(io.BytesIO(with_claim(content, claim)))
-    np.testing.assert_array_equal(found, heard(io.BytesIO(content))[0])
-    assert faults == []
+    found, warnings = read_all(io.BytesIO(with_claim(content, claim)))
+    np.testing.assert_array_equal(found, read_all(io.BytesIO(content))[0])
+    assert warnings == []
 
 
-def test_a_stream_that_breaks_off_is_used_and_said(speech_like: SpeechLike) -> None:
+def test_a_truncated_stream_is_used_with_a_warning(speech_like: SpeechLike) -> None:
     content = wav(speech_like(2.0))
-    found, faults = heard(io.BytesIO(content[: 44 + 32_001]))
+    found, warnings = read_all(io.BytesIO(content[: 44 + 32_001]))
     assert len(found) == 16_000
-    assert [str(warning) for warning in faults] == [
+    assert [str(warning) for warning in warnings] == [
         "cut short or damaged: used the 1.00 s of 2.00 s that could be read"
     ]
 
 
-def test_what_follows_the_samples_is_not_heard(speech_like: SpeechLike) -> None:
+def test_chunks_after_the_samples_are_ignored(speech_like: SpeechLike) -> None:
     content = wav(speech_like(0.5))
-    found, _ = heard(io.BytesIO(content + b"LIST" + struct.pack("<I", 400) + bytes(400)))
+    found, _ = read_all(io.BytesIO(content + b"LIST" + struct.pack("<I", 400) + bytes(400)))
     assert len(found) == 8_000
 
 
 BAD = {
     "found nothing": b"",
-    "found no WAV header (it begins b'fLaC": b"fLaC" + bytes(100),
+    "found no WAV header (it starts with b'fLaC": b"fLaC" + bytes(100),
     "found no WAV header": bytes(range(200)),
-    "breaks off": wav(np.zeros(1000))[:30],
+    "found an incomplete WAV header": wav(np.zeros(1000))[:30],
     "a WAV header without a format": b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0\0\0data" + bytes(8),
     "found WAV format 6 of 8 bits": wav(np.zeros(1000), "ALAW"),
 }
 
 
 @pytest.mark.parametrize("found", BAD)
-def test_what_is_no_wav_stream_is_refused_in_one_line(found: str) -> None:
+def test_input_that_is_not_a_wav_stream_is_refused_in_one_line(found: str) -> None:
     with pytest.raises(AudioError) as error:
         open_standard_input(io.BytesIO(BAD[found]))
     assert found in str(error.value)
@@ -128,7 +130,7 @@ def emotrace(*tokens: str | Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def answer(content: bytes, *tokens: str | Path) -> tuple[int, str, str]:
+def run(content: bytes, *tokens: str | Path) -> tuple[int, str, str]:
     with emotrace(*tokens) as process:
         out, err = process.communicate(content)
     return process.returncode, out.decode(), err.decode()
@@ -146,7 +148,7 @@ def test_spans_are_written_as_they_close(tiny_model: Path, change: np.ndarray) -
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdin.write(content[: 44 + 2 * 16_000 * 19])  # its end is not there yet
+        process.stdin.write(content[: 44 + 2 * 16_000 * 19])  # without its end
         first = process.stdout.readline().decode().split()
         process.stdin.write(content[44 + 2 * 16_000 * 19 :])
         process.stdin.close()
@@ -161,15 +163,15 @@ def test_spans_are_written_as_they_close(tiny_model: Path, change: np.ndarray) -
 
 
 @pytest.mark.parametrize("verb", ["predict", "trace"])
-def test_standard_input_gives_what_the_file_gives(
+def test_standard_input_gives_the_result_of_the_file(
     tiny_model: Path, change: np.ndarray, tmp_path: Path, verb: str
 ) -> None:
     (tmp_path / "a.wav").write_bytes(wav(change))
     options = ("--model", tiny_model, "--format", "json")
-    _, file, _ = answer(b"", verb, tmp_path / "a.wav", *options)
-    code, found, err = answer(wav(change), verb, "-", *options)
+    _, file, _ = run(b"", verb, tmp_path / "a.wav", *options)
+    code, found, err = run(wav(change), verb, "-", *options)
     raw = wav(change)[44:]
-    _, from_raw, _ = answer(raw, verb, "-", *options, "--raw-rate", "16000")
+    _, from_raw, _ = run(raw, verb, "-", *options, "--raw-rate", "16000")
     assert (code, err) == (0, "")
     (expected,) = json.loads(file)
     assert json.loads(found) == [{**expected, "file": "-"}]
@@ -177,35 +179,35 @@ def test_standard_input_gives_what_the_file_gives(
 
 
 @pytest.mark.parametrize("verb", ["predict", "trace"])
-def test_what_is_no_audio_is_one_line_and_exit_1(tiny_model: Path, verb: str) -> None:
+def test_input_that_is_not_audio_is_one_line_and_exit_1(tiny_model: Path, verb: str) -> None:
     for content in (b"", bytes(1000), wav(np.zeros(1000))[:30], wav(np.ones(100) / 2)):
-        code, out, err = answer(content, verb, "-", "--model", tiny_model)
+        code, out, err = run(content, verb, "-", "--model", tiny_model)
         assert (code, out) == (1, "")
         assert err.startswith("emotrace: <stdin>: found ")
         assert len(err.splitlines()) == 1
 
 
-def test_a_sample_that_is_not_finite_ends_it_with_one_line_after_what_was_said(
+def test_a_sample_that_is_not_finite_ends_the_stream_after_the_spans_before_it(
     tiny_model: Path, change: np.ndarray
 ) -> None:
     change[-1000] = np.nan
-    code, out, err = answer(wav(change, "FLOAT"), "trace", "-", "--model", tiny_model)
+    code, out, err = run(wav(change, "FLOAT"), "trace", "-", "--model", tiny_model)
     assert code == 1
     assert [line.split()[2] for line in out.splitlines()] == ["anger"]
     assert err == (
-        "emotrace: <stdin>: found a sample that is not finite at 20.938 s, expected numbers only; "
-        "write the file anew from its source\n"
+        "emotrace: <stdin>: found a sample that is not finite at 20.938 s, expected finite numbers; "
+        "write the file again from its source\n"
     )
 
 
 @pytest.mark.parametrize("kind", ["text", "json"])
-def test_an_interrupt_leaves_what_was_heard_so_far(tiny_model: Path, change: np.ndarray, kind: str) -> None:
+def test_an_interrupt_writes_the_result_so_far(tiny_model: Path, change: np.ndarray, kind: str) -> None:
     with emotrace("trace", "-", "--model", tiny_model, "--format", kind) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdin.write(with_claim(wav(np.tile(change, 2)), 0xFFFFFFFF))
-        # What is written was read, but for the last two seconds that a pipe may hold.
+        # All was read except for the last two seconds, which the pipe may still hold.
         process.send_signal(signal.SIGINT)
         out = process.stdout.read().decode()
         assert process.stderr.read() == b"emotrace: interrupted\n"
@@ -227,8 +229,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize("found", WRONG)
-def test_calls_that_make_no_sense_exit_2(found: str, tiny_model: Path) -> None:
-    code, out, err = answer(b"", *WRONG[found], "--model", tiny_model)
+def test_contradictory_options_exit_with_2(found: str, tiny_model: Path) -> None:
+    code, out, err = run(b"", *WRONG[found], "--model", tiny_model)
     assert (code, out) == (2, "")
     assert found in err
     assert len(err.splitlines()) == 1

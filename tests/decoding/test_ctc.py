@@ -1,4 +1,4 @@
-"""Decoding against the enumeration of every path of tiny inputs."""
+"""Decoding against an enumeration of all paths of tiny inputs."""
 
 import itertools
 
@@ -18,7 +18,7 @@ from emotrace.decoding.ctc import (
 
 
 def posteriors(seed: int, frames: int, classes: int, zeros: float = 0.0) -> np.ndarray:
-    """Random posteriors, shape (frame, class), of which a share are exactly zero."""
+    """Random posteriors, shape (frame, class); the fraction `zeros` of them is exactly zero."""
     random = np.random.default_rng(seed)
     p = random.dirichlet(np.ones(classes), frames)
     return np.where(random.random(p.shape) < zeros, 0.0, p)
@@ -34,7 +34,7 @@ def collapse(path: tuple[int, ...], blank: int) -> tuple[int, ...]:
 
 
 def enumerated(p: np.ndarray) -> dict[tuple[int, ...], list[tuple[float, tuple[int, ...]]]]:
-    """Every path with its probability, by the sequence it collapses to."""
+    """All paths with their probabilities, grouped by the sequence that they collapse to."""
     frames, classes = p.shape
     paths: dict[tuple[int, ...], list[tuple[float, tuple[int, ...]]]] = {}
     for path in itertools.product(range(classes), repeat=frames):
@@ -111,13 +111,13 @@ def test_long_utterances_do_not_underflow() -> None:
     assert class_scores(fast).sum() == pytest.approx(1.0)
 
 
-def test_no_frame_shows_no_emotion() -> None:
+def test_no_frames_give_no_emotion() -> None:
     assert class_log_likelihoods(np.zeros((0, 3))).tolist() == [-np.inf, -np.inf]
     assert sequence_log_likelihood(np.zeros((0, 3)), []) == 0.0
     assert best_path(np.zeros((0, 3))) == ()
 
 
-def test_labels_that_do_not_exist_are_refused() -> None:
+def test_unknown_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         sequence_log_likelihood(np.zeros((2, 3)), [2])
 
@@ -126,26 +126,26 @@ def test_an_all_blank_utterance_has_no_majority() -> None:
     assert majority_vote(np.log([[0.1, 0.9], [0.4, 0.6]])) is None
 
 
-def test_scores_by_vote_go_by_the_majority_and_by_likelihood_where_all_is_blank() -> None:
+def test_vote_scores_follow_the_majority_or_the_likelihood_if_all_is_blank() -> None:
     batch = np.stack([posteriors(seed, 12, 4) for seed in range(30)])
     batch[::3, :, -1] += 1  # blank leads in every frame
     x, lengths = np.log(batch), np.arange(30) % 12 + 1
     found = log_scores(x, lengths, "vote")
-    fallen_back = 0
+    all_blank = 0
     for row, p, length in zip(found, x, lengths, strict=True):
         winner = majority_vote(p[:length])
         if winner is None:
             np.testing.assert_allclose(row, class_log_likelihoods(p[:length]))
-            fallen_back += 1
+            all_blank += 1
         else:
             assert row.argmax() == winner
             assert np.exp(row).sum() == sum(run.stop - run.start for run in best_path(p[:length])) + 3 / 2
         np.testing.assert_array_equal(row, log_scores(p[:length], decoding="vote"))
-    assert 10 <= fallen_back < 30
+    assert 10 <= all_blank < 30
     np.testing.assert_array_equal(log_scores(x, lengths), class_log_likelihoods(x, lengths))
 
 
-def test_a_high_temperature_levels_the_scores_and_keeps_their_order() -> None:
+def test_a_high_temperature_makes_scores_more_equal_and_keeps_their_order() -> None:
     likelihoods = np.array([-3.0, -1.0, -2.0])
     cold, hot = class_scores(likelihoods), class_scores(likelihoods, temperature=10.0)
     assert cold.max() > hot.max()
@@ -153,12 +153,12 @@ def test_a_high_temperature_levels_the_scores_and_keeps_their_order() -> None:
     assert hot.sum() == pytest.approx(1.0)
 
 
-def test_impossible_emotions_score_zero_and_all_impossible_score_alike() -> None:
+def test_impossible_emotions_score_zero_unless_all_are_impossible() -> None:
     assert class_scores([-np.inf, -5.0]).tolist() == [0.0, 1.0]
     assert class_scores([-np.inf, -np.inf]).tolist() == [0.5, 0.5]
 
 
-def test_longer_windows_weigh_more() -> None:
+def test_longer_windows_have_more_weight() -> None:
     np.testing.assert_allclose(average_scores([[1, 0], [0, 1]], [5.0, 2.5]), [2 / 3, 1 / 3])
 
 
@@ -167,14 +167,13 @@ def test_longer_windows_weigh_more() -> None:
 def test_the_odds_of_the_empty_sequence_are_multiplied(frames: int, classes: int, odds: float) -> None:
     p = posteriors(frames * 10 + classes, frames, classes)
     empty = sum(probability for probability, _ in enumerated(p)[()])
-    wanted = empty * odds / (empty * odds + 1 - empty)
-    assert no_emotion_probability(logs(p), np.log(odds)) == pytest.approx(wanted, rel=1e-9)
+    expected = empty * odds / (empty * odds + 1 - empty)
+    assert no_emotion_probability(logs(p), np.log(odds)) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("log_odds", [-1e4, 0.0, 1e4, -np.inf])
 @pytest.mark.parametrize("blank", [0.0, 1.0, 1.0 + 1e-7])
-def test_certainty_is_a_probability_too(blank: float, log_odds: float) -> None:
-    """What rounding makes of a blank that is certain is no more than certain."""
+def test_certain_blanks_give_a_probability_despite_rounding(blank: float, log_odds: float) -> None:
     found = no_emotion_probability(logs(np.array([[1 - min(blank, 1.0), blank]] * 50)), log_odds)
     assert 0 <= found <= 1
     if log_odds == 0:

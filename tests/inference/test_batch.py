@@ -26,7 +26,7 @@ def test_folders_are_walked_in_the_order_of_names(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_folder_without_audio_is_an_error_of_that_input_alone(tmp_path: Path) -> None:
+def test_a_folder_without_audio_does_not_stop_the_other_inputs(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="folder without audio"):
         find_audio(tmp_path)
     outcomes = list(for_each([Path("a.wav"), tmp_path, Path("b.wav")], lambda path: path.name))
@@ -35,7 +35,7 @@ def test_a_folder_without_audio_is_an_error_of_that_input_alone(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
-def test_order_is_kept_however_many_jobs_there_are(jobs: int) -> None:
+def test_outcomes_are_in_order_for_any_number_of_jobs(jobs: int) -> None:
     def work(path: Path) -> int:
         time.sleep(0.01 if int(path.stem) % 3 == 0 else 0.0)
         return int(path.stem)
@@ -44,7 +44,7 @@ def test_order_is_kept_however_many_jobs_there_are(jobs: int) -> None:
     assert [outcome.value for outcome in outcomes] == list(range(30))
 
 
-def test_work_never_runs_far_ahead_of_what_is_taken() -> None:
+def test_work_never_runs_far_ahead_of_the_consumer() -> None:
     started: list[str] = []
     lock = threading.Lock()
 
@@ -61,7 +61,7 @@ def test_work_never_runs_far_ahead_of_what_is_taken() -> None:
     assert len(started) <= 8
 
 
-def test_work_under_way_is_stopped_when_nobody_asks_for_more() -> None:
+def test_running_work_is_stopped_when_the_generator_is_closed() -> None:
     stopped = threading.Event()
 
     def work(path: Path) -> str:
@@ -75,7 +75,7 @@ def test_work_under_way_is_stopped_when_nobody_asks_for_more() -> None:
     assert stopped.is_set()
 
 
-def test_errors_that_nobody_expects_are_not_swallowed() -> None:
+def test_unexpected_errors_are_raised() -> None:
     def work(path: Path) -> None:
         raise ZeroDivisionError
 
@@ -83,7 +83,7 @@ def test_errors_that_nobody_expects_are_not_swallowed() -> None:
         list(for_each([Path("a.wav")], work))
 
 
-def test_no_two_inputs_are_written_to_one_file() -> None:
+def test_output_names_are_unique() -> None:
     names = UniqueFileNames(Path("out"), ".png")
     sources = ["x/a.wav", "y/a.wav", "y/A.flac", "a-2.wav", "a-2.mp3", "x/a.b.wav"]
     written = [names.path_for(source).name.casefold() for source in sources]

@@ -5,7 +5,7 @@ import pytest
 from emotrace.system.files import atomic_path, write_bytes, write_text
 
 
-def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_text(target, "old")
 
@@ -20,12 +20,12 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_folders_are_made_and_bytes_are_kept(tmp_path: Path) -> None:
+def test_missing_folders_are_created_and_bytes_are_unchanged(tmp_path: Path) -> None:
     write_bytes(tmp_path / "b" / "c" / "a.bin", b"\r\n\0")
     assert (tmp_path / "b" / "c" / "a.bin").read_bytes() == b"\r\n\0"
 
 
-def test_written_files_have_the_mode_that_open_gives(tmp_path: Path) -> None:
+def test_written_files_have_the_default_mode(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "")
     (tmp_path / "b").write_text("")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

@@ -1,4 +1,4 @@
-"""What is wrong with a recording that can still be used, heard block by block as it is read."""
+"""Quality checks of recordings, computed block by block: silence, clipping, scale and bandwidth."""
 
 from dataclasses import dataclass, field
 
@@ -9,15 +9,15 @@ from emotrace.warning import RecognitionWarning
 
 Samples = npt.NDArray[np.float32]
 
-FULL_SCALE = 0.99  # the highest sample of 8 bits is 127/128
-UNSCALED = 2.0  # beyond what overshoots of lossy codecs reach: integers read as floats
-SILENCE = 2.0**-15  # one step of 16 bits from lowest to highest sample
+FULL_SCALE = 0.99  # the highest 8-bit sample is 127/128
+UNSCALED = 2.0  # lossy codecs overshoot less; higher peaks are integers that were read as floats
+SILENCE = 2.0**-15  # one 16-bit step between the lowest and the highest sample
 SHORT_S = 1.0
 NARROW_HZ = (100.0, 4_000.0, 4_200.0)
-# Speech lies above -32 dB, the same speech through 8 kHz below -50 dB, on EmoDB and RAVDESS.
+# On EmoDB and RAVDESS, speech is above -32 dB, and the same speech resampled to 8 kHz below -50 dB.
 NARROW_DB = -42.0
 LEVEL_DB = 0.5
-_LEVELS = 800  # on either side of 0 dB
+_LEVELS = 800  # histogram bins on either side of 0 dB
 _FRAME = 512
 _FRAMES_AT_ONCE = 128
 _HANN = np.hanning(_FRAME).astype(np.float32)
@@ -34,7 +34,7 @@ def is_silent(samples: Samples) -> bool:
 
 @dataclass(slots=True)
 class LevelMeter:
-    """Hears the blocks of a recording before they are mixed, and tells of levels.
+    """Measures levels, over the blocks of a recording before channels are mixed.
 
     >>> meter = LevelMeter()
     >>> meter.push(np.array([[0.5], [1.0], [1.0], [1.0], [1.0], [0.2]], dtype=np.float32))
@@ -51,7 +51,7 @@ class LevelMeter:
     _tail: Samples = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
     def push(self, block: Samples) -> None:
-        """Take in a block of shape (sample, channel), every sample finite. What it tells knows no blocks."""
+        """Process a block of finite samples, shape (sample, channel); how blocks are cut makes no difference."""
         self.frames += len(block)
         self.channels = block.shape[1]
         if not len(block):
@@ -59,7 +59,7 @@ class LevelMeter:
         highest, lowest = float(block.max()), float(block.min())
         self.peak = max(self.peak, highest, -lowest)
         joined = np.concatenate([self._tail, block]) if self._tail.size else block
-        if self.peak >= FULL_SCALE:  # the tail's were counted, but for those that go on in this block
+        if self.peak >= FULL_SCALE:  # the tail was counted already, except for runs that continue here
             self.clipped += _flat_tops(joined) - _flat_tops(self._tail)
         self._tail = joined[-4:].copy()
         if self.channels > 1:
@@ -69,7 +69,7 @@ class LevelMeter:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing but a constant is left once the channels are mixed."""
+        """Whether the samples are constant after mixing the channels."""
         return self.highest - self.lowest <= SILENCE
 
     def warnings(self) -> list[RecognitionWarning]:
@@ -93,7 +93,7 @@ class LevelMeter:
 
 
 def _flat_tops(block: Samples) -> int:
-    """Number of samples in stretches of three or more that are equal and at full scale."""
+    """Number of samples in runs of three or more equal samples at full scale."""
     if len(block) < 3:
         return 0
     flat = (np.abs(block[1:-1]) >= FULL_SCALE) & (block[1:-1] == block[:-2]) & (block[1:-1] == block[2:])
@@ -104,10 +104,11 @@ def _flat_tops(block: Samples) -> int:
 
 
 class BandMeter:
-    """Hears mono samples and tells whether they have next to nothing above 4 kHz, as through a telephone.
+    """Detects mono recordings with practically no energy above 4 kHz, such as telephone speech.
 
-    Compares the loudest frames above 4.2 kHz, to the 99th percentile, with the loudest below 4 kHz: a hiss
-    anywhere is enough. Levels are counted in steps of half a decibel, so an hour takes no more than a second.
+    It compares the 99th percentile of the frames' levels above 4.2 kHz with the highest level below 4 kHz, so
+    that a single hiss marks a recording as wide-band. Levels are counted in bins of half a decibel, so memory
+    does not depend on the duration.
 
     >>> noise, tone = BandMeter(16_000), BandMeter(16_000)
     >>> noise.push(np.random.default_rng(1).normal(size=16_000).astype(np.float32))
@@ -126,7 +127,7 @@ class BandMeter:
         self._waiting: list[Samples] = []
 
     def push(self, samples: Samples) -> None:
-        """Take in samples of shape (sample,)."""
+        """Process samples, shape (sample,)."""
         self._waiting.append(samples)
         if sum(map(len, self._waiting)) >= _FRAMES_AT_ONCE * _FRAME:
             self._measure()
@@ -146,6 +147,7 @@ class BandMeter:
 
     @property
     def narrow(self) -> bool:
+        """Whether the samples so far have practically no energy above 4 kHz."""
         self._measure()
         counted = self._levels_above.cumsum()
         if not self._reaches_high or not counted[-1]:

@@ -1,4 +1,4 @@
-"""What samples without a header are. It imports nothing, so the command line can name its formats at once."""
+"""The format of samples without a header. Imports nothing else, so that the CLI can list formats quickly."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,12 @@ _BYTES: dict[Encoding, int] = {"uint8": 1, "int16": 2, "int24": 3, "int32": 4, "
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Samples without a header: little-endian, the channels in turn.
+    """The format of samples without a header: little-endian, channels interleaved.
+
+    Attributes:
+        rate_hz: samples per second and channel
+        encoding: type of a sample
+        channels: number of channels
 
     >>> Raw(16_000, "int24", channels=2).frame_bytes
     6
@@ -22,5 +27,5 @@ class Raw:
 
     @property
     def frame_bytes(self) -> int:
-        """How many bytes one sample of each channel takes."""
+        """Bytes of one sample of every channel."""
         return _BYTES[self.encoding] * self.channels

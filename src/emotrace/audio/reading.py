@@ -1,4 +1,4 @@
-"""Audio in: a file, bytes, a file object or samples → mono at the model's rate, and what was changed."""
+"""Reading of audio: a file, bytes, a file object or samples → mono at one rate, with warnings."""
 
 import io
 import os
@@ -23,10 +23,10 @@ SAMPLE_RATE_HZ = 16_000
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
 
 _BLOCK_VALUES = 1 << 18
-_LENGTH_UNKNOWN = 0x7FFF0000  # what writes to a pipe claims the most that a header can hold
+_LENGTH_UNKNOWN = 0x7FFF0000  # writers to pipes put the highest possible length into the header
 _READABLE = "WAV, FLAC, OGG, MP3 or AIFF"
-_SAMPLE_DUMP = b"\xf0\x7e"  # of a damaged one, libsndfile writes to stdout
-_CONTAINERS = (  # offset, first bytes, what they are
+_SAMPLE_DUMP = b"\xf0\x7e"  # refused, because libsndfile writes to stdout when one is damaged
+_CONTAINERS = (  # offset, bytes there, name of the format
     (4, b"ftyp", "MPEG-4 (m4a, mp4)"),
     (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
     (0, b"0&\xb2u", "Windows Media"),
@@ -43,10 +43,10 @@ class Audio:
 
     Attributes:
         samples: float32, shape (sample,), full scale ±1
-        sample_rate_hz: samples a second
-        warnings: what was changed or is doubtful
-        silent: digital silence, in which there is nothing to recognise
-        name: the file's name as it was given, None for what has none
+        sample_rate_hz: samples per second
+        warnings: changes that were made, and reasons for doubt
+        silent: whether it is digital silence, which has no emotion
+        name: the file's name as it was given, None for bytes and samples
     """
 
     samples: Samples
@@ -62,14 +62,14 @@ class Audio:
 
 @dataclass(slots=True)
 class AudioStream:
-    """A recording that is being read: blocks of shape (sample, channel), full scale ±1, each read once.
+    """A recording that is read block by block.
 
     Attributes:
-        name: what errors call it
-        rate_hz: samples a second
-        blocks: what is read, as it is read
-        file: the name as it was given, None for what has none
-        warnings: damage found by the reader; the list fills while the blocks are read
+        name: name of the recording in errors
+        rate_hz: samples per second
+        blocks: float32, shape (sample, channel), full scale ±1; can be iterated once
+        file: the file's name as it was given, None for bytes and samples
+        warnings: damage that the reader found; complete when the blocks are exhausted
     """
 
     name: str
@@ -83,17 +83,17 @@ Source = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ArrayLike, float]
 
 
 def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float = MINIMUM_S) -> Audio:
-    """Read any audio as mono float32 at `rate_hz`. Files are read, mixed and resampled in blocks.
+    """Read audio as mono float32 at `rate_hz`. Files are read, mixed and resampled in blocks.
 
     Args:
         source: a path, the bytes of a file, a binary file object, or `(samples, sample_rate_hz)`, with
             samples of shape (n,) or (n, channels), floats of full scale ±1 or integers of 8, 16 or 32 bits
-        rate_hz: the rate wanted
-        minimum_s: the shortest audio that is of use
+        rate_hz: sample rate of the result
+        minimum_s: the shortest duration that is accepted
 
     Raises:
-        AudioError: if there is no such file, it is no audio we read, holds nothing, is shorter than
-            `minimum_s`, or holds samples that are not finite
+        AudioError: if the file does not exist, is not audio in a supported format, is empty or shorter than
+            `minimum_s`, or has samples that are not finite
 
     >>> second = np.sin(np.arange(48_000) / 10).astype(np.float32)
     >>> audio = read_audio((np.stack([second, second], axis=1), 48_000))
@@ -110,10 +110,10 @@ def read_audio(source: Source, rate_hz: int = SAMPLE_RATE_HZ, minimum_s: float =
 
 @contextmanager
 def open_audio(source: Source) -> Iterator[AudioStream]:
-    """Open any audio to be read block by block: what `read_audio` takes, or a `AudioStream` as it is.
+    """Open a source of `read_audio` for reading block by block; an `AudioStream` is returned unchanged.
 
     Raises:
-        AudioError: if there is no such file or it is no audio we read
+        AudioError: if the file does not exist or is not audio in a supported format
     """
     if isinstance(source, AudioStream):
         yield source
@@ -137,7 +137,7 @@ def _stream_of_samples(samples: npt.ArrayLike, rate_hz: float) -> AudioStream:
 
 
 def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, BinaryIO]:
-    """Name of a source, and its bytes as a file object at its beginning."""
+    """The name of a source, and a file object at its start."""
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
@@ -150,11 +150,11 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
             raise AudioError(f"{path}: found a folder, expected an audio file") from None
         except OSError as error:
             raise AudioError(f"{path}: found a file that cannot be opened ({error.strerror})") from None
-        except ValueError:  # it holds a zero
-            raise AudioError(f"found the path {str(path)!r}, expected one that a file can have") from None
+        except ValueError:  # the path contains a null character
+            raise AudioError(f"found the path {str(path)!r}, expected a valid file path") from None
         if path.is_file():
             return str(path), file
-        with file:  # a pipe, which cannot go back
+        with file:  # a pipe, in which libsndfile cannot seek
             return str(path), io.BytesIO(file.read())
     if not hasattr(source, "read"):
         raise AudioError(
@@ -175,58 +175,58 @@ def _decoder(name: str, file: BinaryIO) -> soundfile.SoundFile:
     if head.startswith(_SAMPLE_DUMP):
         raise AudioError(f"{name}: found a MIDI sample dump, expected {_READABLE}; convert it")
     try:
-        # libsndfile reads a file by itself: asked for each piece, threads would wait for one another.
-        # Elsewhere than on POSIX a descriptor of Python's may be none of libsndfile's.
-        own = isinstance(file, io.FileIO) and os.name == "posix"
-        handle = file.fileno() if own else _SeekedAnywhere(file)
+        # With a descriptor, libsndfile reads by itself, and threads do not wait for the interpreter lock.
+        # On systems other than POSIX, Python's descriptors may be invalid in libsndfile.
+        has_descriptor = isinstance(file, io.FileIO) and os.name == "posix"
+        handle = file.fileno() if has_descriptor else _SeekableFile(file)
         return soundfile.SoundFile(handle, closefd=False)
     except soundfile.LibsndfileError as error:
         raise AudioError(
-            f"{name}: found {_what_it_is(head, error.error_string)}, expected {_READABLE}; "
+            f"{name}: found {_describe(head, error.error_string)}, expected {_READABLE}; "
             "convert it, for example with ffmpeg"
         ) from None
 
 
-class _SeekedAnywhere:
-    """A file for libsndfile, which damaged headers send to before the beginning and beyond all numbers.
+class _SeekableFile:
+    """A file object for libsndfile, which seeks to impossible positions if a header is damaged.
 
-    A seek that cannot be is told as C tells it, by a place of -1, where Python would print a traceback. It
-    has no name, since soundfile takes what is called `.raw` to have no header.
+    An impossible seek makes `tell` return -1, as in C; an exception would make Python print a traceback. The
+    object has no `name`, because soundfile treats files named `.raw` as files without a header.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._lost = False
+        self._seek_failed = False
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
         try:
             self._file.seek(offset, whence)
         except (OSError, OverflowError, ValueError):
-            self._lost = True
+            self._seek_failed = True
 
     def tell(self) -> int:
-        lost, self._lost = self._lost, False
-        return -1 if lost else self._file.tell()
+        seek_failed, self._seek_failed = self._seek_failed, False
+        return -1 if seek_failed else self._file.tell()
 
     def read(self, count: int) -> bytes:
         return self._file.read(max(0, count))
 
 
-def _what_it_is(head: bytes, reason: str) -> str:
+def _describe(head: bytes, reason: str) -> str:
     for offset, first_bytes, container in _CONTAINERS:
         if head[offset:].startswith(first_bytes):
             return f"{container} audio"
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return f"text ({head[:24].decode('ascii')!r})"
-    if "does not exist" in reason:  # libsndfile's word for it
-        return "an MP3 that cannot be decoded, or what only begins like one"
+    if "does not exist" in reason:  # libsndfile reports undecodable MP3s in this way
+        return "an MP3 that cannot be decoded, or a file that only starts like one"
     if "SF_INFO" in reason:
         return "a header without a sample rate or channels"
-    return f"no audio that can be read ({reason.strip(' .')})"
+    return f"no readable audio ({reason.strip(' .')})"
 
 
 def _blocks(sound: soundfile.SoundFile, warnings: list[RecognitionWarning]) -> Iterator[Samples]:
-    """The file's blocks; if it breaks off, those before the damage, and a warning."""
+    """The file's blocks; if the file is damaged, the blocks before the damage, and a warning."""
     claimed, read, broken = _claimed_frames(sound), 0, False
     size = max(1, _BLOCK_VALUES // sound.channels)
     got = size
@@ -234,21 +234,20 @@ def _blocks(sound: soundfile.SoundFile, warnings: list[RecognitionWarning]) -> I
         block = np.full((size, sound.channels), np.nan, dtype=np.float32)
         try:
             got = len(sound.read(out=block))
-        except soundfile.LibsndfileError:  # what was decoded before the error is in the block
+        except soundfile.LibsndfileError:  # the block contains the samples before the error
             broken = True
             got = size - int(np.isnan(block[::-1, 0]).cumprod().sum())
         read += got
         yield block[:got]
-    broken &= claimed > 0  # a FLAC that does not know its length always ends with an error
+    broken &= claimed > 0  # a FLAC file without a length always ends with an error
     if broken or read < claimed - sound.samplerate // 10 or "end-of-stream" in sound.extra_info.lower():
-        there = f"{read / sound.samplerate:.2f} s"
-        of = f" of {claimed / sound.samplerate:.2f} s" if claimed > read else ""
-        text = f"cut short or damaged: used the {there}{of} that could be read"
+        total = f" of {claimed / sound.samplerate:.2f} s" if claimed > read else ""
+        text = f"cut short or damaged: used the {read / sound.samplerate:.2f} s{total} that could be read"
         warnings.append(RecognitionWarning("cut-short", text))
 
 
 def _claimed_frames(sound: soundfile.SoundFile) -> int:
-    """How many frames the header claims, 0 if it does not know; libsndfile notes where a file is shorter."""
+    """Frames according to the header, 0 if it has no length; libsndfile notes if the file is shorter."""
     frames, notes = int(sound.frames), sound.extra_info
     frames = frames if frames < _LENGTH_UNKNOWN else 0
     chunk = re.search(r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", notes, re.MULTILINE)

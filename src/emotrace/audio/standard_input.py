@@ -1,4 +1,4 @@
-"""A pipe in: a WAV stream or raw samples, taken as they arrive. Nothing is ever gone back to."""
+"""Reading of standard input: a WAV stream or raw samples, as they arrive, without seeking."""
 
 import struct
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from emotrace.warning import RecognitionWarning
 _TYPES: dict[Encoding, str] = {
     "uint8": "u1",
     "int16": "<i2",
-    "int24": "u1",  # three of them a sample
+    "int24": "u1",  # three per sample
     "int32": "<i4",
     "float32": "<f4",
     "float64": "<f8",
 }
-_ENCODINGS: dict[tuple[int, int], Encoding] = {  # of WAV: format tag and bits a sample
+_ENCODINGS: dict[tuple[int, int], Encoding] = {  # WAV's format tag and bits per sample
     (1, 8): "uint8",
     (1, 16): "int16",
     (1, 24): "int24",
@@ -31,22 +31,22 @@ _ENCODINGS: dict[tuple[int, int], Encoding] = {  # of WAV: format tag and bits a
     (3, 64): "float64",
 }
 _EXTENSIBLE = 0xFFFE
-_LENGTH_UNKNOWN = 0x7FFF0000  # what writes to a pipe claims nothing, or the most that a header can hold
+_LENGTH_UNKNOWN = 0x7FFF0000  # writers to pipes put 0 or the highest possible length into the header
 _CHUNK_BYTES = 1 << 16
-_FORMAT_BYTES = 40  # of the longest description of samples
+_FORMAT_BYTES = 40  # of the longest format chunk
 _EXPECTED = "expected a WAV stream, or raw samples and their rate (--raw-rate HZ)"
 
 
 def open_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<stdin>") -> AudioStream:
-    """A pipe as a `AudioStream` whose blocks come as they arrive.
+    """An `AudioStream` whose blocks are yielded as they arrive.
 
     Args:
-        file: read from where it stands to its end, without waiting for more than there is
-        raw: what the samples are, for those without a header
-        name: what errors call it
+        file: read from its current position to its end; a read returns the bytes that are available
+        raw: format of the samples, if there is no WAV header
+        name: name of the recording in errors
 
     Raises:
-        AudioError: if it holds nothing, or neither WAV nor `raw` is given
+        AudioError: if the input is empty, or is not WAV and `raw` is None
 
     >>> import io
     >>> sound = open_standard_input(io.BytesIO(bytes(8_000)), Raw(16_000))
@@ -62,22 +62,24 @@ def open_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<st
 
 
 def _header(file: BinaryIO, name: str) -> tuple[Raw, int | None]:
-    """Read up to the samples: what they are, and how many bytes of them are claimed, None if not known."""
-    head = _exactly(file, 12)
+    """Read the header: the format, and the number of bytes of samples, None if it is unknown."""
+    head = file.read(12)
     if not head:
         raise AudioError(f"{name}: found nothing, {_EXPECTED}")
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
-        raise AudioError(f"{name}: found no WAV header (it begins {head[:8]!r}), {_EXPECTED}")
+        raise AudioError(f"{name}: found no WAV header (it starts with {head[:8]!r}), {_EXPECTED}")
     raw = None
-    while len(chunk := _exactly(file, 8)) == 8:
+    while len(chunk := file.read(8)) == 8:
         kind, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
         if kind == b"data" and raw is not None:
             return raw, size if 0 < size < _LENGTH_UNKNOWN else None
-        content = _exactly(file, min(size, _FORMAT_BYTES))
+        content = file.read(min(size, _FORMAT_BYTES))
         if kind == b"fmt " and len(content) == min(size, _FORMAT_BYTES):
             raw = _format(content, name)
         _skip(file, size + size % 2 - len(content))
-    raise AudioError(f"{name}: found a WAV header that breaks off, {_EXPECTED}; was the writer stopped?")
+    raise AudioError(
+        f"{name}: found an incomplete WAV header, {_EXPECTED}; check whether the writer was stopped"
+    )
 
 
 def _format(content: bytes, name: str) -> Raw:
@@ -90,7 +92,9 @@ def _format(content: bytes, name: str) -> Raw:
         found = f"WAV format {tag} of {bits} bits and {channels} channels"
     else:
         found = "a WAV header without a format"
-    raise AudioError(f"{name}: found {found}, expected PCM or floats; convert it, for example with ffmpeg")
+    raise AudioError(
+        f"{name}: found {found}, expected PCM or float samples; convert it, for example with ffmpeg"
+    )
 
 
 def _blocks(
@@ -126,15 +130,10 @@ def _decoded(content: bytes, raw: Raw) -> Samples:
     return as_floats(native.reshape(-1, raw.channels))
 
 
-def _available(file: BinaryIO, most: int) -> bytes:
-    """What there is, at most so much; waits for the first byte alone, where the file can."""
-    content: bytes = file.read1(most) if hasattr(file, "read1") else file.read(most)
+def _available(file: BinaryIO, max_bytes: int) -> bytes:
+    """Available bytes, at most `max_bytes`; waits only for the first one, if the file supports that."""
+    content: bytes = file.read1(max_bytes) if hasattr(file, "read1") else file.read(max_bytes)
     return content
-
-
-def _exactly(file: BinaryIO, count: int) -> bytes:
-    """So many bytes, or fewer if the file ends."""
-    return file.read(count)
 
 
 def _skip(file: BinaryIO, count: int) -> None:
