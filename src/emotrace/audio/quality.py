@@ -51,7 +51,7 @@ class LevelMeter:
     _tail: Samples = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
     def push(self, block: Samples) -> None:
-        """Process a block of finite samples, shape (sample, channel); how blocks are cut makes no difference."""
+        """Process a block of finite samples, shape (sample, channel); their sizes make no difference."""
         self.frames += len(block)
         self.channels = block.shape[1]
         if not len(block):
