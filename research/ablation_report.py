@@ -1,4 +1,4 @@
-"""What levers come to: UA and log-loss of validation speakers beside the base's, as Markdown and CSV."""
+"""The report of an ablation: UA and log-loss of each variant minus those of the base, as Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -17,27 +17,31 @@ from emotrace.evaluation.significance import ua_difference
 from emotrace.experiments.report import table
 from emotrace.system.files import write_text
 
-LEAST_SCORE = 1e-12  # below it the log-loss of one utterance would outweigh all others
+LEAST_SCORE = 1e-12  # bounds the log-loss of a single utterance
 
 CAVEATS = """\
-All figures are of validation speakers, by networks that had not learnt from them; no test speaker was
-asked. But each validation speaker is a test speaker in another fold, so a recipe that is chosen here has seen
-them, and its test figures flatter it a little. They chose the epochs and the temperature too, in the base and
-in all levers alike.
+All figures are of validation speakers, who train no network here. No test speaker is used. However, each
+validation speaker is a test speaker in another fold, so the test figures of a recipe chosen here are slightly
+optimistic. The validation speakers also set the temperature and, if the recipe says so, the epoch.
 
 UA is pooled over folds and seeds. Loss is the mean of -log of the true emotion's calibrated score. Brackets:
-95 % intervals of the difference to the base, which draw the same speakers for both. Those of few speakers are
-too narrow, and of twenty levers that do nothing, one misses zero anyway. Seconds are those that a fold took;
-a lever with another's front trains only the rest.
+95 % intervals of the difference from the base, resampling the same speakers for both. Intervals from few
+speakers are too narrow, and one in twenty variants without effect excludes zero by chance. Seconds are the
+mean per fold; a variant that shares the front of another trains only the rest.
 """
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a recipe said of the validation speakers: `front` is whose it used, `seconds` what a fold took."""
+    """A recipe's predictions for the validation speakers.
+
+    Attributes:
+        front: the variant that trained the front
+        seconds: mean training time of a fold
+    """
 
     name: str
-    why: str
+    description: str
     predictions: tuple[Prediction, ...]
     front: str
     seconds: float
@@ -53,12 +57,12 @@ class Outcome:
 
 
 def losses_by_speaker(predictions: Sequence[Prediction]) -> npt.NDArray[np.float64]:
-    """Sum of the log-losses of each speaker's utterances, and their number; speakers by alphabet.
+    """The sum of log-losses and the number of utterances of each speaker, in alphabetical order.
 
     Shape: (speaker, 2).
 
-    >>> said = Prediction("a.wav", "03", 0, 1, "anger", "anger", {"anger": 0.5, "rest": 0.5})
-    >>> losses_by_speaker([said, said]).round(3).tolist()
+    >>> p = Prediction("a.wav", "03", 0, 1, "anger", "anger", {"anger": 0.5, "rest": 0.5})
+    >>> losses_by_speaker([p, p]).round(3).tolist()
     [[1.386, 2.0]]
     """
     found: dict[str, list[float]] = {}
@@ -68,17 +72,17 @@ def losses_by_speaker(predictions: Sequence[Prediction]) -> npt.NDArray[np.float
 
 
 def loss_interval(first: Sequence[Prediction], second: Sequence[Prediction]) -> Interval:
-    """95 % interval of the loss of `first` less that of `second`, drawing the same speakers for both."""
+    """95 % interval of the loss of `first` minus that of `second`, resampling the same speakers for both."""
     drawn = [resample_speakers(losses_by_speaker(side)) for side in (first, second)]
     means = [sums[:, 0] / sums[:, 1] for sums in drawn]
     return interval(means[0] - means[1])
 
 
-def row_of(outcome: Outcome, base: Outcome) -> dict[str, object]:
-    """A lever's figures beside the base's, as the CSV has them."""
+def variant_row(outcome: Outcome, base: Outcome) -> dict[str, object]:
+    """The figures of a variant and their differences from the base, as columns of the CSV file."""
     row: dict[str, object] = {
-        "lever": outcome.name,
-        "what": outcome.why,
+        "variant": outcome.name,
+        "description": outcome.description,
         "n": len(outcome.predictions),
         "validation_ua": outcome.ua,
         "validation_loss": outcome.loss,
@@ -100,31 +104,31 @@ def row_of(outcome: Outcome, base: Outcome) -> dict[str, object]:
     }
 
 
-def write_outcomes(folder: Path, title: str, what_ran: str, outcomes: Sequence[Outcome]) -> None:
-    """Write `levers.md` and `levers.csv`, least loss first; the first of `outcomes` is the base."""
+def write_outcomes(folder: Path, title: str, summary: str, outcomes: Sequence[Outcome]) -> None:
+    """Write `ablation.md` and `ablation.csv`, lowest loss first; the first of `outcomes` is the base."""
     base, speakers = outcomes[0], sorted({p.speaker for p in outcomes[0].predictions})
-    rows = [row_of(outcome, base) for outcome in sorted(outcomes, key=lambda outcome: outcome.loss)]
+    rows = [variant_row(outcome, base) for outcome in sorted(outcomes, key=lambda outcome: outcome.loss)]
     columns = list(max(rows, key=len))
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: f"{v:.5f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
-    write_text(folder / "levers.csv", file.getvalue())
-    head = ["lever", "UA", "less the base's", "loss", "less the base's", "front", "s a fold", "what"]
+    write_text(folder / "ablation.csv", file.getvalue())
+    head = ["variant", "UA", "minus base", "loss", "minus base", "front", "s per fold", "description"]
     page = [
-        f"# Levers on {title}",
+        f"# Ablation: {title}",
         "",
-        f"{what_ran} The validation speakers are {', '.join(speakers)}: {len(base.predictions)} answers.",
+        f"{summary} The validation speakers are {', '.join(speakers)}: {len(base.predictions)} predictions.",
         "",
         CAVEATS,
         *table(head, [cells(row) for row in rows]),
         "",
     ]
-    write_text(folder / "levers.md", "\n".join(page))
+    write_text(folder / "ablation.md", "\n".join(page))
 
 
 def cells(row: dict[str, object]) -> list[str]:
-    """A row of the Markdown table."""
+    """The cells of a row of the Markdown table."""
 
     def difference(name: str) -> str:
         if f"{name}_difference" not in row:
@@ -133,12 +137,12 @@ def cells(row: dict[str, object]) -> list[str]:
         return f"{row[f'{name}_difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
     return [
-        str(row["lever"]),
+        str(row["variant"]),
         f"{row['validation_ua']:.3f}",
         difference("ua"),
         f"{row['validation_loss']:.3f}",
         difference("loss"),
         str(row["front"]),
         f"{row['seconds']:.0f}",
-        str(row["what"]),
+        str(row["description"]),
     ]

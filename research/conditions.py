@@ -1,7 +1,7 @@
-"""What happens to speech on its way to a recogniser: noise, narrow bands, codecs, rooms, levels.
+"""Acoustic conditions: noise, narrow bands, codecs, rooms and gains.
 
-Each condition takes mono samples at 16 kHz and a source of randomness, and gives the bytes of a file, as a
-user would have it. `CONDITIONS` has them by name.
+A condition maps mono samples at 16 kHz and a random generator to the bytes of an audio file. `CONDITIONS`
+lists them by name.
 """
 
 from __future__ import annotations
@@ -25,40 +25,41 @@ Samples = npt.NDArray[np.float64]
 Noise = Callable[[int, np.random.Generator], Samples]
 Condition = Callable[[Samples, np.random.Generator], bytes]
 
+CLEAN = "clean"
 TALKERS = 6
-SYLLABLES_HZ = 4.0  # syllables of running speech, about
+SYLLABLES_HZ = 4.0  # approximate syllable rate of running speech
 SNRS_DB = (20, 10, 5, 0)
 TELEPHONE_HZ = (300, 3400)
 NARROW_RATE_HZ = 8000
-MP3_KBPS = (8, 160)  # what libsndfile's compression levels of 1 and 0 mean at 16 kHz
+MP3_KBPS = (8, 160)  # libsndfile's compression levels 1 and 0 at 16 kHz
 OPUS_KBPS = (6, 256)
 DIRECT_TO_REVERBERANT_DB = 0.0
 
 
 def wav(samples: Samples, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
-    """A WAV file of floats, in which nothing clips."""
+    """A WAV file of floating-point samples, which cannot clip."""
     return encoded(samples, rate_hz, format="WAV", subtype="FLOAT")
 
 
-def encoded(samples: Samples, rate_hz: int, **how: str | float) -> bytes:
-    """A file as soundfile writes it."""
+def encoded(samples: Samples, rate_hz: int, **options: str | float) -> bytes:
+    """The bytes of a file that soundfile writes."""
     file = io.BytesIO()
-    soundfile.write(file, samples, rate_hz, **how)
+    soundfile.write(file, samples, rate_hz, **options)
     return file.getvalue()
 
 
 def white(count: int, random: np.random.Generator) -> Samples:
-    """Noise of the same power at all frequencies."""
+    """Noise with equal power at all frequencies."""
     return random.standard_normal(count)
 
 
 def pink(count: int, random: np.random.Generator) -> Samples:
-    """Noise of the same power in each octave."""
+    """Noise with equal power in each octave."""
     return shaped(white(count, random), lambda f: 1 / np.sqrt(np.maximum(f, 20.0)))
 
 
 def babble(count: int, random: np.random.Generator) -> Samples:
-    """Like six talkers at once: noise with the spectrum of speech, each rising and falling with syllables."""
+    """Six noises with the spectrum of speech, each modulated at the syllable rate."""
     talkers = []
     for _ in range(TALKERS):
         voice = shaped(white(count, random), lambda f: 1 / (1 + (f / 500) ** 1.5))
@@ -68,7 +69,7 @@ def babble(count: int, random: np.random.Generator) -> Samples:
 
 
 def shaped(noise: Samples, gain: Callable[[Samples], Samples]) -> Samples:
-    """Noise times a gain for each frequency in Hz."""
+    """Noise filtered by a gain for each frequency in Hz."""
     frequencies = np.fft.rfftfreq(len(noise), 1 / SAMPLE_RATE_HZ)
     return np.fft.irfft(np.fft.rfft(noise) * gain(frequencies), len(noise))
 
@@ -83,35 +84,35 @@ def rms(samples: Samples) -> float:
 
 
 def with_noise(noise: Noise, snr_db: float) -> Condition:
-    """Speech in noise; the ratio is of the powers of the whole utterance, pauses among it."""
+    """Speech in noise; the power of speech includes the pauses of the utterance."""
 
     def condition(samples: Samples, random: np.random.Generator) -> bytes:
-        made = noise(len(samples), random)
-        return wav(samples + made * rms(samples) / rms(made) / 10 ** (snr_db / 20))
+        added = noise(len(samples), random)
+        return wav(samples + added * rms(samples) / rms(added) / 10 ** (snr_db / 20))
 
     return condition
 
 
 def telephone(samples: Samples, _: np.random.Generator) -> bytes:
-    """The band of a telephone, at the full rate."""
+    """Band-pass to the telephone band, at the full sampling rate."""
     return wav(sosfiltfilt(butter(4, TELEPHONE_HZ, "bandpass", fs=SAMPLE_RATE_HZ, output="sos"), samples))
 
 
 def narrow_rate(samples: Samples, _: np.random.Generator) -> bytes:
-    """A file of 8 kHz."""
+    """A file sampled at 8 kHz."""
     return wav(soxr.resample(samples, SAMPLE_RATE_HZ, NARROW_RATE_HZ), NARROW_RATE_HZ)
 
 
 def mp3(kbps: float) -> Condition:
-    """MP3 at a constant rate."""
+    """MP3 at a constant bit rate."""
     least, most = MP3_KBPS
     level = (most - kbps) / (most - least)
-    how = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
-    return lambda samples, _: encoded(samples, SAMPLE_RATE_HZ, **how, compression_level=level)
+    options = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
+    return lambda samples, _: encoded(samples, SAMPLE_RATE_HZ, **options, compression_level=level)
 
 
 def opus(kbps: float) -> Condition:
-    """Opus in Ogg at about that rate; what the container adds comes on top."""
+    """Opus in Ogg at about this bit rate, without the overhead of the container."""
     least, most = OPUS_KBPS
     level = (most - kbps) / (most - least)
     return lambda samples, _: encoded(
@@ -120,21 +121,21 @@ def opus(kbps: float) -> Condition:
 
 
 def reverberant(rt60_s: float) -> Condition:
-    """A room made in code: the direct sound, then noise that falls by 60 dB in `rt60_s`, as loud in all."""
+    """A synthetic room: the direct sound, then noise of equal energy that decays by 60 dB in `rt60_s`."""
 
     def condition(samples: Samples, random: np.random.Generator) -> bytes:
         times = np.arange(round(1.2 * rt60_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
         tail = white(len(times), random) * 10 ** (-3 * times / rt60_s)
         tail *= 10 ** (-DIRECT_TO_REVERBERANT_DB / 20) / np.sqrt(np.sum(np.square(tail)))
         tail[0] += 1.0
-        heard = fftconvolve(samples, tail)
-        return wav(heard * rms(samples) / rms(heard[: len(samples)]))
+        wet = fftconvolve(samples, tail)
+        return wav(wet * rms(samples) / rms(wet[: len(samples)]))
 
     return condition
 
 
 def gained(gain_db: float, clipped: bool = False) -> Condition:
-    """Louder or softer; clipped at full scale, as a recorder does it, or not."""
+    """A gain in dB, optionally clipped at full scale."""
 
     def condition(samples: Samples, _: np.random.Generator) -> bytes:
         louder = samples * 10 ** (gain_db / 20)
@@ -144,7 +145,7 @@ def gained(gain_db: float, clipped: bool = False) -> Condition:
 
 
 CONDITIONS: dict[str, Condition] = {
-    "clean": gained(0),
+    CLEAN: gained(0),
     **{
         f"{name} noise, {snr_db} dB": with_noise(noise, snr_db)
         for name, noise in (("white", white), ("pink", pink), ("babble-like", babble))
@@ -164,14 +165,14 @@ CONDITIONS: dict[str, Condition] = {
 }
 
 
-def heard_in(condition: str, name: str, samples: npt.NDArray[np.float32]) -> bytes:
-    """A file of the samples in a condition, in which each name has chance of its own, the same each time."""
+def degraded(condition: str, name: str, samples: npt.NDArray[np.float32]) -> bytes:
+    """A file of the samples in a condition; the random generator is seeded by the utterance's name."""
     random = np.random.default_rng(zlib.crc32(f"{name} {condition}".encode()))
     return CONDITIONS[condition](samples.astype(np.float64), random)
 
 
-def left_out() -> dict[str, str]:
-    """The conditions whose files the libsndfile at hand cannot write, and what it says."""
+def unavailable() -> dict[str, str]:
+    """The conditions that the installed libsndfile cannot write, with its error messages."""
     second, found = white(SAMPLE_RATE_HZ, np.random.default_rng(0)), {}
     for name, condition in CONDITIONS.items():
         try:
@@ -181,9 +182,9 @@ def left_out() -> dict[str, str]:
     return found
 
 
-def as_heard(utterance: Utterance, condition: str) -> Utterance:
-    """An utterance as a condition of `research/conditions.py` leaves it, as long as it was."""
-    sound = read_utterance(utterance)
-    heard = read_audio(io.BytesIO(heard_in(condition, utterance.name, sound.samples)))
-    samples = heard.samples[: len(sound.samples)]
-    return replace(utterance, audio=(samples, heard.sample_rate_hz), start_s=0.0, end_s=None)
+def degraded_utterance(utterance: Utterance, condition: str) -> Utterance:
+    """An utterance in a condition, cut to its original length."""
+    original = read_utterance(utterance)
+    audio = read_audio(io.BytesIO(degraded(condition, utterance.name, original.samples)))
+    samples = audio.samples[: len(original.samples)]
+    return replace(utterance, audio=(samples, audio.sample_rate_hz), start_s=0.0, end_s=None)

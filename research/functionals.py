@@ -1,10 +1,9 @@
-"""What the network and the functionals beside it know, each alone and together: a cross-validation's folds.
+"""UA of the network and of the functionals classifier, each alone and both together.
 
-python research/functionals.py RUN ROOT OUTPUT [--heard "clean;telephone band;…"]
+    python research/functionals.py RUN ROOT OUTPUT [--conditions "clean;telephone band;…"]
 
-RUN is a cross-validation on a corpus in ROOT, with the folders of its folds there. Each fold's network is
-asked of its test speakers, in each of the conditions of `research/conditions.py` that are named. OUTPUT is
-the start of the names of a Markdown and a CSV file.
+RUN is the output folder of a cross-validation with its folds, ROOT the corpus, OUTPUT a folder for the table.
+Each fold's model classifies its test speakers' utterances in every condition (`research/conditions.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from conditions import CONDITIONS, as_heard
+from conditions import CLEAN, CONDITIONS, degraded_utterance
+from folds import finished_folds
 from tables import write_table
 
 from emotrace.corpora import open_corpus
@@ -33,79 +33,87 @@ from emotrace.training.scoring import example_scores
 PARTS = ("network", "functionals", "both")
 
 
-def answers(fold: Path, root: Path | None, condition: str = "clean") -> Iterator[dict[str, Prediction]]:
-    """What each part says of each test utterance of a fold, as a condition leaves it.
+def predictions_by_part(
+    fold: Path, root: Path | None, condition: str = CLEAN
+) -> Iterator[dict[str, Prediction]]:
+    """Predictions of each part of a fold's model for each test utterance in a condition.
 
     Raises:
-        EmotraceError: both together do not say what the fold's `predictions.csv` has of clean speech.
+        EmotraceError: the model has no functionals classifier, or both parts together do not reproduce the
+            fold's `predictions.csv` on clean speech.
     """
     run, recipe, network = read_run(fold)
     if network.functionals is None:
-        raise EmotraceError(f"{fold} reads no functionals; train it by a recipe that does")
+        raise EmotraceError(f"the model of {fold} has no functionals classifier; train it with one")
     system = find_system(run.system)
     corpus = open_corpus(run.corpus, root)
-    asked = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
-    if condition != "clean":
-        asked = [as_heard(utterance, condition) for utterance in asked]
+    utterances = [u for u in corpus.utterances if u.speaker in run.test and u.emotion in run.emotions]
+    if condition != CLEAN:
+        utterances = [degraded_utterance(utterance, condition) for utterance in utterances]
     longest = system.max_frames(recipe)
-    examples = read_examples(asked, run.emotions, build_spectrum(recipe, system), longest, spectra=True)
+    examples = read_examples(utterances, run.emotions, build_spectrum(recipe, system), longest, spectra=True)
     logs = {
         "network": window_log_scores(network, examples, functionals=False),
-        "functionals_l2": classifier_log_scores(network, examples),
+        "functionals": classifier_log_scores(network, examples),
         "both": window_log_scores(network, examples),
     }
     scores = {part: example_scores(rows, examples, run.temperature) for part, rows in logs.items()}
-    for place, written in enumerate(read_predictions(fold / PREDICTIONS_FILE)):
-        said = {
+    for index, written in enumerate(read_predictions(fold / PREDICTIONS_FILE)):
+        parts = {
             part: replace(
                 written,
-                scores=dict(zip(run.emotions, map(float, found[place]), strict=True)),
-                predicted=run.emotions[int(np.argmax(found[place]))],
+                scores=dict(zip(run.emotions, map(float, found[index]), strict=True)),
+                predicted=run.emotions[int(np.argmax(found[index]))],
             )
             for part, found in scores.items()
         }
-        other = condition == "clean" and said["both"].predicted != written.predicted
-        if written.file != examples[place].name or other:
+        changed = condition == CLEAN and parts["both"].predicted != written.predicted
+        if written.file != examples[index].name or changed:
             raise EmotraceError(
-                f"{fold} says something else of {written.file} now; check ROOT and the commit"
+                f"the model of {fold} no longer gives the prediction in {PREDICTIONS_FILE} for "
+                f"{written.file}; check ROOT and the version of emotrace"
             )
-        yield said
+        yield parts
 
 
 def main() -> None:
-    """Ask, write, print."""
+    """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("root", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument(
-        "--heard", default="clean", help="conditions of research/conditions.py, a semicolon between"
-    )
-    given = parser.parse_args()
-    folds = sorted(path.parent for path in given.run.glob("seed-*/fold-*/run.json"))
-    if not folds:
-        raise SystemExit(f"{given.run} has no finished fold")
+    parser.add_argument("--conditions", default=CLEAN, help="names in research/conditions.py, joined by ;")
+    options = parser.parse_args()
+    conditions = options.conditions.split(";")
+    if unknown := [name for name in conditions if name not in CONDITIONS]:
+        parser.error(f"there is no condition {unknown[0]!r}; choose among {'; '.join(CONDITIONS)}")
     rows = []
-    for condition in given.representations.split(";"):
-        if condition not in CONDITIONS:
-            raise SystemExit(f"there is no condition {condition!r}; choose among {'; '.join(CONDITIONS)}")
-        said = [one for fold in folds for one in answers(fold, given.root, condition)]
-        for part in PARTS:
-            predictions = [one[part] for one in said]
-            scores = score_predictions(predictions)
-            more = ua_difference(predictions, [one["network"] for one in said])
-            less = "" if part == "network" else f"{more.value:+.3f} {more.interval}"
-            rows.append(
-                {
-                    **({"heard": condition} if given.representations != "clean" else {}),
-                    "part": part,
-                    "UA": f"{scores.ua:.3f}",
-                    "interval": str(scores.ua_interval),
-                    "WA": f"{scores.wa:.3f}",
-                    "UA, less the network's": less,
-                }
-            )
-    print(write_table(given.output, rows), end="")
+    try:
+        for condition in conditions:
+            predictions = [
+                parts
+                for fold in finished_folds(options.run)
+                for parts in predictions_by_part(fold, options.root, condition)
+            ]
+            for part in PARTS:
+                of_part = [parts[part] for parts in predictions]
+                metrics = score_predictions(of_part)
+                gain = ua_difference(of_part, [parts["network"] for parts in predictions])
+                rows.append(
+                    {
+                        **({"condition": condition} if conditions != [CLEAN] else {}),
+                        "part": part,
+                        "UA": f"{metrics.ua:.3f}",
+                        "interval": str(metrics.ua_interval),
+                        "WA": f"{metrics.wa:.3f}",
+                        "UA minus network UA": (
+                            "" if part == "network" else f"{gain.value:+.3f} {gain.interval}"
+                        ),
+                    }
+                )
+    except EmotraceError as error:
+        raise SystemExit(f"functionals: {error}") from None
+    print(write_table(options.output, rows), end="")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""Cross-validations on a machine that has an accelerator and torch, and perhaps no network and no corpora.
+"""Cross-validations of the network alone on a GPU machine without internet access and without the corpora.
 
-    python research/gpu.py pack PACK "$EMOTRACE_DATA"      here: log-Mels in half precision, and wheels
-    python research/gpu.py run PACK OUT [--jobs emodb,…]   there, with PACK carried along
+    python research/gpu.py pack PACK DATA                  on a machine with the corpora
+    python research/gpu.py run PACK OUT [--jobs emodb …]   on the GPU machine, with a copy of PACK
 
-The networks alone, and of utterances as they are: spectra, which functionals hear and of which takes in noise
-are made, are too many bytes to carry, and functionals are fitted in minutes anywhere. `pack` writes
-`CORPUS.npz` and `CORPUS.json` (under 30 MB for EmoDB and RAVDESS), and the wheels of the packages that such
-machines tend to lack. `run` leaves one OUT/JOB.tar.gz for each of `JOBS` with what a cross-validation
-reports: figures, predictions, curves, recipe. All else is derived there.
+`pack` writes log-Mel spectrograms in half precision (under 30 MB for EmoDB and RAVDESS) and the wheels of
+the packages that GPU machines often lack. `run` writes OUT/JOB.tar.gz for each job, with the metrics,
+predictions, curves and recipe of the cross-validation. Functionals and acoustic augmentation need power
+spectra, which are too large to copy; both are switched off.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ALONE = {"functionals_l2": 0.0, "acoustic_augmentation": False}  # what wants power spectra
-HERE = Path(__file__).resolve().parents[1]
+NETWORK_ALONE = {"functionals_l2": 0.0, "acoustic_augmentation": False}  # both need power spectra
+ROOT = Path(__file__).resolve().parents[1]
 WHEELS = (
     "pydantic",
     "pydantic-core",
@@ -37,7 +36,7 @@ WHEELS = (
     "cffi",
     "pycparser",
 )
-THERE = (
+PIP_PLATFORM = (
     "--python-version=3.12",
     "--platform=manylinux2014_x86_64",
     "--platform=manylinux_2_28_x86_64",
@@ -57,7 +56,7 @@ REPORTED = (
 
 @dataclass(frozen=True)
 class Job:
-    """A cross-validation: a corpus, a system, settings laid over the default recipe, seeds."""
+    """A cross-validation; `settings` are laid over the default recipe."""
 
     corpus: str
     system: str = "pcnse-sadrn-ctc"
@@ -75,15 +74,11 @@ JOBS = {
     ),
     "emodb": Job("emodb"),
     "ravdess": Job("ravdess"),
-    "emodb-plain": Job("emodb", settings={"concatenated_per_utterance": 0.0}),
-    "emodb-wide": Job("emodb", settings={"front": {"width": 48}}),
-    "emodb-deep": Job("emodb", settings={"back": {"width": 128, "stacks": 2}}),
-    "emodb-long": Job("emodb", settings={"stage1": {"epochs": 80, "patience": 80}}),
 }
 
 
 def pack(folder: Path, data: Path) -> None:
-    """Static log-Mels of both corpora, and wheels."""
+    """Write the static log-Mel spectrograms of both corpora, and wheels."""
     import numpy as np
 
     from emotrace.corpora import open_corpus
@@ -114,12 +109,12 @@ def pack(folder: Path, data: Path) -> None:
             for u, example in zip(corpus.utterances, examples, strict=True)
         ]
         (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
-    wheels = ["-c", str(HERE / "constraints.txt"), "-d", str(folder / "wheels"), *THERE, *WHEELS]
+    wheels = ["-c", str(ROOT / "constraints.txt"), "-d", str(folder / "wheels"), *PIP_PLATFORM, *WHEELS]
     subprocess.run([sys.executable, "-m", "pip", "download", "-q", *wheels], check=True)
 
 
 def experiment(folder: Path, job: Job, device: str) -> Any:
-    """The job's experiment, its clips from the pack."""
+    """The experiment of a job, with the examples of the pack."""
     import numpy as np
     import torch
 
@@ -132,10 +127,12 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     from emotrace.training.split import Experiment
 
     rows = json.loads((folder / f"{job.corpus}.json").read_text(encoding="utf-8"))
-    kept = ("name", "emotion", "code", "speaker", "session", "sex")
-    utterances = tuple(Utterance(audio=Path(row["name"]), **{key: row[key] for key in kept}) for row in rows)
+    fields = ("name", "emotion", "code", "speaker", "session", "sex")
+    utterances = tuple(
+        Utterance(audio=Path(row["name"]), **{key: row[key] for key in fields}) for row in rows
+    )
     corpus = OpenCorpus(CORPORA[job.corpus], utterances)
-    settings = merge_settings(load_recipe().model_dump(), {**job.settings, **ALONE})
+    settings = merge_settings(load_recipe().model_dump(), {**job.settings, **NETWORK_ALONE})
     recipe = Recipe.model_validate(settings)
     frames = torch.from_numpy(np.load(folder / f"{job.corpus}.npz", allow_pickle=False)["frames"]).float()
     windows = iter(frames.split([count for row in rows for count in row["frames"]]))
@@ -155,7 +152,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
 
 
 def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
-    """The jobs one after the other, each of its folds and seeds in one of so many processes."""
+    """Run the jobs in turn, with the folds and seeds of each in parallel processes."""
     import torch
 
     from emotrace.experiments.cross_validation import run_folds
@@ -163,11 +160,11 @@ def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
-        job, place = JOBS[name], folder / "runs" / name
+        job, job_folder = JOBS[name], folder / "runs" / name
         started = time.monotonic()
         metrics = run_folds(
             experiment(folder, job, device),
-            output=place,
+            output=job_folder,
             seeds=job.seeds,
             folds=job.folds,
             workers=workers,
@@ -177,8 +174,8 @@ def run(folder: Path, out: Path, names: list[str], workers: int) -> None:
         print(f"{name} on {device}: UA {metrics.ua:.3f}, WA {metrics.wa:.3f}, {seconds:.0f} s", flush=True)
         with tarfile.open(out / f"{name}.tar.gz", "w:gz") as archive:
             for file in REPORTED:
-                if (place / file).exists():
-                    archive.add(place / file, f"{name}/{file}")
+                if (job_folder / file).exists():
+                    archive.add(job_folder / file, f"{name}/{file}")
 
 
 def main() -> None:
@@ -193,31 +190,21 @@ def main() -> None:
     running = verbs.add_parser("run")
     running.add_argument("pack", type=Path)
     running.add_argument("out", type=Path)
-    running.add_argument("--jobs", default="trial,emodb,ravdess")
+    running.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
     running.add_argument("--workers", type=int, default=8)
-    given = parser.parse_args()
-    sys.path.insert(0, str(HERE / "src"))
-    if given.verb == "pack":
-        pack(given.pack, given.data)
+    options = parser.parse_args()
+    sys.path.insert(0, str(ROOT / "src"))
+    if options.verb == "pack":
+        pack(options.pack, options.data)
         return
-    site = given.pack / "site"
-    lacking = not all(map(importlib.util.find_spec, ("pydantic", "soundfile", "soxr", "audmetric")))
-    if lacking and not site.exists():
-        wheels = sorted(map(str, (given.pack / "wheels").glob("*.whl")))
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--no-index",
-            "--no-deps",
-            "--target",
-            str(site),
-        ]
-        subprocess.run([*command, *wheels], check=True)
-    sys.path.append(str(site))  # what the machine has itself comes first
-    run(given.pack, given.out, given.jobs.split(","), given.workers)
+    site = options.pack / "site"
+    incomplete = not all(map(importlib.util.find_spec, ("pydantic", "soundfile", "soxr", "audmetric")))
+    if incomplete and not site.exists():
+        wheels = sorted(map(str, (options.pack / "wheels").glob("*.whl")))
+        pip_options = ["-q", "--no-index", "--no-deps", "--target", str(site)]
+        subprocess.run([sys.executable, "-m", "pip", "install", *pip_options, *wheels], check=True)
+    sys.path.append(str(site))  # packages of the machine take precedence
+    run(options.pack, options.out, options.jobs, options.workers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A table of results as two files, for people and for programs."""
+"""A table of results as Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from pathlib import Path
 from emotrace.system.files import write_text
 
 
-def write_table(output: Path, rows: Sequence[Mapping[str, str]]) -> str:
-    """Write OUTPUT.csv and OUTPUT.md; the latter's text. The first row's keys head the columns."""
+def write_table(folder: Path, rows: Sequence[Mapping[str, str]], note: str = "") -> str:
+    """Write `table.csv` and `report.md` into a folder, and return the text of the report.
+
+    Args:
+        folder: created if it does not exist
+        rows: cells by column; the first row has all columns, in order
+        note: text above the table
+    """
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    lines = (
-        "| " + " | ".join(cells) + " |"
-        for cells in [rows[0].keys(), ["---"] * len(rows[0]), *(row.values() for row in rows)]
-    )
-    text = "\n".join(lines) + "\n"
-    write_text(output.with_suffix(".csv"), file.getvalue())
-    write_text(output.with_suffix(".md"), text)
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([row.get(column, "") for column in columns] for row in rows)]
+    text = "\n".join([*([note] if note else []), *("| " + " | ".join(line) + " |" for line in lines), ""])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "table.csv", file.getvalue())
+    write_text(folder / "report.md", text)
     return text

@@ -1,4 +1,4 @@
-"""research/layers.py: what it says of the back ends' sizes, and that it times what it says."""
+"""`research/layers.py`: multiply-adds agree with torch's count, and every case that fits is timed."""
 
 import csv
 import importlib.util
@@ -24,14 +24,14 @@ def layers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "layers", module)  # where dataclasses look for it
+    monkeypatch.setitem(sys.modules, "layers", module)  # dataclasses look the module up there
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.mark.parametrize("system", ["pcnse-sadrn", "sadrn-ctc"])
 @pytest.mark.parametrize("causal", [True, False])
-def test_products_are_those_that_torch_counts(
+def test_multiply_adds_agree_with_torch(
     layers: ModuleType, tiny_recipe: Recipe, system: str, causal: bool
 ) -> None:
     back = tiny_recipe.back.model_copy(update={"causal": causal, "residual": True})
@@ -41,18 +41,20 @@ def test_products_are_those_that_torch_counts(
     assert layers.multiply_adds(network.back, 37) == counter.get_total_flops() / 2
 
 
-def test_products_of_the_blstm_are_those_of_its_gates(layers: ModuleType) -> None:
+def test_multiply_adds_of_the_blstm_are_those_of_its_gates(layers: ModuleType) -> None:
     back = build(load_recipe(["paper"]), "pcnse-sablstm", 4).back
     first, second = (2 * 4 * 64 * (inputs + 64) for inputs in (832, 128))  # directions, gates, units
     attention = 3 * 128 * 128 * 10 + 2 * 128 * 10 * 10
     assert layers.multiply_adds(back, 10) == 10 * (first + second) + attention + 128 * 4
 
 
-def test_every_back_end_is_timed_on_as_many_steps_as_its_features_have(
+def test_every_back_end_is_timed_on_the_steps_of_its_features(
     layers: ModuleType, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "MOST_STEPS", 300)
-    cases = [layers.Case(1, what, 2, seconds) for what in ("training", "inference") for seconds in (1, 2)]
+    monkeypatch.setattr(layers, "MAX_STEPS", 300)
+    cases = [
+        layers.Case(1, activity, 2, seconds) for activity in ("training", "inference") for seconds in (1, 2)
+    ]
     timings = list(layers.measure(tiny_recipe, cases, "cpu", 0.0))
     steps = {(timing.subject, timing.case.seconds): timing.steps for timing in timings}
     assert (steps["pcnse-sadrn", 2], steps["blstm-ctc", 1]) == (92, 98)  # (198 frames) // 2 - 7
@@ -71,4 +73,3 @@ def test_every_back_end_is_timed_on_as_many_steps_as_its_features_have(
         for name in ("pcnse-sablstm", "pcnse-sadrn")
     )
     assert f" {slow / fast:.2f} |" in page
-    assert layers.timings_png(timings).startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""What ships has the figures of a cross-validation of the very same experiment, says so, and is whole."""
+"""`research/ship_model.py`: the shipped model has the figures of a matching cross-validation."""
 
 import importlib.util
 import json
@@ -24,8 +24,8 @@ NAME = "emotrace-manifest-1"
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """research/ship_model.py, for a model of the small corpus."""
+def ship_model(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, for a model of the small corpus."""
     spec = importlib.util.spec_from_file_location(
         "ship", Path(__file__).parents[2] / "research" / "ship_model.py"
     )
@@ -39,7 +39,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def crossval(experiment: Experiment, tmp_path: Path) -> Path:
-    """What a cross-validation leaves; its networks took every fourth clip for sad."""
+    """The output of a cross-validation whose networks classify every fourth clip as sadness."""
     folder = tmp_path / "crossval"
     folder.mkdir()
     (folder / "recipe.json").write_text(json.dumps(experiment.fingerprint()))
@@ -59,18 +59,22 @@ def crossval(experiment: Experiment, tmp_path: Path) -> Path:
     return folder
 
 
-def changed(crossval: Path, change: Callable[[dict[str, object]], object]) -> None:
+def change_settings(crossval: Path, change: Callable[[dict[str, object]], object]) -> None:
     settings = json.loads((crossval / "recipe.json").read_text())
     change(settings)
     (crossval / "recipe.json").write_text(json.dumps(settings))
 
 
 @pytest.mark.slow
-def test_what_ships_runs_and_says_what_was_measured_of_whom(
-    bench: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_shipped_model_runs_and_states_its_measured_figures(
+    ship_model: ModuleType,
+    finished_run: Path,
+    crossval: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = tmp_path / "package" / NAME
-    told = bench.ship(finished_run, crossval, target)
+    summary = ship_model.ship(finished_run, crossval, target)
     assert {file.name for file in target.iterdir()} == {"config.json", "model.onnx", "README.md"}
     monkeypatch.setattr(shipped, "FOLDER", target)
     config = emotrace.load().config  # whose hashes were checked
@@ -83,7 +87,7 @@ def test_what_ships_runs_and_says_what_was_measured_of_whom(
     assert config.figures["cross-validated UA"].value == scores.ua
     assert config.figures["cross-validated ECE"].value == calibration_error(predictions)
     assert "5 other networks" in config.protocol
-    assert f"cross-validated UA  {scores.ua:.3f}" in told
+    assert f"cross-validated UA  {scores.ua:.3f}" in summary
 
     card = (target / "README.md").read_text(encoding="utf-8")
     _, front, body = card.split("---\n", 2)
@@ -101,13 +105,13 @@ def test_what_ships_runs_and_says_what_was_measured_of_whom(
     assert "Article 5(1)(f)" in body
 
     before = {file.name: file.read_bytes() for file in target.iterdir()}
-    changed(crossval, lambda settings: settings.update(system="pcn"))
+    change_settings(crossval, lambda settings: settings.update(system="pcn"))
     with pytest.raises(RunError, match="differ in system;"):
-        bench.ship(finished_run, crossval, target)
-    monkeypatch.setattr(bench, "LARGEST_BYTES", 1000)
-    changed(crossval, lambda settings: settings.update(system="pcnse-sadrn-ctc"))
+        ship_model.ship(finished_run, crossval, target)
+    monkeypatch.setattr(ship_model, "LARGEST_BYTES", 1000)
+    change_settings(crossval, lambda settings: settings.update(system="pcnse-sadrn-ctc"))
     with pytest.raises(EmotraceError, match="less than 12"):
-        bench.ship(finished_run, crossval, target)
+        ship_model.ship(finished_run, crossval, target)
     assert {file.name: file.read_bytes() for file in target.iterdir()} == before
 
 
@@ -119,30 +123,30 @@ DIFFERENCES: dict[str, Callable[[dict[str, dict[str, object]]], object]] = {
 
 
 @pytest.mark.parametrize("named", DIFFERENCES)
-def test_another_experiment_is_refused(
-    bench: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path, named: str
+def test_a_different_experiment_is_refused(
+    ship_model: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path, named: str
 ) -> None:
-    changed(crossval, DIFFERENCES[named])  # type: ignore[arg-type]
+    change_settings(crossval, DIFFERENCES[named])  # type: ignore[arg-type]
     with pytest.raises(RunError, match=f"differ in {named};"):
-        bench.ship(finished_run, crossval, tmp_path / "package")
+        ship_model.ship(finished_run, crossval, tmp_path / "package")
     assert not (tmp_path / "package").exists()
 
 
-def test_a_part_of_a_protocol_and_folders_of_another_kind_are_refused(
-    bench: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path
+def test_an_incomplete_protocol_and_other_folders_are_refused(
+    ship_model: ModuleType, finished_run: Path, crossval: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match=r"has no recipe\.json"):
-        bench.ship(finished_run, tmp_path)
+        ship_model.ship(finished_run, tmp_path)
     with pytest.raises(RunError, match=r"has no run\.json"):
-        bench.ship(crossval, crossval)
+        ship_model.ship(crossval, crossval)
     predictions = read_predictions(crossval / "predictions.csv")
     write_predictions(crossval / "predictions.csv", [p for p in predictions if p.fold < 2])
     with pytest.raises(RunError, match="tests 8 of 20 utterances"):
-        bench.ship(finished_run, crossval)
+        ship_model.ship(finished_run, crossval)
 
 
-def test_a_fold_is_refused_since_it_held_speakers_out(
-    bench: ModuleType, finished_run: Path, crossval: Path, experiment: Experiment
+def test_a_fold_is_refused_because_it_held_speakers_out(
+    ship_model: ModuleType, finished_run: Path, crossval: Path, experiment: Experiment
 ) -> None:
     fold = fold_folder(crossval, 1, experiment.corpus.folds()[0])
     fold.mkdir(parents=True)
@@ -150,11 +154,11 @@ def test_a_fold_is_refused_since_it_held_speakers_out(
     (fold / "run.json").write_text(run.model_copy(update={"test": ("ann",)}).model_dump_json())
     (fold / "weights.safetensors").write_bytes((finished_run / "weights.safetensors").read_bytes())
     with pytest.raises(RunError, match="held ann out"):
-        bench.ship(fold, crossval)
+        ship_model.ship(fold, crossval)
 
 
-def test_a_setting_younger_than_the_cross_validation_counts_as_its_default(
+def test_a_setting_unknown_to_the_cross_validation_counts_as_its_default(
     finished_run: Path, crossval: Path
 ) -> None:
-    changed(crossval, lambda settings: settings["recipe"].pop("refit"))  # type: ignore[attr-defined]
+    change_settings(crossval, lambda settings: settings["recipe"].pop("refit"))  # type: ignore[attr-defined]
     assert same_experiment(finished_run, crossval)["recipe"]["refit"] is False

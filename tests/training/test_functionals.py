@@ -188,7 +188,7 @@ def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> Non
 def test_the_parts_of_a_fold_make_up_the_whole(
     experiment: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`research/functionals.py` tells apart what is added up."""
+    """`research/functionals.py` separates the parts that the model adds."""
     settings = {"functionals_l2": 1000.0}
     experiment = replace(experiment, recipe=experiment.recipe.model_copy(update=settings))
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "research")
@@ -196,7 +196,7 @@ def test_the_parts_of_a_fold_make_up_the_whole(
     part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
     written = train_split(experiment, part, fold=0, seed=1, folder=tmp_path, progress=no_progress)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {experiment.recipe.model_dump_json()}}}')
-    said = list(bench.answers(tmp_path, corpus_root))
+    said = list(bench.predictions_by_part(tmp_path, corpus_root))
     assert len(said) == len(written) == 4
     for parts, whole in zip(said, written, strict=True):
         network, functionals = (
