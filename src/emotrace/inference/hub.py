@@ -40,7 +40,7 @@ def fetch(repository: str, revision: str) -> Path:
     """Download `config.json` and the files that it lists, unless they are there; hashes are not checked here.
 
     The folder is below $HF_HOME. A commit hash always names the same files. A tag or a branch can move, so
-    the hub is asked for it each time.
+    the hub is queried for it each time.
 
     Raises:
         MissingExtraError: if the extra `hub` is not installed

@@ -102,7 +102,7 @@ class StreamDecoder:
 
 
 class Stream:
-    """Recognition of a recording while it goes on, created by `Recogniser.stream`.
+    """Incremental recognition of a recording, created by `Recogniser.stream`.
 
     The events for a moment come at most `latency_s` of audio after it. The final spans and scores are those
     of the same recording as a file, whatever the sizes of the chunks. If the model rejects every window, the
