@@ -245,7 +245,7 @@ BAD_BYTES = {
     "an empty file": b"",
     "text ('Dear reader')": b"Dear reader",
     "no readable audio": os.urandom(5) + b"\x80" * 500,
-    "MPEG-4 (m4a, mp4) audio": b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100),
+    "MPEG-4 (m4a, mp4, 3gp) audio": b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100),
     "WebM or Matroska audio": b"\x1aE\xdf\xa3" + bytes(100),
     "Channel count is zero": wav_header(channels=0) + pcm(1.5),
     "a header without a sample rate or channels": wav_header(rate_hz=0) + pcm(1.5),

@@ -1,6 +1,9 @@
 """Incremental preprocessing: mixing to mono, resampling and quality checks, whatever the chunks' sizes."""
 
+import math
 from collections.abc import Iterable
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,15 +45,7 @@ class StreamPreprocessor:
     """
 
     def __init__(self, source_rate_hz: float, rate_hz: int, name: str = "<samples>") -> None:
-        if not (np.isfinite(source_rate_hz) and source_rate_hz == int(source_rate_hz)):
-            raise AudioError(
-                f"{name}: found a sample rate of {source_rate_hz}, expected a whole number of Hz"
-            )
-        if not _MIN_RATE_HZ <= source_rate_hz <= _MAX_RATE_HZ:
-            raise AudioError(
-                f"{name}: found a sample rate of {int(source_rate_hz)} Hz, expected {_MIN_RATE_HZ} to "
-                f"{_MAX_RATE_HZ} Hz; check the header or the rate given"
-            )
+        check_rate(source_rate_hz, name)
         self.name, self.source_rate_hz, self.rate_hz = name, int(source_rate_hz), rate_hz
         self._resampler = (
             None if self.source_rate_hz == rate_hz else soxr.ResampleStream(self.source_rate_hz, rate_hz, 1)
@@ -126,7 +121,10 @@ class StreamPreprocessor:
             found.append(RecognitionWarning("resampled", text))
         if self.channels > 1:
             found.append(RecognitionWarning("mixed-to-mono", f"{self.channels} channels mixed to mono"))
-        found += [*from_reader, *self._levels.warnings()]
+        reported = list(from_reader)
+        damaged = any(warning.code == "damaged" for warning in reported)  # explains samples out of range
+        levels = self._levels.warnings()
+        found += [*reported, *(w for w in levels if not (damaged and w.code == "out-of-range"))]
         if self.duration_s < SHORT_S:
             text = f"short: {self.duration_s:.2f} s, and under {SHORT_S:g} s emotion is hard to tell"
             found.append(RecognitionWarning("short", text))
@@ -162,6 +160,26 @@ class StreamPreprocessor:
         return samples
 
 
+def check_rate(rate_hz: Any, name: str = "<samples>") -> None:
+    """Check that a sample rate is a whole number of Hz in the supported range.
+
+    >>> check_rate(None)
+    Traceback (most recent call last):
+    emotrace.errors.AudioError: <samples>: found a sample rate of None, expected a whole number of Hz
+
+    Raises:
+        AudioError: if it is not
+    """
+    real = isinstance(rate_hz, Real) and math.isfinite(rate_hz)
+    if not real or rate_hz != int(rate_hz):
+        raise AudioError(f"{name}: found a sample rate of {rate_hz!s:.40}, expected a whole number of Hz")
+    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
+        raise AudioError(
+            f"{name}: found a sample rate of {int(rate_hz)} Hz, expected {_MIN_RATE_HZ} to "
+            f"{_MAX_RATE_HZ} Hz; check the header or the rate given"
+        )
+
+
 def as_floats(samples: npt.ArrayLike, name: str = "<samples>") -> Samples:
     """Convert samples of shape (n,) or (n, channels) to float32 of shape (n, channels), full scale ±1.
 
@@ -171,7 +189,18 @@ def as_floats(samples: npt.ArrayLike, name: str = "<samples>") -> Samples:
     >>> as_floats(np.array([-32768, 16384], dtype=np.int16)).ravel()
     array([-1. ,  0.5], dtype=float32)
     """
-    x = np.asarray(samples)
+    if isinstance(samples, bytes | bytearray) or (isinstance(samples, memoryview) and samples.format == "B"):
+        raise AudioError(
+            f"{name}: found bytes without the type of their samples, expected an array; "
+            "for 16-bit samples give numpy.frombuffer(samples, numpy.int16)"
+        )
+    try:
+        x = np.asarray(samples)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AudioError(
+            f"{name}: found a {type(samples).__name__} that is no array ({str(error).splitlines()[0]}), "
+            "expected samples of shape (n,) or (n, channels)"
+        ) from None
     if x.ndim not in (1, 2) or (x.ndim == 2 and not x.shape[1]):
         raise AudioError(f"{name}: found shape {x.shape}, expected (n,) or (n, channels); transpose them?")
     if x.dtype == np.uint8:

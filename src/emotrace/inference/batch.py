@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from emotrace.audio.reading import SUFFIXES
+from emotrace.audio.reading import readable_suffixes
 from emotrace.errors import AudioError, EmotraceError
 
 T = TypeVar("T")
@@ -36,15 +36,16 @@ def find_audio(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found: list[Path] = []
+    suffixes = readable_suffixes()
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [
             Path(folder, name)
             for name in sorted(files)
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
         ]
     if not found:
-        known = ", ".join(sorted(SUFFIXES))
+        known = ", ".join(sorted(suffixes))
         raise AudioError(f"{path}: found a folder without audio, expected files that end in {known}")
     return found
 
