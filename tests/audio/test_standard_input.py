@@ -98,6 +98,36 @@ def test_a_truncated_stream_is_used_with_a_warning(speech_like: SpeechLike) -> N
     ]
 
 
+def test_a_header_that_claims_too_little_does_not_hide_samples(speech_like: SpeechLike) -> None:
+    content = wav(speech_like(2.0))
+    for file in (io.BytesIO, lambda content: io.BufferedReader(Trickle(content, 7))):
+        found, warnings = read_all(file(with_claim(content, 32_000)))
+        np.testing.assert_array_equal(found, read_all(io.BytesIO(content))[0])
+        assert [str(warning) for warning in warnings] == [
+            "the header says 1.00 s, and the stream has 2.00 s: used all of it"
+        ]
+
+
+def test_joined_streams_are_all_used(speech_like: SpeechLike) -> None:
+    content = wav(speech_like(1.0))
+    found, warnings = read_all(io.BytesIO(content * 3))
+    assert len(found) == 3 * 16_000
+    assert [warning.code for warning in warnings] == ["header-length"]
+    found, warnings = read_all(io.BytesIO(content + wav(speech_like(1.0), rate_hz=8_000)))
+    assert len(found) == 16_000
+    assert [warning.code for warning in warnings] == ["joined"]
+
+
+@pytest.mark.parametrize(("encoding", "subtype"), [("mulaw", "ULAW"), ("alaw", "ALAW")])
+def test_telephone_codecs_are_read_with_and_without_a_header(encoding: Encoding, subtype: str) -> None:
+    codes = np.arange(256, dtype=np.uint8).tobytes() * 2
+    raw = io.BytesIO(codes)
+    expected, _ = soundfile.read(raw, samplerate=8_000, channels=2, format="RAW", subtype=subtype)
+    found, _ = read_all(io.BytesIO(codes), Raw(8_000, encoding, channels=2))
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    np.testing.assert_array_equal(read_all(io.BytesIO(wav(expected, subtype)))[0], found)
+
+
 def test_chunks_after_the_samples_are_ignored(speech_like: SpeechLike) -> None:
     content = wav(speech_like(0.5))
     found, _ = read_all(io.BytesIO(content + b"LIST" + struct.pack("<I", 400) + bytes(400)))
@@ -110,7 +140,7 @@ BAD = {
     "found no WAV header": bytes(range(200)),
     "found an incomplete WAV header": wav(np.zeros(1000))[:30],
     "a WAV header without a format": b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0\0\0data" + bytes(8),
-    "found WAV format 6 of 8 bits": wav(np.zeros(1000), "ALAW"),
+    "found WAV format 17 of 4 bits": wav(np.zeros(1000), "IMA_ADPCM"),
 }
 
 
@@ -178,6 +208,18 @@ def test_standard_input_gives_the_result_of_the_file(
     assert from_raw == found
 
 
+def test_each_channel_of_a_raw_call_has_its_result(tiny_model: Path, speech_like: SpeechLike) -> None:
+    call = np.stack([speech_like(3.0, 0.3), speech_like(3.0, 0.05)], axis=1)
+    file = io.BytesIO()
+    soundfile.write(file, call, 16_000, format="RAW", subtype="ULAW")
+    options = ("--raw-rate", "16000", "--raw-format", "mulaw", "--raw-channels", "2", "--channels", "each")
+    code, out, err = run(file.getvalue(), "predict", "-", "--model", tiny_model, *options, "--top-k", "1")
+    assert (code, err) == (0, "")
+    assert [line.split("  ")[:3] for line in out.splitlines()] == [
+        ["-", "channel 1", "anger"], ["-", "channel 2", "sadness"]
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("verb", ["predict", "trace"])
 def test_input_that_is_not_audio_is_one_line_and_exit_1(tiny_model: Path, verb: str) -> None:
     for content in (b"", bytes(1000), wav(np.zeros(1000))[:30], wav(np.ones(100) / 2)):
@@ -224,6 +266,15 @@ WRONG = {
     "must be the only input": ["trace", "-", "a.wav"],
     "cannot be combined with --output": ["trace", "-", "--output", "folder"],
     "cannot be combined with --segments": ["predict", "-", "--segments", "a.csv"],
+    "--raw-format and --raw-channels need --raw-rate": ["predict", "-", "--raw-channels", "2"],
+    "--channels each cannot be combined with --segments": [
+        "predict",
+        "a.wav",
+        "--channels",
+        "each",
+        "--segments",
+        "a.csv",
+    ],
     "--raw-rate is for standard input": ["predict", "a.wav", "--raw-rate", "16000"],
 }
 

@@ -50,6 +50,30 @@ def test_each_unusable_input_gives_one_error_line_and_the_others_are_recognised(
             assert found in line
 
 
+def test_channels_each_gives_a_result_for_each_channel_in_every_format(
+    call: Call, tiny_model: Path, tmp_path: Path, speech_like: SpeechLike
+) -> None:
+    path = tmp_path / "call.wav"
+    soundfile.write(path, np.stack([speech_like(2.0, 0.3), speech_like(2.0, 0.05)], axis=1), 16_000)
+    expected = [("1", "anger"), ("2", "sadness")]
+    done = call("predict", path, "--model", tiny_model, "--channels", "each", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [(row["channel"], row["label"]) for row in rows] == expected
+    for output_format in ("json", "jsonl"):
+        done = call("predict", path, "--model", tiny_model, "--channels", "each", "--format", output_format)
+        lines = done.out.splitlines() if output_format == "jsonl" else [done.out]
+        results = [result for line in lines for result in np.ravel(json.loads(line))]
+        assert [(str(result["channel"]), result["label"]) for result in results] == expected
+    soundfile.write(path, np.stack([speech_like(2.0, 0.3), np.zeros(32_000)], axis=1), 16_000)
+    done = call("predict", path, "--model", tiny_model, "--channels", "each", "--top-k", "1")
+    assert [line.split("  ")[1:3] for line in done.out.splitlines()] == [
+        ["channel 1", "anger"], ["channel 2", "no label"]
+    ]  # fmt: skip
+    assert done.err == f"emotrace: {path}, channel 2: warning: digital silence\n"
+    mixed = call("predict", path, "--model", tiny_model, "--channels", "mix", "--format", "csv")
+    assert "channel" not in mixed.out.splitlines()[0]
+
+
 def test_unusual_audio_is_recognised_with_a_warning(
     call: Call, tiny_model: Path, tmp_path: Path, speech_like: SpeechLike
 ) -> None:

@@ -1,5 +1,7 @@
+import copy
 import dataclasses
 import io
+import pickle
 import shutil
 import subprocess
 import sys
@@ -222,6 +224,34 @@ def test_path_bytes_file_object_and_samples_give_the_same(
     assert {(result.label, result.score, result.timeline) for result in results} == {
         (results[0].label, results[0].score, results[0].timeline)
     }
+
+
+def test_each_channel_of_a_call_has_its_own_result(
+    recogniser: Recogniser, speech_like: SpeechLike, tmp_path: Path
+) -> None:
+    call = np.stack([speech_like(3.0, 0.3), speech_like(3.0, 0.05), np.zeros(3 * RATE_HZ)], axis=1)
+    soundfile.write(tmp_path / "call.wav", call, RATE_HZ, subtype="FLOAT")
+    found = recogniser.recognise_channels(tmp_path / "call.wav")
+    assert [(result.channel, result.label) for result in found] == [(1, "anger"), (2, "sadness"), (3, None)]
+    for result in found[:2]:
+        alone = recogniser((call[:, (result.channel or 0) - 1].astype(np.float32), RATE_HZ))
+        assert (result.scores, result.timeline) == (alone.scores, alone.timeline)
+    assert list(found[0].to_dict())[:4] == ["schema_version", "model", "file", "channel"]
+    assert {result.file for result in found} == {str(tmp_path / "call.wav")}
+    (mono,) = recogniser.recognise_channels((speech_like(2.0), RATE_HZ))
+    assert mono.channel == 1
+    with pytest.raises(AudioError, match="found no samples"):
+        recogniser.recognise_channels((np.zeros(0), RATE_HZ))
+
+
+def test_recognisers_can_be_pickled_and_copied(
+    recogniser: Recogniser, classifier: Recogniser, speech_like: SpeechLike
+) -> None:
+    for model in (recogniser, classifier):
+        expected = model((speech_like(2.0), RATE_HZ))
+        for twin in (pickle.loads(pickle.dumps(model)), copy.copy(model), copy.deepcopy(model)):
+            assert twin((speech_like(2.0), RATE_HZ)) == expected
+            assert twin is not model
 
 
 def test_a_recogniser_can_be_called_from_many_threads(

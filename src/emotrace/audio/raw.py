@@ -3,9 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Encoding = Literal["uint8", "int16", "int24", "int32", "float32", "float64"]
+Encoding = Literal["uint8", "int16", "int24", "int32", "float32", "float64", "mulaw", "alaw"]
 
-_BYTES: dict[Encoding, int] = {"uint8": 1, "int16": 2, "int24": 3, "int32": 4, "float32": 4, "float64": 8}
+_BYTES: dict[Encoding, int] = {
+    "uint8": 1,
+    "int16": 2,
+    "int24": 3,
+    "int32": 4,
+    "float32": 4,
+    "float64": 8,
+    "mulaw": 1,
+    "alaw": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)

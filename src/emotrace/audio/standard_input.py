@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from emotrace.audio.file_parts import LENGTH_UNKNOWN, is_chunk
 from emotrace.audio.preprocessing import as_floats
 from emotrace.audio.quality import Samples
 from emotrace.audio.raw import Encoding, Raw
@@ -21,6 +22,8 @@ _TYPES: dict[Encoding, str] = {
     "int32": "<i4",
     "float32": "<f4",
     "float64": "<f8",
+    "mulaw": "u1",
+    "alaw": "u1",
 }
 _ENCODINGS: dict[tuple[int, int], Encoding] = {  # WAV's format tag and bits per sample
     (1, 8): "uint8",
@@ -29,9 +32,11 @@ _ENCODINGS: dict[tuple[int, int], Encoding] = {  # WAV's format tag and bits per
     (1, 32): "int32",
     (3, 32): "float32",
     (3, 64): "float64",
+    (6, 8): "alaw",
+    (7, 8): "mulaw",
 }
 _EXTENSIBLE = 0xFFFE
-_LENGTH_UNKNOWN = 0x7FFF0000  # writers to pipes put 0 or the highest possible length into the header
+_FORMS = (b"RIFF", b"RF64")
 _CHUNK_BYTES = 1 << 16
 _FORMAT_BYTES = 40  # of the longest format chunk
 _EXPECTED = "expected a WAV stream, or raw samples and their rate (--raw-rate HZ)"
@@ -57,22 +62,26 @@ def open_standard_input(file: BinaryIO, raw: Raw | None = None, name: str = "<st
     if raw is None:
         raw, claimed = _header(file, name)
     sound = AudioStream(name, raw.rate_hz, iter(()), file="-")
-    sound.blocks = _blocks(file, raw, claimed, sound.warnings)
+    sound.blocks = _blocks(file, raw, claimed, name, sound.warnings)
     return sound
 
 
-def _header(file: BinaryIO, name: str) -> tuple[Raw, int | None]:
-    """Read the header: the format, and the number of bytes of samples, None if it is unknown."""
-    head = file.read(12)
+def _header(file: BinaryIO, name: str, start: bytes = b"") -> tuple[Raw, int | None]:
+    """Read the header, of which `start` was read already.
+
+    Returns:
+        the format, and the number of bytes of samples, None if it is unknown
+    """
+    head = start + file.read(12 - len(start))
     if not head:
         raise AudioError(f"{name}: found nothing, {_EXPECTED}")
-    if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+    if head[:4] not in _FORMS or head[8:] != b"WAVE":
         raise AudioError(f"{name}: found no WAV header (it starts with {head[:8]!r}), {_EXPECTED}")
     raw = None
     while len(chunk := file.read(8)) == 8:
         kind, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
         if kind == b"data" and raw is not None:
-            return raw, size if 0 < size < _LENGTH_UNKNOWN else None
+            return raw, size if 0 < size < LENGTH_UNKNOWN else None
         content = file.read(min(size, _FORMAT_BYTES))
         if kind == b"fmt " and len(content) == min(size, _FORMAT_BYTES):
             raw = _format(content, name)
@@ -98,10 +107,21 @@ def _format(content: bytes, name: str) -> Raw:
 
 
 def _blocks(
-    file: BinaryIO, raw: Raw, claimed: int | None, warnings: list[RecognitionWarning]
+    file: BinaryIO, raw: Raw, claimed: int | None, name: str, warnings: list[RecognitionWarning]
 ) -> Iterator[Samples]:
-    rest, read = b"", 0
-    while claimed is None or read < claimed:
+    rest, read, said = b"", 0, claimed
+    while True:
+        if claimed is not None and read >= claimed:
+            following = file.read(8 + read % 2)[read % 2 :]
+            if following[:4] in _FORMS:  # joined streams
+                further, claimed = _further_claim(file, raw, following, name, warnings)
+                if not further:
+                    break
+                claimed = None if claimed is None else read + claimed
+            elif len(following) < 8 or is_chunk(following):
+                break
+            else:  # the header claims too little
+                rest, read, claimed = rest + following, read + len(following), None
         wanted = _CHUNK_BYTES if claimed is None else min(_CHUNK_BYTES, claimed - read)
         if not (some := _available(file, wanted)):
             break
@@ -112,12 +132,30 @@ def _blocks(
             yield _decoded(rest[:whole], raw)
         rest = rest[whole:]
     bytes_per_s = raw.frame_bytes * raw.rate_hz
+    read_s, said_s = read / bytes_per_s, (said or 0) / bytes_per_s
     if claimed is not None and read < claimed - bytes_per_s // 10:
         text = (
-            f"cut short or damaged: used the {read / bytes_per_s:.2f} s of {claimed / bytes_per_s:.2f} s "
+            f"cut short or damaged: used the {read_s:.2f} s of {claimed / bytes_per_s:.2f} s "
             "that could be read"
         )
         warnings.append(RecognitionWarning("cut-short", text))
+    elif said is not None and read > said + _CHUNK_BYTES // 16:
+        text = f"the header says {said_s:.2f} s, and the stream has {read_s:.2f} s: used all of it"
+        warnings.append(RecognitionWarning("header-length", text))
+
+
+def _further_claim(
+    file: BinaryIO, raw: Raw, start: bytes, name: str, warnings: list[RecognitionWarning]
+) -> tuple[bool, int | None]:
+    """Whether a header, of which `start` was read, has the same format; and the bytes that it claims."""
+    try:
+        further, claimed = _header(file, name, start)
+    except AudioError:
+        further, claimed = None, None
+    if further != raw:
+        text = "joined recordings of different rates or channels: used the first"
+        warnings.append(RecognitionWarning("joined", text))
+    return further == raw, claimed
 
 
 def _decoded(content: bytes, raw: Raw) -> Samples:
@@ -126,8 +164,36 @@ def _decoded(content: bytes, raw: Raw) -> Samples:
         wide = np.zeros((len(values) // 3, 4), dtype=np.uint8)
         wide[:, 1:] = values.reshape(-1, 3)
         values = wide.view("<i4").ravel()
+    elif raw.encoding in _EXPANDED:
+        values = _EXPANDED[raw.encoding][values.astype(np.intp)]
     native = values.astype(values.dtype.newbyteorder("="), copy=False)
     return as_floats(native.reshape(-1, raw.channels))
+
+
+def _expanded_mulaw() -> npt.NDArray[np.int16]:
+    """The 16-bit samples of all codes of µ-law (ITU-T G.711).
+
+    >>> _expanded_mulaw()[[0x00, 0x7F, 0x80, 0xFF]]
+    array([-32124,      0,  32124,      0], dtype=int16)
+    """
+    code = ~np.arange(256, dtype=np.uint8)
+    magnitude = (((code & 0x0F).astype(int) << 3) + 0x84 << (code >> 4 & 7)) - 0x84
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _expanded_alaw() -> npt.NDArray[np.int16]:
+    """The 16-bit samples of all codes of A-law (ITU-T G.711).
+
+    >>> _expanded_alaw()[[0x2A, 0x55, 0xAA, 0xD5]]
+    array([-32256,     -8,  32256,      8], dtype=int16)
+    """
+    code = np.arange(256, dtype=np.uint8) ^ 0x55
+    exponent, mantissa = (code >> 4 & 7).astype(int), (code & 0x0F).astype(int) << 4
+    magnitude = np.where(exponent > 0, mantissa + 0x108 << np.maximum(exponent - 1, 0), mantissa + 8)
+    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+_EXPANDED = {"mulaw": _expanded_mulaw(), "alaw": _expanded_alaw()}
 
 
 def _available(file: BinaryIO, max_bytes: int) -> bytes:

@@ -51,7 +51,8 @@ def print_warnings(result: Result, already_printed: Collection[str] = ()) -> Non
     """Print a result's warnings on standard error, except those that are already printed."""
     for warning in map(str, result.warnings):
         if warning not in already_printed:
-            print_message(f"{result.file}: warning: {warning}")
+            channel = "" if result.channel is None else f", channel {result.channel}"
+            print_message(f"{result.file}{channel}: warning: {warning}")
 
 
 def with_warnings(results: Iterable[Result]) -> Iterator[Result]:

@@ -16,9 +16,11 @@ from emotrace.cli.options import Inputs, Jobs, Model
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings
 from emotrace.cli.standard_input import (
     PIPE,
+    RawChannels,
     RawFormat,
     RawRate,
     check_standard_input,
+    raw_input,
     recognise_standard_input,
 )
 from emotrace.errors import EmotraceError, SegmentError
@@ -49,10 +51,12 @@ def predict(
     output_format: Annotated[PredictionFormat, Parameter(name="--format")] = "text",
     top_k: PositiveInt | None = None,
     segments: Segments = None,
+    channels: Literal["mix", "each"] = "mix",
     abstain_below: Probability = 0.0,
     jobs: Jobs = 1,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
+    raw_channels: RawChannels = 1,
 ) -> int:
     """Recognise the emotion of each recording.
 
@@ -62,15 +66,22 @@ def predict(
         Format of the results. They go to standard output.
     top_k
         Number of scores to write for each recording, from the highest. By default, all scores.
+    channels
+        mix: one result for the mean of all channels. each: a result for each channel by itself, such as each
+        speaker of a call.
     abstain_below
         Probability from 0 to 1. Recordings whose best score is lower get no label.
     """
-    check_standard_input(audio, raw_rate, None if segments is None else "--segments")
+    each_channel = channels == "each"
+    if each_channel and segments is not None:
+        raise EmotraceError("--channels each cannot be combined with --segments; omit one of them")
+    raw = raw_input(raw_rate, raw_format, raw_channels)
+    check_standard_input(audio, raw, None if segments is None else "--segments")
     matches = None if segments is None else _match_segments(segments, audio)
     recogniser = load_model(model, jobs)
-    recognise = _recognition(recogniser, segments, matches)
+    recognise = _recognition(recogniser, segments, matches, each_channel)
     chosen_format = find_format(output_format)
-    options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None)
+    options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)
 
     def work(path: Path) -> list[Result | EmotraceError]:
         return [
@@ -87,9 +98,9 @@ def predict(
     if PIPE in audio:
         return recognise_standard_input(
             recogniser,
-            raw_rate,
-            raw_format,
+            raw,
             lambda results: write(result.abstaining_below(abstain_below) for result in results),
+            each_channel=each_channel,
         )
     errors = [] if matches is None else matches.errors
     for error in errors:
@@ -107,9 +118,11 @@ def _match_segments(source: Path, audio: Sequence[Path]) -> SegmentMatches:
 
 
 def _recognition(
-    recogniser: Recogniser, source: Path | None, matches: SegmentMatches | None
+    recogniser: Recogniser, source: Path | None, matches: SegmentMatches | None, each_channel: bool
 ) -> Callable[[Path], Sequence[Result | EmotraceError]]:
-    """A function that recognises a whole recording, or each of its segments."""
+    """A function that recognises a whole recording, each of its channels, or each of its segments."""
+    if each_channel:
+        return recogniser.recognise_channels
     if source is None or matches is None:
         return lambda path: [recogniser(path)]
 

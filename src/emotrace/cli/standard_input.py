@@ -26,26 +26,47 @@ RawRate = Annotated[
     Parameter(
         name="--raw-rate",
         validator=validators.Number(gte=1_000),
-        help="Sample rate in Hz. Standard input then contains mono samples without a header.",
+        help="Sample rate in Hz. Standard input then contains samples without a header.",
     ),
 ]
 RawFormat = Annotated[
     Encoding, Parameter(name="--raw-format", help="Encoding of samples without a header, little-endian.")
 ]
+RawChannels = Annotated[
+    int,
+    Parameter(
+        name="--raw-channels",
+        validator=validators.Number(gte=1, lte=1024),
+        help="Number of interleaved channels of samples without a header.",
+    ),
+]
 
 
-def check_standard_input(audio: Sequence[Path], raw_rate: int | None, option: str | None = None) -> None:
+def raw_input(rate_hz: int | None, encoding: Encoding, channels: int) -> Raw | None:
+    """The format of samples without a header; None for a WAV stream.
+
+    Raises:
+        EmotraceError: if a format is given without a rate
+    """
+    if rate_hz is None and (encoding, channels) != ("int16", 1):
+        raise EmotraceError(
+            "--raw-format and --raw-channels need --raw-rate HZ, the rate of the samples; add it"
+        )
+    return None if rate_hz is None else Raw(rate_hz, encoding, channels)
+
+
+def check_standard_input(audio: Sequence[Path], raw: Raw | None, option: str | None = None) -> None:
     """Refuse combinations with standard input that have no meaning.
 
     Args:
         audio: the inputs
-        raw_rate: the value of --raw-rate
+        raw: the format that --raw-rate and its companions give
         option: an option that was given and that works on files only
 
     Raises:
         EmotraceError: if `-` is combined with files or with `option`, or `--raw-rate` with files
     """
-    if PIPE not in audio and raw_rate is not None:
+    if PIPE not in audio and raw is not None:
         raise EmotraceError(f"--raw-rate is for standard input: found {audio[0]}, expected -")
     if PIPE in audio and len(audio) > 1:
         raise EmotraceError(f"- is standard input and must be the only input; found {len(audio)} inputs")
@@ -55,19 +76,19 @@ def check_standard_input(audio: Sequence[Path], raw_rate: int | None, option: st
 
 def recognise_standard_input(
     recogniser: Recogniser,
-    raw_rate: int | None,
-    raw_format: Encoding,
+    raw: Raw | None,
     write: Callable[[Iterator[Result]], Iterable[str]],
     format_span: Callable[[Span], str] | None = None,
+    each_channel: bool = False,
 ) -> int:
     """Recognise standard input until it ends. An interrupt ends it early and keeps the result so far.
 
     Args:
         recogniser: the model
-        raw_rate: sample rate in Hz of samples without a header; None for WAV
-        raw_format: encoding of samples without a header
+        raw: format of samples without a header; None for WAV
         write: formats the result as text, piece by piece
         format_span: formats a span that has become final; None prints no spans before the end
+        each_channel: whether to recognise each channel by itself
 
     Returns:
         the exit code
@@ -83,13 +104,18 @@ def recognise_standard_input(
     interrupt = GracefulInterrupt()
     try:
         with interrupt:
-            raw = None if raw_rate is None else Raw(raw_rate, raw_format)
             audio = open_standard_input(sys.stdin.buffer, raw)
-            stream = recogniser.stream(audio.rate_hz, audio.name)
-            for block in interrupt.iterate(audio.blocks):
-                write_spans(stream.push(block))
-        write_spans(stream.flush())
-        write_document(write(iter([stream.result(audio.file, audio.warnings)])))
+            if each_channel:
+                audio.blocks = interrupt.iterate(audio.blocks)
+                results = recogniser.recognise_channels(audio)
+            else:
+                stream = recogniser.stream(audio.rate_hz, audio.name)
+                for block in interrupt.iterate(audio.blocks):
+                    write_spans(stream.push(block))
+        if not each_channel:
+            write_spans(stream.flush())
+            results = [stream.result(audio.file, audio.warnings)]
+        write_document(write(iter(results)))
     except AudioError as error:
         if not interrupt.interrupted:
             print_message(str(error))

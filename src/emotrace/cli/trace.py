@@ -15,9 +15,11 @@ from emotrace.cli.options import Inputs, Jobs, Model
 from emotrace.cli.output import print_warnings, with_warnings
 from emotrace.cli.standard_input import (
     PIPE,
+    RawChannels,
     RawFormat,
     RawRate,
     check_standard_input,
+    raw_input,
     recognise_standard_input,
 )
 from emotrace.errors import EmotraceError
@@ -51,6 +53,7 @@ def trace(
     jobs: Jobs = 1,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
+    raw_channels: RawChannels = 1,
 ) -> int:
     """Show when each emotion occurs in each recording.
 
@@ -60,7 +63,8 @@ def trace(
         Folder for one file per recording. By default, all timelines go to standard output; those of standard
         input are written span by span.
     """
-    check_standard_input(audio, raw_rate, None if output is None else "--output")
+    raw = raw_input(raw_rate, raw_format, raw_channels)
+    check_standard_input(audio, raw, None if output is None else "--output")
     chosen_format = find_format(output_format)
     if chosen_format.requirement is not None:
         import_function(chosen_format.requirement)()
@@ -88,12 +92,11 @@ def trace(
     if PIPE not in audio:
         return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, write, recogniser.stop)
     if chosen_format.live is None:
-        return recognise_standard_input(recogniser, raw_rate, raw_format, write)
+        return recognise_standard_input(recogniser, raw, write)
     live = import_function(chosen_format.live)(recogniser.labels)
     return recognise_standard_input(
         recogniser,
-        raw_rate,
-        raw_format,
+        raw,
         write=lambda results: map(live.format_end, with_warnings(results)),
         format_span=live.format_span,
     )

@@ -1,6 +1,9 @@
 """Recognition: audio → network (ONNX Runtime) → label, scores and timeline. Runs without PyTorch."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
 
 from emotrace.audio.reading import Audio, Source, open_audio, read_audio
 from emotrace.inference.frame_scores import FrameScores
@@ -27,7 +30,12 @@ class Recogniser:
 
     def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
         self.folder = load_model_folder(folder)
+        self._threads = threads
         self._session = OnnxSession(self.folder, threads)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, int | None]]:
+        """Pickle and copy the recogniser as its folder, which is loaded again."""
+        return type(self), (self.folder.path.absolute(), self._threads)
 
     @property
     def config(self) -> ModelConfig:
@@ -53,6 +61,35 @@ class Recogniser:
                 stream.push(block)
             stream.flush()
             return stream.result(sound.file, sound.warnings)
+
+    def recognise_channels(self, source: Source) -> list[Result]:
+        """Recognise each channel by itself, such as each speaker of a telephone call.
+
+        Args:
+            source: as for a call
+
+        Returns:
+            a result for each channel, in order, with its number from 1 as `channel`
+
+        Raises:
+            AudioError: if the source is not readable audio, or too short
+        """
+        with open_audio(source) as sound:
+            streams: list[Stream] = []
+            for block in sound.blocks:
+                streams += [
+                    Stream(self._session, sound.rate_hz, f"{sound.name}, channel {number}")
+                    for number in range(len(streams) + 1, block.shape[1] + 1)
+                ]
+                for stream, samples in zip(streams, block.T, strict=True):
+                    stream.push(samples)
+            streams = streams or [Stream(self._session, sound.rate_hz, sound.name)]
+            for stream in streams:
+                stream.flush()
+            return [
+                replace(stream.result(sound.file, sound.warnings), channel=number)
+                for number, stream in enumerate(streams, 1)
+            ]
 
     def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
         """Start the incremental recognition of a recording.

@@ -25,6 +25,7 @@ class Result:
         warnings: changes that were made to the audio, and reasons to doubt the result
         model: name of the model
         segment: the segment, None for a whole recording
+        channel: number of the channel from 1, None if all channels were mixed
     """
 
     label: str | None
@@ -36,6 +37,7 @@ class Result:
     warnings: tuple[RecognitionWarning, ...]
     model: str
     segment: Segment | None = None
+    channel: int | None = None
 
     def abstaining_below(self, probability: float) -> Self:
         """This result, without its label if its score is less than `probability`.
@@ -78,6 +80,7 @@ class Result:
             "schema_version": SCHEMA_VERSION,
             "model": self.model,
             "file": self.file,
+            **({} if self.channel is None else {"channel": self.channel}),
             **({} if self.segment is None else self.segment.to_dict()),
             "duration_s": round(self.duration_s, 3),
             "label": self.label,

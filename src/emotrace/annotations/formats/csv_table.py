@@ -43,7 +43,8 @@ def parse_segments(text: str) -> list[Segment]:
 def format_predictions(results: Iterable[Result], options: PredictionOptions) -> Iterator[str]:
     """A header, then one row per result: file, duration, label, score, a score per label, warnings.
 
-    With `options.segments`, the columns start, end, text and speaker of the segment follow the file.
+    With `options.segments`, the columns start, end, text and speaker of the segment follow the file, and
+    with `options.channels` the column channel.
 
     >>> from emotrace.timeline import Timeline
     >>> result = Result("anger", 0.9, {"anger": 0.9, "sadness": 0.1}, Timeline(), 2.0, "a.wav", (), "tiny")
@@ -51,15 +52,18 @@ def format_predictions(results: Iterable[Result], options: PredictionOptions) ->
     file,duration_s,label,score,score_anger,score_sadness,warnings
     a.wav,2.000,anger,0.900000,0.900000,0.100000,
     """
+    channel_columns = ("channel",) if options.channels else ()
     segment_columns = ("start", "end", "text", "speaker") if options.segments else ()
     score_columns = [f"score_{label}" for label in options.labels]
-    yield _format_row(["file", *segment_columns, "duration_s", "label", "score", *score_columns, "warnings"])
+    columns = ["file", *channel_columns, *segment_columns, "duration_s", "label", "score", *score_columns]
+    yield _format_row([*columns, "warnings"])
     for result in results:
         best = result.best(options.top_k)
         segment = {} if result.segment is None else result.segment.to_dict()
         yield _format_row(
             [
                 result.file,
+                *(result.channel for _ in channel_columns),
                 *(segment.get(column) for column in segment_columns),
                 f"{result.duration_s:.3f}",
                 result.label,

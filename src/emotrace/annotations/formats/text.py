@@ -22,6 +22,8 @@ def format_prediction(result: Result, top_k: int | None = None) -> str:
     """
     scores = [f"{name} {score:.2f}" for name, score in result.best(top_k).items()]
     fields = [_file_name(result), result.label or "no label", *scores]
+    if result.channel is not None:
+        fields.insert(1, f"channel {result.channel}")
     if result.segment is not None:
         fields.insert(1, f"{result.segment.start:.2f} to {result.segment.end:.2f} s")
         fields += [field for field in (result.segment.speaker, result.segment.text) if field]
