@@ -101,6 +101,10 @@ def test_a_fetched_file_that_does_not_match_its_hash_is_refused(hub: Hub) -> Non
         ("owner/name", "a commit or a tag, as in owner/name@v1"),
         ("owner/name@v2", "check name and revision"),
         ("owner/other@v1", "check name and revision"),
+        ("owner/name@..", "found '..' in 'owner/name@..'"),
+        ("owner/name@.", "found '.' in"),
+        ("owner/name@v1/../..", "found '..' in"),
+        ("owner/..@v1", "found '..' in"),
     ],
 )
 def test_a_missing_model_is_an_error_of_one_line(

@@ -2,15 +2,20 @@ import hashlib
 import json
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
+from fuzz.networks import with_outside_weights
 
 from emotrace.errors import ModelError
 from emotrace.inference.model_config import DecoderConfig, ModelConfig, label_maps
 from emotrace.inference.model_folder import load_model_folder, write_config
+
+onnx = pytest.importorskip("onnx")
 
 MakeModel = Callable[..., Path]
 
@@ -169,7 +174,7 @@ def test_a_network_with_other_outputs_is_refused(folder: Path, tiny_classifier: 
 def test_a_file_that_is_not_a_network_is_refused(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(b"print('hello')")
     sign_again(folder)
-    assert "model.onnx does not run" in refusal(folder)
+    assert "model.onnx that is not an ONNX file" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.onnx"])
@@ -188,7 +193,7 @@ def test_a_config_outside_the_folder_is_refused(folder: Path) -> None:
 def test_a_huge_config_is_refused(folder: Path) -> None:
     with (folder / "config.json").open("ab") as file:
         file.write(b" " * (1 << 20))
-    assert "config.json of more than 1048576 bytes" in refusal(folder)
+    assert "expected at most 1048576" in refusal(folder)
 
 
 @pytest.mark.parametrize("value", ["x" * 10_000, "a\nb", "\x1b[31m"])
@@ -217,3 +222,63 @@ def test_figures_keep_their_intervals(folder: Path) -> None:
     )
     write_config(folder, measured)
     assert load_model_folder(folder).config.figures["ua"].interval == (0.8, 0.86)
+
+
+def external(folder: Path, location: str) -> None:
+    """Move the weights of the network to a file, which is written where it is looked for."""
+    (folder / "model.onnx").write_bytes(with_outside_weights((folder / "model.onnx").read_bytes(), location))
+    sign_again(folder)
+
+
+@pytest.mark.parametrize("where", ["weights.bin", "./weights.bin", "../weights.bin", "absolute", "nowhere"])
+def test_a_network_whose_weights_are_in_another_file_is_refused(
+    folder: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for directory in (folder, folder.parent):
+        (directory / "weights.bin").write_bytes(bytes(3 * 2800 * 4))
+    monkeypatch.chdir(folder)  # ONNX Runtime looks below the working directory
+    external(folder, str(folder.parent / "weights.bin") if where == "absolute" else where)
+    assert "reads weights from another file" in refusal(folder)
+
+
+def test_the_runtime_itself_would_read_the_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "weights.bin").write_bytes(bytes(3 * 2800 * 4))
+    monkeypatch.chdir(folder)
+    external(folder, "weights.bin")
+    onnxruntime.InferenceSession((folder / "model.onnx").read_bytes(), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.onnx", "README.md"])
+def test_an_enormous_file_is_refused_unread(folder: Path, name: str) -> None:
+    os.truncate(folder / name, 8 << 30)  # sparse: it takes no space
+    tracemalloc.start()
+    message = refusal(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert f"{name} of 8589934592 bytes" in message
+    assert peak < 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"output":', '"output": "log_scores", "output":'),
+        ('"temperature":', '"temperature": 9.0, "temperature":'),
+    ],
+)
+def test_a_config_with_a_key_twice_is_refused(folder: Path, before: str, after: str) -> None:
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace(before, after, 1))
+    key = before.strip('":')
+    assert f"found the key '{key}' twice" in refusal(folder)
+
+
+def test_what_the_runtime_refuses_is_said_once_and_by_emotrace(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.load(folder / "model.onnx")
+    model.graph.node[0].op_type = "NoSuchOperator"
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    sign_again(folder)
+    assert "does not run" in refusal(folder)
+    assert capfd.readouterr() == ("", "")

@@ -44,9 +44,15 @@ def fetch(repository: str, revision: str) -> Path:
 
     Raises:
         MissingExtraError: if the extra `hub` is not installed
-        ModelError: if the hub does not provide the model
+        ModelError: if the name is none of a model, or the hub does not provide the model
     """
     name = f"{repository}@{revision}"
+    for part in (*repository.split("/"), *revision.split("/")):  # a dot would lead out of the folder
+        if part.startswith(".") or not part or not part.isprintable():
+            raise ModelError(
+                f"found {part!r} in {name!r}, expected owner/name@revision with a commit or a tag, as in "
+                "owner/name@v1; check --model"
+            )
     try:
         from huggingface_hub import constants, hf_hub_download
     except ImportError:

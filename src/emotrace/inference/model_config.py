@@ -236,6 +236,34 @@ def network_metadata(config: ModelConfig) -> dict[str, str]:
     }
 
 
+class DuplicateKeyError(ValueError):
+    """A JSON object has a key twice."""
+
+
+def refuse_duplicate_keys(content: bytes) -> None:
+    """Refuse JSON that readers may understand differently, because an object in it has a key twice.
+
+    Args:
+        content: valid JSON
+
+    Raises:
+        DuplicateKeyError: if a key is there twice
+
+    >>> refuse_duplicate_keys(b'{"output": "log_scores", "output": "log_posteriors"}')
+    Traceback (most recent call last):
+    emotrace.inference.model_config.DuplicateKeyError: found the key 'output' twice, expected each once
+    """
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        seen = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise DuplicateKeyError(f"found the key {_shortened(key)} twice, expected each once")
+            seen.add(key)
+
+    json.loads(content, object_pairs_hook=check, parse_int=str, parse_float=str)
+
+
 def label_maps(labels: Sequence[str]) -> dict[str, dict[Any, Any]]:
     """`id2label` and `label2id` for a list of labels, as arguments of `ModelConfig`.
 

@@ -14,13 +14,22 @@ import onnxruntime
 from pydantic import ValidationError
 
 from emotrace.errors import ModelError
-from emotrace.inference.model_config import ModelConfig, first_error, network_metadata
+from emotrace.inference.external_data import has_external_data
+from emotrace.inference.model_config import (
+    DuplicateKeyError,
+    ModelConfig,
+    first_error,
+    network_metadata,
+    refuse_duplicate_keys,
+)
 from emotrace.system.files import write_text
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.onnx"
 
 _MAX_CONFIG_BYTES = 1 << 20  # configs have a few thousand; a link may lead to an endless file
+_MAX_BYTES = 2**31 - 1  # of a message of protocol buffers, and so of model.onnx
+_SILENT = 4  # severity below which ONNX Runtime logs nothing: errors reach the caller as exceptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +66,25 @@ class ModelFolder:
         """Load the network with ONNX Runtime.
 
         Raises:
-            ModelError: if `model.onnx` contradicts `config.json`
+            ModelError: if `model.onnx` contradicts `config.json`, or reads data from other files
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options.log_severity_level = _SILENT
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # what is searched is what runs
         content = self.read(MODEL_FILE)
+        try:
+            external = has_external_data(content)
+        except ValueError as error:
+            raise ModelError(
+                f"{self.path}: found a {MODEL_FILE} that is not an ONNX file ({error}); fetch the folder "
+                "again, or export the model again"
+            ) from None
+        if external:
+            raise ModelError(
+                f"{self.path}: found that {MODEL_FILE} reads weights from another file, expected all of them "
+                "in it; export the model again, or do not use this folder"
+            )
         try:
             session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"], enable_fallback=0
@@ -111,6 +133,9 @@ def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
     content = _content(path, CONFIG_FILE, _MAX_CONFIG_BYTES)
     try:
         config = ModelConfig.model_validate_json(content)
+        refuse_duplicate_keys(content)
+    except DuplicateKeyError as error:
+        raise ModelError(f"{path / CONFIG_FILE}: {error}; export the model again") from None
     except ValidationError as error:
         raise ModelError(f"{path / CONFIG_FILE}: {first_error(error)}; export the model again") from None
     model = ModelFolder(path, config)
@@ -119,8 +144,8 @@ def load_model_folder(folder: str | os.PathLike[str]) -> ModelFolder:
     return model
 
 
-def _content(folder: Path, name: str, max_bytes: int | None = None) -> bytes:
-    """The bytes of a file in a folder, at most `max_bytes`; links out of the folder are refused."""
+def _content(folder: Path, name: str, max_bytes: int = _MAX_BYTES) -> bytes:
+    """The bytes of a file in a folder; links out of the folder and larger files are refused unread."""
     file = folder / name
     try:
         if file.resolve().parent != folder.resolve():
@@ -128,15 +153,16 @@ def _content(folder: Path, name: str, max_bytes: int | None = None) -> bytes:
                 f"{folder}: found that {name} is a link out of the folder; put the file itself there"
             )
         with file.open("rb") as opened:
-            content = opened.read(-1 if max_bytes is None else max_bytes + 1)
+            size = os.fstat(opened.fileno()).st_size
+            content = opened.read(size) if size <= max_bytes else b""
     except OSError as error:
         raise ModelError(
             f"{folder}: found a {name} that cannot be read ({error.strerror}); check who may read it"
         ) from None
-    if max_bytes is not None and len(content) > max_bytes:
+    if size > max_bytes:
         raise ModelError(
-            f"{folder}: found a {name} of more than {max_bytes} bytes, expected a few thousand; "
-            "export the model again"
+            f"{folder}: found a {name} of {size} bytes, expected at most {max_bytes}; "
+            "fetch the folder again, or export the model again"
         )
     return content
 

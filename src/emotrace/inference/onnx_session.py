@@ -64,7 +64,7 @@ class OnnxSession:
         if frames * step_s > _PADDING_S + len(samples) / self.config.sampling_rate:
             raise self._error(f"gave {frames} frames of {step_s} s for {len(samples)} samples")
         emotions = len(self.config.labels)
-        logs = self._check_logarithms(log_posteriors[0, : int(frames)], emotions + 1)
+        logs = self._check_logarithms(log_posteriors[0, : int(frames)], int(frames), emotions + 1)
         if not (np.abs(np.logaddexp.reduce(logs, axis=1)) < _SUM_TOLERANCE).all():
             raise self._error("gave log_posteriors whose probabilities do not sum to 1")
         if not of_functionals:
@@ -76,14 +76,14 @@ class OnnxSession:
             )
         return WindowOutputs(
             logs,
-            self._check_logarithms(label_scores, emotions + 1)[0],
-            self._check_logarithms(step_scores[0, : int(frames)], emotions + 1),
+            self._check_logarithms(label_scores, 1, emotions + 1)[0],
+            self._check_logarithms(step_scores[0, : int(frames)], int(frames), emotions + 1),
         )
 
     def run_clips(self, clips: Samples) -> Floats:
         """Log-scores that a classifier gives clips of one length, (clip, sample) → (clip, K)."""
         (log_scores,) = self._run(clips, ["log_scores"])
-        return self._check_logarithms(log_scores, len(self.config.labels))
+        return self._check_logarithms(log_scores, len(clips), len(self.config.labels))
 
     def stop(self) -> None:
         """Make calls that run in other threads, and all later calls, raise an error."""
@@ -100,13 +100,13 @@ class OnnxSession:
             raise self._error(f"failed ({one_line(error)})") from None
         return found
 
-    def _check_logarithms(self, output: npt.NDArray[np.generic], classes: int) -> Floats:
-        if output.dtype.kind != "f" or output.ndim != 2 or not len(output) or output.shape[1] != classes:
+    def _check_logarithms(self, output: npt.NDArray[np.generic], rows: int, classes: int) -> Floats:
+        if output.dtype.kind != "f" or output.shape != (rows, classes):
             raise self._error(
-                f"gave {output.dtype} of shape {output.shape}, expected {classes} logarithms per row"
+                f"gave {output.dtype} of shape {output.shape}, expected logarithms of shape {(rows, classes)}"
             )
         logs = np.asarray(output, dtype=np.float64)
-        if not (logs < np.inf).all():
+        if not (logs < np.inf).all() or not (logs.max(axis=1) > -np.inf).all():
             raise self._error("gave numbers that are not finite, expected logarithms of probabilities")
         return logs
 
