@@ -94,3 +94,24 @@ def test_a_wheel_contains_the_model(make_model: Callable[..., Path], tmp_path: P
     with zipfile.ZipFile(wheel) as archive:
         for file in model.iterdir():
             assert archive.read((inside / file.name).as_posix()) == file.read_bytes()
+
+
+def chord(root_hz: float, partials: int) -> np.ndarray:
+    """Six seconds of a held major chord."""
+    time, random = np.arange(96_000) / 16_000, np.random.default_rng(5)
+    tones = [
+        np.sin(2 * np.pi * root_hz * ratio * partial * time + random.uniform(0, 6)) / partial
+        for ratio in (1, 1.26, 1.5)
+        for partial in range(1, partials)
+    ]
+    samples: np.ndarray = np.sum(tones, axis=0)
+    return 0.3 * samples / np.abs(samples).max()
+
+
+@pytest.mark.parametrize(
+    ("root_hz", "partials"), [(110, 3), (110, 6), (196, 3), (196, 6), (330, 3), (330, 6), (261.6, 7)]
+)
+def test_held_chords_are_rejected(root_hz: float, partials: int) -> None:
+    result = emotrace.load(threads=1)((chord(root_hz, partials), 16_000))
+    assert result.label is None
+    assert "rejected" in {warning.code for warning in result.warnings}

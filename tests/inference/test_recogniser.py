@@ -186,7 +186,9 @@ def test_rejected_windows_do_not_count_beside_others(
     assert (result.timeline[0].start, result.timeline[-1].end) == (pytest.approx(20.0, abs=0.5), 30.0)
 
 
-@pytest.mark.parametrize(("loudness", "log_odds", "labelled"), [(0.3, 1e6, False), (0.001, -1e6, True)])
+@pytest.mark.parametrize(
+    ("loudness", "log_odds", "labelled"), [(0.3, 0.1, False), (0.3, 1e6, False), (0.001, -1e6, True)]
+)
 def test_functionals_can_cause_and_prevent_rejection(
     rejecting_recogniser: Recogniser, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch,
     loudness: float, log_odds: float, labelled: bool,

@@ -129,7 +129,7 @@ def _frames(opened: InputContainer) -> Iterator[Any]:
 
 
 def _cannot_decode(name: str, container: Container, error: Exception) -> AudioError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
     return AudioError(
         f"{name}: found {container.name} audio that cannot be decoded ({reason}), expected a complete file; "
         "get it again from its source"

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from emotrace.audio.quality import is_silent
 from emotrace.audio.reading import MINIMUM_S, SAMPLE_RATE_HZ, Audio, read_audio
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import AudioError
+
+SHORTEST_S = 0.025  # one frame
+SLACK_S = 0.1  # by which an utterance may exceed its file, because encoders pad and programs round
 
 
 def read_utterance(utterance: Utterance) -> Audio:
@@ -18,7 +22,8 @@ def read_utterance(utterance: Utterance) -> Audio:
     protocol counts.
 
     Raises:
-        AudioError: the file cannot be read, or ends before the utterance starts; the message names it
+        AudioError: the file cannot be read, ends before the utterance does, or the utterance is shorter than
+            a frame; the message names it
     """
     audio = _read_whole_file(utterance)
     start = round(utterance.start_s * SAMPLE_RATE_HZ)
@@ -29,8 +34,18 @@ def read_utterance(utterance: Utterance) -> Audio:
             f"{utterance.name} starts at {utterance.start_s:.3f} s, but its file lasts only "
             f"{audio.duration_s:.3f} s; leave it out of the corpus"
         )
+    if utterance.end_s is not None and utterance.end_s > audio.duration_s + SLACK_S:
+        raise AudioError(
+            f"{utterance.name} ends at {utterance.end_s:.3f} s, but its file lasts only "
+            f"{audio.duration_s:.3f} s; correct its end, or leave it out of the corpus"
+        )
+    if len(samples) < round(SHORTEST_S * SAMPLE_RATE_HZ):
+        raise AudioError(
+            f"{utterance.name}: found {1000 * len(samples) / SAMPLE_RATE_HZ:.1f} ms of audio, expected at least "
+            f"{1000 * SHORTEST_S:.0f} ms; leave it out of the corpus"
+        )
     missing = max(0, round(MINIMUM_S * SAMPLE_RATE_HZ) - len(samples))
-    return replace(audio, samples=np.pad(samples, (0, missing)), silent=not samples.any())
+    return replace(audio, samples=np.pad(samples, (0, missing)), silent=is_silent(samples))
 
 
 def _read_whole_file(utterance: Utterance) -> Audio:

@@ -3,6 +3,7 @@
 The network is not run on windows of digital silence: they have no label scores, and blank is certain there.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -99,7 +100,10 @@ class FrameScorer:
         rows = np.concatenate([np.exp(outputs.log_posteriors), outputs.step_scores], axis=1)
         weight, threshold = float(len(window.samples)), config.calibration.rejection_threshold
         if threshold is not None:
-            no_emotion = no_emotion_probability(outputs.log_posteriors, float(outputs.label_scores[-1]))
+            log_odds = float(outputs.label_scores[-1])
+            no_emotion = no_emotion_probability(outputs.log_posteriors, log_odds)
+            if log_odds > 0:  # the functionals find no speech: network outputs for held chords are as sure
+                no_emotion = max(no_emotion, 1 / (1 + math.exp(-log_odds)))
             self._lowest_no_emotion = min(self._lowest_no_emotion, no_emotion)
             weight *= max(1 - no_emotion, 1e-9)
             if no_emotion > threshold and not config.functionals:

@@ -162,3 +162,17 @@ def test_a_part_beyond_the_file_is_named() -> None:
     utterance = Utterance("x/b.wav#2.5", noise(2.0), "anger", "A", "ann", start_s=2.5)
     with pytest.raises(AudioError, match=r"x/b\.wav#2\.5 starts at 2\.500 s, but its file lasts only 2"):
         read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+
+
+def test_a_part_that_ends_after_the_file_is_refused_with_a_tenth_of_a_second_of_tolerance() -> None:
+    rounded = Utterance("x/b.wav#1", noise(2.0), "anger", "A", "ann", start_s=1.0, end_s=2.09)
+    assert read_utterance(rounded).duration_s == 1.0
+    utterance = Utterance("x/b.wav#1", noise(2.0), "anger", "A", "ann", start_s=1.0, end_s=2.5)
+    with pytest.raises(AudioError, match=r"x/b\.wav#1 ends at 2\.500 s, but its file lasts only 2\.000 s"):
+        read_utterance(utterance)
+
+
+def test_an_utterance_shorter_than_a_frame_is_refused() -> None:
+    utterance = Utterance("x/b.wav", noise(0.0006), "anger", "A", "ann")
+    with pytest.raises(AudioError, match=r"x/b\.wav: found 0\.6 ms of audio, expected at least 25 ms"):
+        read_utterance(utterance)
