@@ -41,8 +41,8 @@ def read_utterance(utterance: Utterance) -> Audio:
         )
     if len(samples) < round(SHORTEST_S * SAMPLE_RATE_HZ):
         raise AudioError(
-            f"{utterance.name}: found {1000 * len(samples) / SAMPLE_RATE_HZ:.1f} ms of audio, expected at least "
-            f"{1000 * SHORTEST_S:.0f} ms; leave it out of the corpus"
+            f"{utterance.name}: found {1000 * len(samples) / SAMPLE_RATE_HZ:.1f} ms of audio, "
+            f"expected at least {1000 * SHORTEST_S:.0f} ms; leave it out of the corpus"
         )
     missing = max(0, round(MINIMUM_S * SAMPLE_RATE_HZ) - len(samples))
     return replace(audio, samples=np.pad(samples, (0, missing)), silent=is_silent(samples))
