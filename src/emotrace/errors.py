@@ -17,6 +17,10 @@ class SegmentError(EmotraceError):
     """A segment file is unreadable, or a segment lies outside its recording."""
 
 
+class TableError(EmotraceError):
+    """A table is no CSV, lacks a column or has a damaged row; readers name the file in their own error."""
+
+
 class CorpusError(EmotraceError):
     """A corpus on disk differs from what its loader expects."""
 

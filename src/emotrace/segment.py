@@ -13,7 +13,7 @@ class Segment:
 
     Attributes:
         start: start in seconds from the start of the recording
-        end: end in seconds from the start of the recording
+        end: end in seconds from the start of the recording; infinite if it is the end of the recording
         text: the transcript, None if the format has none
         speaker: the speaker (RTTM's name, a CSV's column, a TextGrid's tier), None if unknown
         file: the recording's name, None if the file does not name it

@@ -19,6 +19,21 @@ def test_written_predictions_are_read_back(tmp_path: Path) -> None:
     assert read_predictions(path) == written
 
 
+ODD_NAMES = [
+    "a\rb.wav,03,0,1,anger,anger,1,0\rc.wav", "=HYPERLINK(1)", "+1", "-a.wav", "@x", "'=x", "''-x", "'x", "\tx",
+    "\r", "\udcff.wav", "\uff1dx", "-", "--1",
+]  # fmt: skip
+
+
+def test_odd_names_are_read_back_and_are_neither_rows_nor_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    written = tuple(prediction(name) for name in ODD_NAMES)
+    write_predictions(path, written)
+    assert read_predictions(path) == written
+    for cell in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+        assert cell.lstrip('"')[:1] not in ("=", "@", "\t", "\r", "\uff1d")
+
+
 def test_scores_keep_six_significant_digits(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     write_predictions(path, [prediction(anger=1e-9 / 3, rest=2 / 3)])

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import math
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +106,67 @@ def test_each_invalid_segment_is_one_error_line_and_the_others_have_results(
         assert message in line
 
 
+def test_an_empty_end_is_the_end_of_the_recording(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    segment_file = table(tmp_path / "t.csv", "1,", "2.9,", ",1", header="start,end")
+    code, out, err = predict(talk, "--segments", segment_file, "--format", "jsonl")
+    results = [json.loads(line) for line in out.splitlines()]
+    assert [(r["start"], r["end"], r["duration_s"]) for r in results] == [(1, 3, 2), (0, 1, 1)]
+    assert (code, len(err)) == (1, 1)
+    assert "segment 2.900 to 3.000 s (t.csv, line 3): found 100 ms" in err[0]
+
+
+def test_names_in_a_column_of_another_name_are_never_ignored(
+    predict: Predict, talk: Path, tmp_path: Path
+) -> None:
+    segment_file = table(tmp_path / "t.csv", "not-this-recording.wav,0,1", header="filename,start,end")
+    code, out, err = predict(talk, "--segments", segment_file)
+    assert (code, out) == (1, "")
+    assert "1 segment of 'not-this-recording.wav', expected names of the given recordings" in err[0]
+
+
+def test_a_tier_is_chosen_on_the_command_line(predict: Predict, talk: Path, tmp_path: Path) -> None:
+    segment_file = tmp_path / "t.TextGrid"
+    segment_file.write_text(
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n0\n3\n<exists>\n2\n'
+        '"IntervalTier"\n"words"\n0\n3\n1\n0\n2\n"ja"\n"IntervalTier"\n"phones"\n0\n3\n1\n0\n1\n"j"\n'
+    )
+    code, out, err = predict(talk, "--segments", segment_file)
+    assert (code, out) == (2, "")
+    assert "add --tier 'words', for example" in err[0]
+    code, out, _ = predict(talk, "--segments", segment_file, "--tier", "words", "--format", "jsonl")
+    assert (code, json.loads(out)["text"]) == (0, "ja")
+    assert predict(talk, "--tier", "words")[0] == 2
+
+
+def test_any_number_of_overlapping_segments_is_recognised_as_one_by_one(tiny_model: Path, talk: Path) -> None:
+    recogniser = load(tiny_model)
+    segments = [Segment(0.05 * number, 1 + 0.06 * number, line=number) for number in range(33)]
+    together = recognise_segments(recogniser, talk, segments, Path("t.csv"))
+    for segment, result in zip(segments, together, strict=True):
+        (alone,) = recognise_segments(recogniser, talk, [segment], Path("t.csv"))
+        assert isinstance(result, Result)
+        assert isinstance(alone, Result)
+        assert (result.scores, result.timeline, result.segment) == (
+            alone.scores, alone.timeline, alone.segment,
+        )  # fmt: skip
+
+
+def test_memory_does_not_depend_on_the_length_of_recording_and_segments(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(5 * 60 * 16_000, dtype=np.int16), 16_000)
+    recogniser = load(tiny_model, threads=1)
+    segments = [Segment(0, 1), Segment(0, 300), Segment(1, math.inf)]
+    recognise_segments(recogniser, path, segments[:1], Path("t.csv"))
+    tracemalloc.start()
+    results = recognise_segments(recogniser, path, segments, Path("t.csv"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert all(isinstance(result, Result) for result in results)
+    assert peak < 14e6  # the samples of the recording are 19 MB
+
+
 def test_overlapping_segments_have_results_with_a_warning(
     predict: Predict, talk: Path, tmp_path: Path
 ) -> None:
@@ -165,7 +228,7 @@ def test_text_and_csv_include_times_speaker_and_transcript(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.docx", "x", "expected a segment file: .csv, .srt, .TextGrid, .rttm"),
+        ("t.docx", "x", "expected a segment file: .json, .csv, .srt, .TextGrid, .rttm"),
         ("t.csv", "when,what\n1,2\n", "expected [file,]start,end"),
         ("t.srt", "no subtitles\n", "expected times like 00:00:01,000 --> 00:00:02,500"),
         ("gone.srt", None, "found no such file"),

@@ -1,14 +1,17 @@
 """Assignment of segments to recordings."""
 
 import os
-import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from emotrace.errors import SegmentError
-from emotrace.segment import Segment
+from emotrace.segment import Segment, quoted
+from emotrace.tables.file_names import normalise, spellings
+
+_SHOWN = 10  # names in errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,60 +55,74 @@ def match(segments: Sequence[Segment], recordings: Sequence[Path], source: Path)
     for segment in segments:
         if len(matches[segment.file]) == 1:
             matched.setdefault(matches[segment.file][0], []).append(segment)
+    counts = Counter(segment.file for segment in segments)
     errors = []
     for name, candidates in matches.items():
         if name is None or len(candidates) == 1:
             continue
-        count = sum(segment.file == name for segment in segments)
-        amount = f"{count} segment{'s' if count > 1 else ''} of {name!r}"
+        amount = f"{counts[name]} segment{'s' if counts[name] > 1 else ''} of {quoted(name)}"
         if candidates:
             several = ", ".join(map(str, candidates[:3]))
             errors.append(f"{source}: found {amount}, which matches {several}; write more of its path")
         else:
             errors.append(
-                f"{source}: found {amount}, expected names of the given recordings; correct the names"
+                f"{source}: found {amount}, expected names of the given recordings; {index.hint(name)}"
             )
+    if len(errors) > _SHOWN:
+        rest = len(errors) - _SHOWN
+        errors[_SHOWN:] = [f"{source}: found {rest} more names without one recording; correct the names"]
     return SegmentMatches(matched, errors)
 
 
 class _Index:
-    """Recordings by file name, with suffix and without."""
+    """Recordings by the last parts of their paths, with suffix and without."""
 
     def __init__(self, recordings: Iterable[Path]) -> None:
         self._paths = {path: _absolute(path) for path in recordings}
-        self._by_name: dict[str, list[Path]] = {}
-        self._by_stem: dict[str, list[Path]] = {}
+        self._exact: dict[Path, list[Path]] = {}
         for path, absolute in self._paths.items():
-            self._by_name.setdefault(absolute.name, []).append(path)
-            self._by_stem.setdefault(absolute.stem, []).append(path)
+            self._exact.setdefault(absolute, []).append(path)
+        self._longest = max((len(path.parts) for path in self._paths.values()), default=0)
+        self._ends: dict[tuple[int, bool], dict[tuple[str, ...], list[Path]]] = {}
 
     def find(self, name: str | None, folder: Path) -> list[Path]:
         """The recordings that match this name; exactly one if the name is unambiguous."""
         if name is None:
             return list(self._paths)
-        for spelling in dict.fromkeys((name, unquote(name))):
-            wanted = Path(_normalise(os.path.normpath(spelling)))
-            exact = _absolute(folder / spelling)
-            same_name, same_stem = (self._by_name.get(wanted.name, []), self._by_stem.get(wanted.name, []))
+        decoded = (spelling for text in (name, unquote(name)) for spelling in spellings(text))
+        for spelling in dict.fromkeys(decoded):
+            wanted = Path(normalise(os.path.normpath(spelling))).parts
             found = (
-                [path for path in same_name if self._paths[path] == exact]
-                or [path for path in same_name if _ends_in(self._paths[path], wanted)]
-                or [path for path in same_stem if _ends_in(self._paths[path].with_suffix(""), wanted)]
+                self._exact.get(_absolute(folder / spelling))
+                or self._ending_in(wanted, with_suffix=True)
+                or self._ending_in(wanted, with_suffix=False)
             )
             if found:
                 return found
         return []
 
+    def hint(self, name: str) -> str:
+        """What to do about a name that matches nothing."""
+        last = unquote(name).replace("\\", "/").rpartition("/")[2]
+        same = self._ending_in((normalise(last),), with_suffix=True) if last != name else []
+        return f"{same[0]} has the same name in another folder" if same else "correct the names"
 
-def _ends_in(path: Path, end: Path) -> bool:
-    return path.parts[-len(end.parts) :] == end.parts
+    def _ending_in(self, parts: tuple[str, ...], with_suffix: bool) -> list[Path]:
+        """The recordings whose paths end in these parts; one look-up, so many names take linear time."""
+        if not 0 < len(parts) <= self._longest:
+            return []
+        key = (len(parts), with_suffix)
+        if key not in self._ends:
+            ends: dict[tuple[str, ...], list[Path]] = {}
+            for path, absolute in self._paths.items():
+                whole = absolute.parts
+                last = absolute.name if with_suffix else absolute.stem
+                if len(whole) >= len(parts):
+                    ends.setdefault((*whole[len(whole) - len(parts) : -1], last), []).append(path)
+            self._ends[key] = ends
+        return self._ends[key].get(parts, [])
 
 
 def _absolute(path: Path) -> Path:
     """The absolute path. Links are not resolved, since a segment file may name the link."""
-    return Path(_normalise(os.path.normpath(path.absolute())))
-
-
-def _normalise(name: str) -> str:
-    """A name in Unicode form NFC: file systems differ in their normal form."""
-    return unicodedata.normalize("NFC", name)
+    return Path(normalise(os.path.normpath(path.absolute())))

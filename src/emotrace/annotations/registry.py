@@ -17,7 +17,8 @@ class Format:
     Attributes:
         name: the name that the option `--format` accepts
         suffix: how names of files in this format end
-        segments: parses the text of a file, `(str) -> list[Segment]`
+        segments: parses the text of a file, `(str) -> list[Segment]`; with `has_tiers`
+            `(str, tier: str | None) -> list[Segment]`
         timeline: formats one recording's timeline as a whole file, `(Result) -> str`; with `needs_audio`
             `(Result, Audio, labels, FrameScores | None) -> bytes`
         timelines: formats many recordings' timelines as one file, `(Iterable[Result]) -> Iterator[str]`;
@@ -28,6 +29,9 @@ class Format:
         needs_audio: whether the writer needs the samples and the scores over time; its bytes go to files only
         warnings_in_timelines: whether timelines contain the warnings; otherwise they go to standard error
         warnings_in_predictions: the same for predictions
+        has_tiers: whether segment files have tiers, one of which can be chosen
+        refers_to_recording: whether files refer to their recording by its path relative to their own folder;
+            `timeline` is then `(Result, folder: Path) -> str`
         requirement: a function that raises MissingExtraError if a package that the writer needs is missing
     """
 
@@ -41,6 +45,8 @@ class Format:
     needs_audio: bool = False
     warnings_in_timelines: bool = False
     warnings_in_predictions: bool = False
+    has_tiers: bool = False
+    refers_to_recording: bool = False
     requirement: str | None = None
 
     @property
@@ -55,7 +61,8 @@ FORMATS = (
         predictions="text:format_predictions", live="text:LiveWriter",
     ),
     Format(
-        "json", ".json", timeline="json_text:format_timeline", timelines="json_text:format_timelines",
+        "json", ".json", segments="whisper:parse_json",
+        timeline="json_text:format_timeline", timelines="json_text:format_timelines",
         predictions="json_text:format_predictions", warnings_in_timelines=True, warnings_in_predictions=True,
     ),
     Format("jsonl", ".jsonl", predictions="json_text:format_prediction_lines", warnings_in_predictions=True),
@@ -67,14 +74,19 @@ FORMATS = (
     Format("srt", ".srt", segments="srt:parse_segments"),
     Format(
         "textgrid", ".TextGrid", segments="textgrid:parse_segments", timeline="textgrid:format_timeline",
+        has_tiers=True,
     ),
     Format(
         "rttm", ".rttm", segments="rttm:parse_segments", timeline="rttm:format_timeline",
         timelines="rttm:format_timelines",
     ),
-    Format("eaf", ".eaf", timeline="eaf:format_timeline"),
-    Format("vtt", ".vtt", timeline="vtt:format_timeline"),
-    Format("audacity", ".txt", timeline="audacity:format_timeline"),
+    Format(
+        "eaf", ".eaf", segments="eaf:parse_segments", timeline="eaf:format_timeline", has_tiers=True,
+        refers_to_recording=True,
+    ),
+    Format("vtt", ".vtt", segments="vtt:parse_segments", timeline="vtt:format_timeline"),
+    Format("tsv", ".tsv", segments="whisper:parse_tsv"),
+    Format("audacity", ".labels.txt", timeline="audacity:format_timeline"),
     Format(
         "png", ".png", timeline="plot:format_timeline", needs_audio=True,
         requirement="plot:require_matplotlib",

@@ -41,6 +41,10 @@ Segments = Annotated[
     Path | None,
     Parameter(help=f"File of segments ({_SEGMENT_SUFFIXES}). Each segment is recognised by itself."),
 ]
+_TIERED = ", ".join(entry.suffix for entry in FORMATS if entry.has_tiers)
+Tier = Annotated[
+    str | None, Parameter(help=f"Tier of the segments ({_TIERED}). By default, the tiers of all speakers.")
+]
 
 
 def predict(
@@ -51,6 +55,7 @@ def predict(
     output_format: Annotated[PredictionFormat, Parameter(name="--format")] = "text",
     top_k: PositiveInt | None = None,
     segments: Segments = None,
+    tier: Tier = None,
     channels: Literal["mix", "each"] = "mix",
     abstain_below: Probability = 0.0,
     jobs: Jobs = 1,
@@ -77,7 +82,9 @@ def predict(
         raise EmotraceError("--channels each cannot be combined with --segments; omit one of them")
     raw = raw_input(raw_rate, raw_format, raw_channels)
     check_standard_input(audio, raw, None if segments is None else "--segments")
-    matches = None if segments is None else _match_segments(segments, audio)
+    if tier is not None and segments is None:
+        raise EmotraceError("--tier chooses a tier of a segment file: name the file with --segments FILE")
+    matches = None if segments is None else _match_segments(segments, tier, audio)
     recogniser = load_model(model, jobs)
     recognise = _recognition(recogniser, segments, matches, each_channel)
     chosen_format = find_format(output_format)
@@ -109,12 +116,12 @@ def predict(
     return max(SOME_FAILED if errors else DONE, code)
 
 
-def _match_segments(source: Path, audio: Sequence[Path]) -> SegmentMatches:
+def _match_segments(source: Path, tier: str | None, audio: Sequence[Path]) -> SegmentMatches:
     """The segments of a file, by recording."""
     from emotrace.annotations.matching import match
     from emotrace.annotations.reading import read_segments
 
-    return match(read_segments(source), find_recordings(audio), source)
+    return match(read_segments(source, tier), find_recordings(audio), source)
 
 
 def _recognition(

@@ -1,7 +1,6 @@
 """Predictions of a run for each utterance, and their file, predictions.csv."""
 
 import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from types import MappingProxyType
 
 from emotrace.errors import RunError
 from emotrace.system.files import write_text
+from emotrace.tables.writing import format_row, restore
 
 FIXED_COLUMNS = ("file", "speaker", "fold", "seed", "truth", "predicted")
 
@@ -71,9 +71,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     if not predictions:
         raise RunError(f"there are no predictions to write to {path}")
     labels = predictions[0].labels
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*FIXED_COLUMNS, *labels])
+    rows = [format_row([*FIXED_COLUMNS, *labels])]
     for p in predictions:
         if p.labels != labels:
             raise RunError(
@@ -81,9 +79,9 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
                 f"{', '.join(labels)}; one file holds the predictions of one set of labels"
             )
         scores = [format(score, ".6g") for score in p.scores.values()]
-        table.writerow([p.file, p.speaker, p.fold, p.seed, p.truth, p.predicted, *scores])
+        rows.append(format_row([p.file, p.speaker, p.fold, p.seed, p.truth, p.predicted, *scores]))
     _check_unique(path, predictions)
-    write_text(path, text.getvalue())
+    write_text(path, "".join(rows))
 
 
 def read_predictions(path: Path) -> tuple[Prediction, ...]:
@@ -101,10 +99,11 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
     0.9
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
             lines = csv.reader(stream, strict=True)
-            labels = _labels(path, next(lines, []))
-            predictions = tuple(_prediction(path, lines.line_num, row, labels) for row in lines)
+            rows = ([restore(cell) for cell in row] for row in lines)
+            labels = _labels(path, next(rows, []))
+            predictions = tuple(_prediction(path, lines.line_num, row, labels) for row in rows)
     except FileNotFoundError:
         raise RunError(f"{path} does not exist; give the folder of a finished run") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -119,7 +118,8 @@ def _labels(path: Path, header: list[str]) -> tuple[str, ...]:
     fixed, labels = tuple(header[: len(FIXED_COLUMNS)]), tuple(header[len(FIXED_COLUMNS) :])
     if fixed != FIXED_COLUMNS or not labels or len(set(labels)) < len(labels):
         raise RunError(
-            f"{path} has the columns {', '.join(header) or '(none)'}; "
+            f"{path} cannot be read as a table of predictions: it has the columns "
+            f"{', '.join(header) or '(none)'}; "
             f"expected {', '.join(FIXED_COLUMNS)}, then one per label"
         )
     return labels

@@ -1,17 +1,29 @@
-"""Recognition of the segments of a recording: one result per segment."""
+"""Recognition of the segments of a recording: one result per segment.
+
+The recording is read block by block, and each block goes to the segments that contain it, so memory depends
+neither on the length of the recording nor on those of its segments.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+import heapq
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from emotrace.audio.reading import Audio
+from emotrace.audio.preprocessing import StreamPreprocessor
+from emotrace.audio.quality import Samples
+from emotrace.audio.reading import open_audio
 from emotrace.errors import EmotraceError, SegmentError
 from emotrace.inference.recogniser import Recogniser
 from emotrace.inference.result import Result
+from emotrace.inference.streaming import Stream
 from emotrace.segment import Segment
 from emotrace.timeline import Timeline
 from emotrace.warning import RecognitionWarning, WarningCode
 
+OPEN_SEGMENTS = 16  # recognised at the same time; if more overlap, the recording is read again
 SLACK_S = 0.1  # by which a segment may exceed the recording, because encoders pad and programs round
 # A recording's silence and length do not apply to its segments, which are checked again. Its level and its
 # bandwidth do, and a whole recording shows them more reliably than a few words.
@@ -39,18 +51,22 @@ def recognise_segments(
     Raises:
         AudioError: if the recording is unusable
     """
-    recording_audio = recogniser.read(recording)
+    usable = [index for index, segment in enumerate(segments) if 0 <= segment.start < segment.end]
+    outcomes: dict[int, Result | EmotraceError] = {}
+    whole: _Recording | None = None
+    for indices in _passes(segments, usable):
+        whole = _read_once(recogniser, recording, {index: segments[index] for index in indices}, outcomes)
+    assert whole is not None
     overlapping_indices = overlapping_segments(segments)
     results: list[Result | EmotraceError] = []
     for index, segment in enumerate(segments):
         try:
-            results.append(
-                _recognise(recogniser, recording_audio, segment, overlaps=index in overlapping_indices)
-            )
+            _check_times(segment, whole.duration_s)
+            results.append(_complete(outcomes[index], segment, whole, overlaps=index in overlapping_indices))
         except EmotraceError as error:
             results.append(
                 SegmentError(
-                    f"{recording}: segment {segment.start:.3f} to {segment.end:.3f} s "
+                    f"{recording}: segment {segment.start:.3f} to {_end(segment, whole.duration_s):.3f} s "
                     f"({source.name}, line {segment.line}): {error}"
                 )
             )
@@ -73,27 +89,129 @@ def overlapping_segments(segments: Sequence[Segment]) -> set[int]:
     return found
 
 
-def _recognise(recogniser: Recogniser, recording_audio: Audio, segment: Segment, overlaps: bool) -> Result:
-    _check_times(segment, recording_audio.duration_s)
-    rate_hz = recording_audio.sample_rate_hz
-    samples = recording_audio.samples[round(segment.start * rate_hz) : round(segment.end * rate_hz)]
-    found_s, minimum_s = len(samples) / rate_hz, recogniser.config.minimum_samples / rate_hz
-    if found_s < minimum_s:
+def _passes(segments: Sequence[Segment], indices: Sequence[int]) -> list[list[int]]:
+    """Segments by the pass over the recording that recognises them; at least one pass.
+
+    At most `OPEN_SEGMENTS` segments of a pass overlap at any time, so memory does not depend on their number.
+
+    >>> _passes([Segment(0, 9)] * 40 + [Segment(9, 10)], [0, 1, 40])
+    [[0, 1, 40]]
+    >>> [len(indices) for indices in _passes([Segment(0, 9)] * 40, range(40))]
+    [16, 16, 8]
+    """
+    passes: list[list[int]] = [[]]
+    ends: list[tuple[float, int]] = []  # when each place of a pass becomes free
+    for index in sorted(indices, key=lambda index: segments[index].start):
+        place = len(ends)
+        if ends and ends[0][0] <= segments[index].start:
+            place = heapq.heappop(ends)[1]
+        heapq.heappush(ends, (segments[index].end, place))
+        if place // OPEN_SEGMENTS == len(passes):
+            passes.append([])
+        passes[place // OPEN_SEGMENTS].append(index)
+    return passes
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """What one pass found out about the whole recording."""
+
+    duration_s: float
+    warnings: tuple[RecognitionWarning, ...]
+    name: str | None
+
+
+@dataclass(slots=True)
+class _OpenSegment:
+    """A segment whose samples are being recognised."""
+
+    index: int
+    start: int
+    stop: float
+    stream: Stream
+    samples: int = 0
+
+    def push(self, samples: Samples, position: int) -> None:
+        """Recognise the part of a block of the recording that belongs to the segment."""
+        first, last = max(0, self.start - position), min(len(samples), self.stop - position)
+        part = samples[first : max(first, int(last))]
+        self.samples += len(part)
+        self.stream.push(part)
+
+
+def _read_once(
+    recogniser: Recogniser,
+    recording: Path,
+    segments: Mapping[int, Segment],
+    outcomes: dict[int, Result | EmotraceError],
+) -> _Recording:
+    """Read the recording once, block by block, and recognise these segments, which are in order."""
+    rate_hz = recogniser.config.sampling_rate
+    minimum = recogniser.config.minimum_samples
+    waiting = deque(segments.items())
+    open_segments: list[_OpenSegment] = []
+    position = 0
+
+    def process(samples: Samples, ended: bool = False) -> None:
+        nonlocal position
+        end = position + len(samples)
+        while waiting and round(waiting[0][1].start * rate_hz) < end:
+            index, segment = waiting.popleft()
+            start = round(segment.start * rate_hz)
+            stop = math.inf if math.isinf(segment.end) else round(segment.end * rate_hz)
+            open_segments.append(_OpenSegment(index, start, stop, recogniser.stream(rate_hz)))
+        still_open = []
+        for part in open_segments:
+            try:
+                part.push(samples, position)
+                if ended or part.stop <= end:
+                    outcomes[part.index] = _finish(part, minimum, rate_hz)
+                else:
+                    still_open.append(part)
+            except EmotraceError as error:
+                outcomes[part.index] = error
+        open_segments[:] = still_open
+        position = end
+
+    with open_audio(recording) as sound:
+        preprocessor = StreamPreprocessor(sound.rate_hz, rate_hz, sound.name)
+        for block in sound.blocks:
+            process(preprocessor.push(block))
+        process(preprocessor.flush(minimum / rate_hz), ended=True)
+        return _Recording(position / rate_hz, preprocessor.warnings(sound.warnings), sound.file)
+
+
+def _finish(part: _OpenSegment, minimum: int, rate_hz: int) -> Result:
+    if part.samples < minimum:
         raise SegmentError(
-            f"found {1000 * found_s:.0f} ms, expected at least {1000 * minimum_s:.0f} ms; "
-            "join it to its neighbour, or leave it out"
+            f"found {1000 * part.samples / rate_hz:.0f} ms, expected at least "
+            f"{1000 * minimum / rate_hz:.0f} ms; join it to its neighbour, or leave it out"
         )
-    result = recogniser((samples, rate_hz))
-    warnings = [warning for warning in recording_audio.warnings if warning.code not in _NOT_INHERITED]
-    warnings += [warning for warning in result.warnings if warning.code not in _INHERITED]
+    part.stream.flush()
+    return part.stream.result()
+
+
+def _complete(
+    outcome: Result | EmotraceError, segment: Segment, recording: _Recording, overlaps: bool
+) -> Result:
+    """The result of a segment, with its place in the recording and the recording's warnings."""
+    if isinstance(outcome, EmotraceError):
+        raise outcome
+    warnings = [warning for warning in recording.warnings if warning.code not in _NOT_INHERITED]
+    warnings += [warning for warning in outcome.warnings if warning.code not in _INHERITED]
     warnings += [_OVERLAP] if overlaps else []
     return dataclasses.replace(
-        result,
-        timeline=_shifted(result.timeline, segment.start),
-        file=recording_audio.name,
+        outcome,
+        timeline=_shifted(outcome.timeline, segment.start),
+        file=recording.name,
         warnings=tuple(warnings),
-        segment=segment,
+        segment=dataclasses.replace(segment, end=_end(segment, recording.duration_s)),
     )
+
+
+def _end(segment: Segment, duration_s: float) -> float:
+    """The end of a segment in seconds; a segment without an end lasts until that of its recording."""
+    return duration_s if math.isinf(segment.end) else segment.end
 
 
 def _check_times(segment: Segment, duration_s: float) -> None:
@@ -101,7 +219,7 @@ def _check_times(segment: Segment, duration_s: float) -> None:
         raise SegmentError(
             "found an end that is not after its start, expected a later one; correct the times"
         )
-    if segment.start < 0 or segment.end > duration_s + SLACK_S or segment.start >= duration_s:
+    if segment.start < 0 or _end(segment, duration_s) > duration_s + SLACK_S or segment.start >= duration_s:
         raise SegmentError(
             f"found a recording of {duration_s:.3f} s, expected one that contains the segment; "
             "check that the segment file belongs to it"

@@ -85,10 +85,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     r"""Write `text` to `path` atomically, as UTF-8 with Unix line ends.
 
+    Names of files that are not valid UTF-8 are written as the bytes that they are.
+
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.txt"
     >>> write_text(path, "Ärger\n")
     >>> path.read_bytes()
     b'\xc3\x84rger\n'
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))

@@ -1,20 +1,33 @@
 """CSV tables: segments to recognise, predictions, and timelines. Times are in seconds."""
 
-import csv
-import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from pathlib import PurePath
+
+import numpy as np
 
 from emotrace.annotations.prediction_options import PredictionOptions
-from emotrace.errors import SegmentError
+from emotrace.audio.reading import SUFFIXES
+from emotrace.errors import SegmentError, TableError
+from emotrace.inference.frame_scores import FrameScores
 from emotrace.inference.result import Result
-from emotrace.segment import Segment, parse_seconds, quoted
+from emotrace.segment import Segment, quoted
+from emotrace.tables.reading import Columns, Row, read_rows
+from emotrace.tables.times import parse_time
+from emotrace.tables.writing import format_row
 
-_COLUMNS = "[file,]start,end[,text][,speaker]"
+_COLUMNS = Columns(
+    required=("start", "end"),
+    optional=("file", "text", "speaker"),
+    decisive=("file",),
+    layout="[file,]start,end[,text][,speaker]",
+)
 
 
 def parse_segments(text: str) -> list[Segment]:
     """One segment per row below the header; other columns are ignored.
+
+    An empty start or end is that of the recording.
 
     >>> parse_segments("file,start,end,text\\na.wav,0.5,2,Guten Tag\\n")
     [Segment(start=0.5, end=2.0, text='Guten Tag', speaker=None, file='a.wav', line=2)]
@@ -22,22 +35,10 @@ def parse_segments(text: str) -> list[Segment]:
     Raises:
         SegmentError: if the header has no start and end, or a row does not match the header
     """
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] | None = None
-    segments = []
     try:
-        for row in rows:
-            if not any(value.strip() for value in row):
-                continue
-            if header is None:
-                header = _parse_header(row)
-            else:
-                segments.append(_parse_row(header, row, rows.line_num))
-    except csv.Error as error:
-        raise SegmentError(f"line {rows.line_num}: found no CSV ({error}), expected {_COLUMNS}") from None
-    if header is None:
-        raise SegmentError(f"found no header, expected the columns {_COLUMNS}")
-    return segments
+        return [_parse_row(row) for row in read_rows(text, _COLUMNS)]
+    except TableError as error:
+        raise SegmentError(str(error)) from None
 
 
 def format_predictions(results: Iterable[Result], options: PredictionOptions) -> Iterator[str]:
@@ -56,11 +57,11 @@ def format_predictions(results: Iterable[Result], options: PredictionOptions) ->
     segment_columns = ("start", "end", "text", "speaker") if options.segments else ()
     score_columns = [f"score_{label}" for label in options.labels]
     columns = ["file", *channel_columns, *segment_columns, "duration_s", "label", "score", *score_columns]
-    yield _format_row([*columns, "warnings"])
+    yield format_row([*columns, "warnings"])
     for result in results:
         best = result.best(options.top_k)
         segment = {} if result.segment is None else result.segment.to_dict()
-        yield _format_row(
+        yield format_row(
             [
                 result.file,
                 *(result.channel for _ in channel_columns),
@@ -84,11 +85,34 @@ def format_timelines(results: Iterable[Result]) -> Iterator[str]:
     file,start,end,emotion,score
     a.wav,0.100,1.200,anger,0.900000
     """
-    yield _format_row(["file", "start", "end", "emotion", "score"])
+    yield format_row(["file", "start", "end", "emotion", "score"])
     for result in results:
         for span in result.timeline:
             times = f"{span.start:.3f}", f"{span.end:.3f}"
-            yield _format_row([result.file, *times, span.emotion, _format_score(span.score)])
+            yield format_row([result.file, *times, span.emotion, _format_score(span.score)])
+
+
+def format_frames(result: Result, frame_scores: FrameScores | None) -> Iterator[str]:
+    """Rows of the scores over time: file, time of the frame's centre, and a probability of each emotion.
+
+    The last column is the probability of no emotion, the blank of CTC; it is 0 for classifiers. There are no
+    rows for digital silence. `format_frame_header` gives the header.
+    """
+    if frame_scores is None:
+        return
+    for time_s, scores in zip(
+        frame_scores.times_s.tolist(), np.exp(frame_scores.log_posteriors).tolist(), strict=True
+    ):
+        yield format_row([result.file, f"{time_s:.3f}", *map(_format_score, scores)])
+
+
+def format_frame_header(labels: Sequence[str]) -> str:
+    """The header of scores over time.
+
+    >>> format_frame_header(["anger", "sadness"])
+    'file,time,score_anger,score_sadness,score_none\\n'
+    """
+    return format_row(["file", "time", *(f"score_{label}" for label in labels), "score_none"])
 
 
 def format_timeline(result: Result) -> str:
@@ -96,44 +120,41 @@ def format_timeline(result: Result) -> str:
     return "".join(format_timelines([result]))
 
 
-def _parse_header(row: Sequence[str]) -> list[str]:
-    names = [name.strip().lower() for name in row]
-    for name in ("start", "end"):
-        if name not in names:
-            hint = "; put commas between them" if len(names) == 1 else ""
-            raise SegmentError(
-                f"found the columns {quoted(','.join(names))}, expected {_COLUMNS}, times in seconds{hint}"
-            )
-    for name in ("file", "start", "end", "text", "speaker"):
-        if names.count(name) > 1:
-            raise SegmentError(f"found the column {name!r} twice, expected it once; remove one of them")
-    return names
-
-
-def _parse_row(header: Sequence[str], row: Sequence[str], line: int) -> Segment:
-    if len(row) != len(header):
-        raise SegmentError(
-            f"line {line}: found {len(row)} fields, expected {len(header)} as in the header; "
-            "put a field that contains a comma in double quotes"
-        )
-    fields = dict(zip(header, row, strict=True))
-    if fields.get("file") == "":
-        raise SegmentError(f"line {line}: found no file, expected the name of a recording")
+def _parse_row(row: Row) -> Segment:
+    file = row.fields.get("file")
+    if file == "":
+        raise SegmentError(f"line {row.line}: found no file, expected the name of a recording")
+    if file is None:
+        _check_for_names(row)
+    start, end = _parse_time(row, "start"), _parse_time(row, "end")
     return Segment(
-        parse_seconds(fields["start"], "start", line),
-        parse_seconds(fields["end"], "end", line),
-        text=fields.get("text"),
-        speaker=fields.get("speaker"),
-        file=fields.get("file"),
-        line=line,
+        0.0 if start is None else start,
+        math.inf if end is None else end,
+        text=row.fields.get("text"),
+        speaker=row.fields.get("speaker"),
+        file=file,
+        line=row.line,
     )
+
+
+def _check_for_names(row: Row) -> None:
+    """Refuse a table whose recordings are named in a column that is not called `file`."""
+    for column, value in row.other.items():
+        if PurePath(value).suffix.lower() in SUFFIXES:
+            raise SegmentError(
+                f"line {row.line}: found {quoted(value)} in the column {quoted(column)}, expected recordings "
+                "in the column 'file'; rename it, or remove it if all segments are of one recording"
+            )
+
+
+def _parse_time(row: Row, column: str) -> float | None:
+    try:
+        return parse_time(row.fields[column])
+    except ValueError as error:
+        raise SegmentError(
+            f"line {row.line}: found {quoted(row.fields[column])} as its {column}, {error}"
+        ) from None
 
 
 def _format_score(score: float | None) -> str:
     return "" if score is None else f"{score:.6f}"
-
-
-def _format_row(values: Sequence[Any]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerow(values)
-    return file.getvalue()

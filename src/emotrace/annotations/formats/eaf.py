@@ -1,19 +1,71 @@
 """EAF, the format of ELAN: https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf."""
 
 import mimetypes
+import os
+import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
+from emotrace.annotations.tiers import choose_tiers
 from emotrace.annotations.times import spans_ms
+from emotrace.errors import SegmentError
 from emotrace.inference.result import Result
+from emotrace.segment import Segment, quoted
 from emotrace.system.escaping import escape_control_characters
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 
-def format_timeline(result: Result) -> str:
+def parse_segments(text: str, tier: str | None = None) -> list[Segment]:
+    """One segment per annotation with times, tier by tier; the participant, or the tier, is the speaker.
+
+    Annotations that refer to others, such as translations, have no times of their own and are left out.
+
+    Raises:
+        SegmentError: if the text is no EAF document, a time is missing, or a tier must be chosen
+    """
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise SegmentError("found a document type, expected none, as ELAN writes; save it from ELAN")
+    try:
+        root = ET.fromstring(text)
+    except (ET.ParseError, ValueError) as error:
+        raise SegmentError(f"found no XML ({error}), expected an EAF document") from None
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise SegmentError(f"found the element {quoted(root.tag)}, expected ANNOTATION_DOCUMENT")
+    times = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE", "") for slot in root.iter("TIME_SLOT")}
+    tiers: dict[str, list[Segment]] = {}
+    for element in root.iter("TIER"):
+        name = element.get("TIER_ID", "")
+        speaker = element.get("PARTICIPANT") or name
+        segments = tiers.setdefault(name, [])
+        for annotation in element.iter("ALIGNABLE_ANNOTATION"):
+            start_s, end_s = (
+                _slot_seconds(times, annotation.get(f"TIME_SLOT_REF{number}"), annotation)
+                for number in (1, 2)
+            )
+            words = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
+            segments.append(Segment(start_s, end_s, words, speaker))
+    return choose_tiers(tiers, tier)
+
+
+def _slot_seconds(times: dict[str | None, str], slot: str | None, annotation: ET.Element) -> float:
+    value = times.get(slot, "")
+    if not (value.isascii() and value.isdecimal() and len(value) <= 12):
+        name = annotation.get("ANNOTATION_ID", "")
+        raise SegmentError(
+            f"found no time of the annotation {quoted(name)}, expected whole milliseconds; align it in ELAN"
+        )
+    return int(value) / 1000
+
+
+def format_timeline(result: Result, folder: Path | None = None) -> str:
     """A document with a tier of emotions and a tier of their scores. It refers to the recording.
+
+    Args:
+        result: the result
+        folder: the folder of the document; None stands for that of the recording
 
     >>> from emotrace.timeline import Span, Timeline
     >>> spans = Timeline((Span(0.5, 1.5, "anger", 0.9),))
@@ -35,7 +87,7 @@ def format_timeline(result: Result) -> str:
         'FORMAT="3.0" VERSION="3.0" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         f'xsi:noNamespaceSchemaLocation="{_SCHEMA}">',
         '  <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
-        *([_media_descriptor(Path(result.file))] if result.file else []),
+        *([_media_descriptor(Path(result.file), folder)] if result.file else []),
         "  </HEADER>",
         "  <TIME_ORDER>",
         *(
@@ -55,14 +107,23 @@ def format_timeline(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _media_descriptor(file: Path) -> str:
+def _media_descriptor(file: Path, folder: Path | None) -> str:
     """The recording's absolute URL, and a relative one that stays valid if both files are moved together."""
     url = file.absolute().as_uri()
     mime_type = mimetypes.guess_type(file.name)[0] or "audio/*"
     return (
         f"    <MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(url)} MIME_TYPE={quoteattr(mime_type)} "
-        f"RELATIVE_MEDIA_URL={quoteattr('./' + url.rpartition('/')[2])}/>"
+        f"RELATIVE_MEDIA_URL={quoteattr(_relative_url(file, folder))}/>"
     )
+
+
+def _relative_url(file: Path, folder: Path | None) -> str:
+    try:
+        path = Path(file.name if folder is None else os.path.relpath(file, folder))
+    except ValueError:  # on another drive of Windows
+        path = Path(file.name)
+    url = quote(os.fsencode(path.as_posix()))
+    return url if url.startswith("../") else f"./{url}"
 
 
 def _annotation(number: int, span: int, value: str) -> str:

@@ -56,7 +56,7 @@ def parse_segments(text: str) -> list[Segment]:
                 round(start + duration, 6),
                 text=None if fields[5] == _NO_VALUE else fields[5],
                 speaker=None if fields[7] == _NO_VALUE else fields[7],
-                file=fields[1],
+                file=None if fields[1] == _NO_VALUE else fields[1],
                 line=number,
             )
         )

@@ -10,27 +10,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from emotrace.annotations.tiers import choose_tiers
 from emotrace.annotations.times import milliseconds, seconds, spans_ms
 from emotrace.errors import SegmentError
 from emotrace.inference.result import Result
 from emotrace.segment import Segment, parse_seconds, quoted
 from emotrace.system.escaping import escape_control_characters
 
+# Possessive quantifiers keep the time linear in the length of the text, whatever is in it.
 _TOKEN: Final = re.compile(
     r"""
-    "(?P<text>(?:[^"]|"")*)"
+    "(?P<text>(?:[^"]++|"")*+)"
   | (?P<open>")
   | (?<!\S)!.*
-  | (?<!\S)(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?!\S)
+  | (?<!\S)(?P<number>[-+]?+(?:\d++(?:[.,]\d*+)?+|[.,]\d++)(?:[eE][-+]?\d++)?+)(?!\S)
     """,
     re.VERBOSE,
 )
 
 
-def parse_segments(text: str) -> list[Segment]:
+def parse_segments(text: str, tier: str | None = None) -> list[Segment]:
     """One segment per interval with text, tier by tier; the tier's name becomes the speaker.
 
-    Empty intervals are pauses, and points have no length: both are ignored.
+    Empty intervals are pauses, and points have no length: both are ignored. Numbers may have decimal commas.
 
     >>> short = 'File type = "ooTextFile"\\nObject class = "TextGrid"\\n\\n0\\n3\\n<exists>\\n1\\n'
     >>> parse_segments(
@@ -39,7 +41,8 @@ def parse_segments(text: str) -> list[Segment]:
     [Segment(start=1.0, end=3.0, text='so "he" goes', speaker='Ann', file=None, line=18)]
 
     Raises:
-        SegmentError: if the text is not a TextGrid, is damaged, or has no interval tier
+        SegmentError: if the text is not a TextGrid, is damaged, has no interval tier, or a tier must be
+            chosen
     """
     if not text.lstrip().startswith(("File type", '"ooTextFile')):
         binary = text.startswith("ooBinaryFile")
@@ -54,7 +57,7 @@ def parse_segments(text: str) -> list[Segment]:
     tokens.number("the end")
     tier_count = tokens.count("the number of tiers")
     tier_classes: list[str] = []
-    segments: list[Segment] = []
+    tiers: dict[str, list[Segment]] = {}
     for _ in range(tier_count):
         tier_class, name = tokens.text("a tier's class"), tokens.text("a tier's name")
         tokens.number("a tier's start")
@@ -65,13 +68,14 @@ def parse_segments(text: str) -> list[Segment]:
             if tier_class == "IntervalTier":
                 end = tokens.number("the end of an interval")
                 label = tokens.text("the text of an interval").strip()
-                segments += [Segment(start, end, label, name, line=tokens.line)] if label else []
+                if label:
+                    tiers.setdefault(name, []).append(Segment(start, end, label, name, line=tokens.line))
             else:
                 tokens.text("the mark of a point")
     if "IntervalTier" not in tier_classes:
         found = f"only {', '.join(dict.fromkeys(tier_classes))}" if tier_classes else "no tier"
         raise SegmentError(f"found {found}, expected an IntervalTier whose intervals are the segments")
-    return segments
+    return choose_tiers(tiers, tier)
 
 
 def format_timeline(result: Result) -> str:
@@ -149,7 +153,8 @@ class _Tokens:
         return self._next("text", f"{what} in quotes").replace('""', '"')
 
     def number(self, what: str) -> float:
-        return parse_seconds(self._next("number", f"{what} as a number"), what, self.line)
+        text = self._next("number", f"{what} as a number")
+        return parse_seconds(text.replace(",", "."), what, self.line)
 
     def count(self, what: str) -> int:
         value = self.number(what)

@@ -1,22 +1,26 @@
 """Recordings of a user, listed in a CSV file with one row per utterance."""
 
-import csv
-import math
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from emotrace.corpora import listing
 from emotrace.corpora.base import Corpus, protocol_name
 from emotrace.corpora.splits import Fold, default_folds, default_scheme, list_speakers
 from emotrace.corpora.utterance import EMOTIONS, Utterance, utterance_name
-from emotrace.errors import CorpusError
+from emotrace.errors import CorpusError, TableError
+from emotrace.system.text_encoding import decode_text
+from emotrace.tables.file_names import FileFinder
+from emotrace.tables.reading import Columns, Row, read_rows
+from emotrace.tables.times import parse_time
 
 NAME = "manifest"
 FILE_NAME = "manifest.csv"
-REQUIRED = ("file", "emotion", "speaker")
-OPTIONAL = ("session", "start", "end")
-COLUMNS = "file,emotion,speaker[,session][,start][,end]"
+COLUMNS = Columns(
+    required=("file", "emotion", "speaker"),
+    optional=("session", "start", "end"),
+    decisive=("session", "start", "end"),
+    layout="file,emotion,speaker[,session][,start][,end]",
+)
 
 
 def parse_times(start: str, end: str) -> tuple[float, float | None]:
@@ -31,8 +35,8 @@ def parse_times(start: str, end: str) -> tuple[float, float | None]:
     Traceback (most recent call last):
     emotrace.errors.CorpusError: end 1.5 is not after start 2; times are seconds from the start of the file
     """
-    start_s = _seconds("start", start) if start else 0.0
-    end_s = _seconds("end", end) if end else None
+    start_s = _seconds("start", start) or 0.0
+    end_s = _seconds("end", end)
     if end_s is not None and end_s <= start_s:
         raise CorpusError(
             f"end {end} is not after start {start or 0}; times are seconds from the start of the file"
@@ -40,12 +44,12 @@ def parse_times(start: str, end: str) -> tuple[float, float | None]:
     return start_s, end_s
 
 
-def _seconds(column: str, text: str) -> float:
+def _seconds(column: str, text: str) -> float | None:
     try:
-        value = float(text)
+        value = parse_time(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value < 0:
+        value = -1.0
+    if value is not None and value < 0:
         raise CorpusError(f"{column} is {text!r}; expected seconds from the start of the file, such as 1.25")
     return value
 
@@ -61,83 +65,56 @@ def _recognise(root: Path) -> bool:
 
 def _read(root: Path, allow_missing: bool = False) -> list[Utterance]:
     path = _csv_file(root)
+    finder = FileFinder(path.parent)
     utterances: list[Utterance] = []
-    rows: dict[str, int] = {}
+    lines: dict[str, int] = {}
     missing: list[str] = []
-    for row, fields in _rows(path):
+    for row in _rows(path):
         try:
-            utterance = _utterance(path.parent, fields)
+            file, found = finder.find(_required(row)["file"])
+            utterance = _utterance(file, found or path.parent / file, row.fields)
         except CorpusError as error:
-            raise CorpusError(f"{path}, row {row}: {error}") from error
-        if utterance.name in rows:
-            first = rows[utterance.name]
+            raise CorpusError(f"{path}: line {row.line}: {error}") from error
+        if utterance.name in lines:
+            first = lines[utterance.name]
             raise CorpusError(
-                f"{path}, row {row}: {utterance.name} is also in row {first}; remove one of them"
+                f"{path}: line {row.line}: {utterance.name} is also in line {first}; remove one of them"
             )
-        rows[utterance.name] = row
-        if (path.parent / fields["file"]).is_file():
-            utterances.append(utterance)
+        lines[utterance.name] = row.line
+        if found is None:
+            missing.append(f"{row.fields['file']} (line {row.line})")
         else:
-            missing.append(f"{fields['file']} (row {row})")
+            utterances.append(utterance)
     listing.handle_missing_files(
         path, missing, allow=allow_missing, hint=f"paths are relative to {path.parent}", corpus=NAME
     )
-    if not rows:
+    if not lines:
         raise CorpusError(f"{path} has no row below its header; expected one per utterance")
     return sorted(utterances, key=lambda utterance: utterance.name)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Row number and fields of each row that is not empty; row 1 is the header."""
-    header: list[str] | None = None
+def _rows(path: Path) -> Iterator[Row]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row, values in enumerate(csv.reader(file, strict=True), start=1):
-                values = [value.strip() for value in values]
-                if not any(values):
-                    continue
-                if header is None:
-                    header = _header(path, values)
-                elif len(values) != len(header):
-                    raise CorpusError(
-                        f"{path}, row {row}: {len(values)} fields, but the header has {len(header)}; "
-                        "put fields that contain a comma in double quotes"
-                    )
-                else:
-                    yield row, dict(zip(header, values, strict=True))
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise CorpusError(f"{path} is not a CSV file ({error}); expected the columns {COLUMNS}") from error
-    if header is None:
-        raise CorpusError(f"{path} is empty; expected a header with the columns {COLUMNS}")
+        yield from read_rows(decode_text(path.read_bytes()), COLUMNS)
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
+    except (TableError, ValueError) as error:
+        raise CorpusError(f"{path}: {error}") from None
 
 
-def _header(path: Path, names: list[str]) -> list[str]:
-    for number, name in enumerate(names):
-        if name not in (*REQUIRED, *OPTIONAL):
-            raise CorpusError(
-                f"{path}, row 1: unknown column {name!r}; expected {COLUMNS}, separated by commas"
-            )
-        if name in names[:number]:
-            raise CorpusError(f"{path}, row 1: column {name!r} occurs twice; remove one of them")
-    for name in REQUIRED:
-        if name not in names:
-            raise CorpusError(f"{path}, row 1: no column {name!r}; expected {COLUMNS}")
-    return names
+def _required(row: Row) -> dict[str, str]:
+    for column in COLUMNS.required:
+        if not row.fields[column]:
+            raise CorpusError(f"{column} is empty; every row needs {', '.join(COLUMNS.required)}")
+    return row.fields
 
 
-def _utterance(folder: Path, fields: dict[str, str]) -> Utterance:
-    for column in REQUIRED:
-        if not fields[column]:
-            raise CorpusError(f"{column} is empty; every row needs {', '.join(REQUIRED)}")
+def _utterance(file: str, audio: Path, fields: dict[str, str]) -> Utterance:
     code = fields["emotion"]
     start_s, end_s = parse_times(fields.get("start", ""), fields.get("end", ""))
     return Utterance(
-        name=utterance_name(PurePath(os.path.normpath(fields["file"])).as_posix(), start_s, end_s),
-        audio=folder / fields["file"],
+        name=utterance_name(file, start_s, end_s),
+        audio=audio,
         emotion=code.lower() if code.lower() in EMOTIONS else code,
         code=code,
         speaker=fields["speaker"],
@@ -161,7 +138,7 @@ MANIFEST = Corpus(
     citation="the user's own",
     license="the user's own",
     emotions={},
-    layout=f"{FILE_NAME} (or another CSV file that --root names) with the columns {COLUMNS}",
+    layout=f"{FILE_NAME} (or another CSV file that --root names) with the columns {COLUMNS.layout}",
     recognise=_recognise,
     read=_read,
     folds=_folds,
