@@ -7,7 +7,7 @@ from pathlib import PurePath
 import numpy as np
 
 from emotrace.annotations.prediction_options import PredictionOptions
-from emotrace.audio.reading import SUFFIXES
+from emotrace.audio import media, reading
 from emotrace.errors import SegmentError, TableError
 from emotrace.inference.frame_scores import FrameScores
 from emotrace.inference.result import Result
@@ -140,7 +140,7 @@ def _parse_row(row: Row) -> Segment:
 def _check_for_names(row: Row) -> None:
     """Refuse a table whose recordings are named in a column that is not called `file`."""
     for column, value in row.other.items():
-        if PurePath(value).suffix.lower() in SUFFIXES:
+        if PurePath(value).suffix.lower() in reading.SUFFIXES | media.SUFFIXES:
             raise SegmentError(
                 f"line {row.line}: found {quoted(value)} in the column {quoted(column)}, expected recordings "
                 "in the column 'file'; rename it, or remove it if all segments are of one recording"
