@@ -26,10 +26,11 @@ from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments.cost import Stopwatch, stage_seconds
 from emotrace.experiments.cross_validation import fold_folder, fold_numbers
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
-from emotrace.experiments.workers import processors, work_on
+from emotrace.experiments.workers import work_on
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
 from emotrace.recipes import load_recipe
+from emotrace.system.processors import available_processors
 from emotrace.training.data.local_features import forget_local_features
 from emotrace.training.progress import Epoch, ProgressCallback, show_progress, with_run_name
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
@@ -242,7 +243,7 @@ def main() -> None:
             experiment.pretrained.refuse_same_corpus(experiment.corpus.corpus.name)
         folds = fold_numbers(experiment.corpus, options.folds)
         plan = Plan(experiment, variants, tuple(folds), tuple(options.seeds), options.output)
-        workers = options.jobs or (processors() if experiment.device == "cpu" else 1)
+        workers = options.jobs or (available_processors() if experiment.device == "cpu" else 1)
         with show_progress() as progress:
             train(plan, workers, progress)
     except EmotraceError as error:

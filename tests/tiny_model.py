@@ -67,6 +67,38 @@ def tiny_network(output: str, metadata: dict[str, str]) -> bytes:
     return content
 
 
+def with_endless_loop(network: bytes) -> bytes:
+    """The same network, which never gets past its first node."""
+    onnx = pytest.importorskip("onnx")
+    helper, numbers = onnx.helper, onnx.numpy_helper.from_array
+    model = onnx.load_from_string(network)
+    first = model.graph.node[0]
+    (result,) = first.output
+    first.output[0] = "before"
+    bool_, float32, int64 = onnx.TensorProto.BOOL, onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go_on"], ["go_on_again"]),
+            helper.make_node("Neg", ["state"], ["next_state"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("number", int64, []),
+            helper.make_tensor_value_info("go_on", bool_, []),
+            helper.make_tensor_value_info("state", float32, None),
+        ],
+        [
+            helper.make_tensor_value_info("go_on_again", bool_, []),
+            helper.make_tensor_value_info("next_state", float32, None),
+        ],
+    )
+    model.graph.initializer.append(numbers(np.array(np.iinfo(np.int64).max), "most"))
+    model.graph.initializer.append(numbers(np.array(True), "true"))
+    model.graph.node.insert(1, helper.make_node("Loop", ["most", "true", "before"], [result], body=body))
+    content: bytes = model.SerializeToString()
+    return content
+
+
 def write_tiny_model(
     folder: Path, output: str = "log_posteriors", metadata: dict[str, str] | None = None, **changes: Any
 ) -> Path:

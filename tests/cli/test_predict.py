@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from command_line import Call
+from command_line import Call, assert_refused
 
 SpeechLike = Callable[..., np.ndarray]
 
@@ -154,6 +154,68 @@ def test_a_closed_pipe_ends_without_a_message(tiny_model: Path, recordings: Path
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+def test_an_interrupt_does_not_wait_for_an_input_that_never_ends(
+    tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")  # nobody writes to it
+    files = (recordings / "b.wav", recordings / "sub" / "a.flac", tmp_path / "pipe.wav")
+    for jobs in ("1", "3"):
+        with emotrace(
+            "predict", *files, "--model", tiny_model, "--format", "json", "--jobs", jobs
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            first = process.stdout.readline() + process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            rest = process.stdout.read()
+            assert process.stderr.read() == "emotrace: interrupted\n"
+        assert process.returncode == 130
+        names = [Path(result["file"]).name for result in json.loads(first + rest)]
+        assert names[0] == "b.wav"
+        assert "pipe.wav" not in names
+
+
+def closed_stream(number: int) -> Callable[[], None]:
+    return lambda: os.close(number)
+
+
+def test_closed_standard_streams_give_one_line(tiny_model: Path, recordings: Path) -> None:
+    file = recordings / "b.wav"
+    for number, source, code, message in (
+        (0, "-", 2, "emotrace: found standard input closed, expected audio there; "),
+        (0, file, 0, ""),
+        (1, file, 2, "emotrace: found standard output closed, expected one that takes the results; "),
+        (2, file, 0, ""),
+    ):
+        with emotrace("predict", source, "--model", tiny_model, preexec_fn=closed_stream(number)) as process:
+            _, err = process.communicate()
+        assert process.returncode == code
+        assert err.startswith(message)
+        assert len(err.splitlines()) == (1 if message else 0)
+
+
+def test_an_empty_argument_is_a_wrong_call(
+    call: Call, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(recordings)
+    for tokens in (("",), ("b.wav", ""), ("b.wav", "--model", ""), ("b.wav", "--model=")):
+        assert_refused(call("predict", *tokens), "found an empty argument", "variable of the shell")
+
+
+@pytest.mark.parametrize("option", ["--threads", "--jobs"])
+def test_numbers_that_make_no_sense_are_refused(call: Call, recordings: Path, option: str) -> None:
+    for number in ("0", "-1", "1000000"):
+        assert_refused(call("predict", recordings, option, number), option)
+
+
+def test_a_closing_line_counts_what_was_left_out(call: Call, tiny_model: Path, recordings: Path) -> None:
+    for name in ("a.ape", "sub/b.APE", "c.dss"):
+        (recordings / name).touch()
+    done = call("predict", recordings, "--model", tiny_model, "--threads", "2")
+    assert (done.code, len(done.out.splitlines())) == (0, 2)
+    assert done.err == "emotrace: left out 3 files of other formats (.ape 2, .dss 1)\n"
 
 
 def test_an_interrupt_keeps_finished_results(tiny_model: Path, recordings: Path) -> None:

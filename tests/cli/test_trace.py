@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,23 @@ def test_an_output_that_is_a_file_exits_with_2(call: Call, tiny_model: Path, rec
     done = call("trace", recordings, "--model", tiny_model, "--output", recordings / "notes.txt")
     assert (done.code, done.out) == (2, "")
     assert "notes.txt cannot be a folder" in done.err
+
+
+def test_an_output_that_cannot_be_written_does_not_stop_the_others(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    long = recordings / f"{'a' * 250}.wav"  # with .TextGrid, it has more than 255 letters
+    shutil.copy(recordings / "b.wav", long)
+    for jobs in ("1", "2"):
+        done = call(
+            "trace", long, recordings / "b.wav", "--model", tiny_model, "--format", "textgrid",
+            "--output", tmp_path / "out", "--jobs", jobs,
+        )  # fmt: skip
+        assert (done.code, done.out) == (1, f"{tmp_path / 'out' / 'b.TextGrid'}\n")
+        assert done.err.startswith(f"emotrace: {long}: its ")
+        assert "cannot be written (File name too long)" in done.err
+        assert len(done.err.splitlines()) == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.TextGrid"]
 
 
 def test_pictures_without_matplotlib_exit_2(

@@ -308,7 +308,7 @@ def test_the_whole_protocol_of_the_papers_corpora_runs(
     paper: dict[str, tuple[float, float | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(tables, "processors", lambda: 1)
+    monkeypatch.setattr(tables, "available_processors", lambda: 1)
     (tmp_path / "tiniest.toml").write_text(TINIEST)
     command = [
         "table", "--corpus", name, "--root", make(tmp_path / "corpus"), "--recipe", tmp_path / "tiniest.toml",

@@ -3,8 +3,11 @@ import dataclasses
 import io
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from tiny_model import with_endless_loop
 
 import emotrace
 from emotrace.audio.reading import Audio
 from emotrace.errors import AudioError, EmotraceError, ModelError
+from emotrace.inference.model_folder import load_model_folder, write_config
 from emotrace.inference.onnx_session import OnnxSession, WindowOutputs
 from emotrace.inference.recogniser import Recogniser, load
 
@@ -272,6 +277,41 @@ def test_a_stopped_recogniser_ends_at_its_next_window(tiny_model: Path, speech_l
     stopped.stop()
     with pytest.raises(EmotraceError, match="stopped before it was done"):
         stream.push(speech_like(6.0))
+
+
+@pytest.fixture
+def endless_model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A model that never ends."""
+    folder = tmp_path / "endless"
+    shutil.copytree(tiny_model, folder)
+    (folder / "model.onnx").write_bytes(with_endless_loop((folder / "model.onnx").read_bytes()))
+    write_config(folder, load_model_folder(tiny_model).config)
+    return folder
+
+
+def test_a_network_that_never_ends_can_be_stopped(endless_model: Path, speech_like: SpeechLike) -> None:
+    endless = load(endless_model)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(endless, (speech_like(1.0), RATE_HZ))
+        while not endless._session._running:
+            time.sleep(0.001)
+        endless.stop()
+        with pytest.raises(EmotraceError, match="stopped before it was done"):
+            running.result()
+
+
+def test_an_interrupt_ends_a_network_that_never_ends(endless_model: Path, speech_like: SpeechLike) -> None:
+    endless = load(endless_model)
+
+    def interrupt() -> None:
+        while not endless._session._running:
+            time.sleep(0.001)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            endless((speech_like(1.0), RATE_HZ))
 
 
 def test_audio_shorter_than_the_models_minimum_is_an_error(recogniser: Recogniser) -> None:

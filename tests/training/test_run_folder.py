@@ -57,6 +57,17 @@ def test_another_run_is_refused_and_the_difference_is_named(
         create_or_resume(tmp_path / "run", {**IDENTITY, **change})
 
 
+def test_a_run_that_has_trained_nothing_may_go_on_with_fewer_utterances(tmp_path: Path) -> None:
+    before, after = {**IDENTITY, "utterances": 20}, {**IDENTITY, "utterances": 19}
+    create_or_resume(tmp_path, before)
+    create_or_resume(tmp_path, after)
+    (tmp_path / "front").mkdir()
+    (tmp_path / "front" / "weights").touch()
+    create_or_resume(tmp_path, after)
+    with pytest.raises(RunError, match=r"on 19 utterances, and the corpus now has 20; restore"):
+        create_or_resume(tmp_path, before)
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match="holds other files"):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -186,7 +187,11 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
             raise AudioError(f"{path}: found a file that cannot be opened ({error.strerror})") from None
         except ValueError:  # the path contains a null character
             raise AudioError(f"found the path {str(path)!r}, expected a valid file path") from None
-        if path.is_file():
+        kind = os.fstat(file.fileno()).st_mode
+        if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):  # it may never end
+            file.close()
+            raise AudioError(f"{path}: found a device, expected an audio file; check the path")
+        if stat.S_ISREG(kind):
             return str(path), file
         with file:  # a pipe, in which libsndfile cannot seek
             return str(path), io.BytesIO(file.read())

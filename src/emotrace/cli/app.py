@@ -1,13 +1,16 @@
 """The command line. Each verb is a module of this package, which is imported when the verb is called."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
 from emotrace.cli.output import (
+    DONE,
     INTERRUPTED,
     PIPE_CLOSED,
     WRONG_CALL,
@@ -15,6 +18,7 @@ from emotrace.cli.output import (
     print_message,
 )
 from emotrace.errors import EmotraceError
+from emotrace.system.interrupts import interrupt_deadline
 
 VERBS = (
     "predict", "trace", "info", "corpus", "train", "crossval",
@@ -46,15 +50,32 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
 
     Exit codes: 0 success; 1 some inputs failed; 2 wrong call; 130 interrupted; 141 standard output closed.
     """
+    with interrupt_deadline(_end_at_once):
+        code = _run(sys.argv[1:] if tokens is None else tokens)
+        if code == INTERRUPTED and tokens is None:
+            os._exit(code)  # the interpreter would wait for threads, which may wait for a pipe
+    sys.exit(code)
+
+
+def _end_at_once() -> None:
+    """End an interrupted process that is still busy, without the interpreter, whose locks it may hold."""
+    with suppress(OSError):
+        os.write(2, b"emotrace: interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+def _run(tokens: Sequence[str]) -> int:
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may contain bytes that are not valid UTF-8
             stream.reconfigure(errors="backslashreplace")
     print_log_messages()
     try:
-        if set((sys.argv[1:] if tokens is None else tokens)[:1]) <= set(app.help_flags):
+        _check_call(tokens)
+        if set(tokens[:1]) <= set(app.help_flags):
             for verb in app:
                 app[verb]  # imports the verb, whose docstring the list of verbs shows
-        code = app(tokens)
+        code: int = app(tokens) or DONE
         sys.stdout.flush()
     except (EmotraceError, CycloptsError) as error:
         print_message(str(error))
@@ -69,4 +90,35 @@ def main(tokens: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         print_message("interrupted")
         code = INTERRUPTED
-    sys.exit(code)
+    return code
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in place of closed standard streams, whose numbers other files would get."""
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                null = os.open(os.devnull, os.O_RDWR)
+                if null != number:
+                    os.dup2(null, number)
+                    os.close(null)
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()
+
+
+def _check_call(tokens: Sequence[str]) -> None:
+    """Refuse calls that cannot be meant.
+
+    Raises:
+        EmotraceError: if an argument is empty, or standard output is closed
+    """
+    for token in tokens:
+        if token == "" or (token.startswith("--") and token.endswith("=")):
+            raise EmotraceError(
+                f"found an empty argument{f' of {token[:-1]}' if token else ''}, expected a value; "
+                "check whether a variable of the shell is not set"
+            )
+    if sys.stdout is None:
+        raise EmotraceError("found standard output closed, expected one that takes the results; open it")

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_message, write_document
 from emotrace.errors import AudioError, EmotraceError
 from emotrace.system.interrupts import GracefulInterrupt
 
-if TYPE_CHECKING:
-    from emotrace.inference.recogniser import Recogniser
-
 T = TypeVar("T")
-
-
-def load_model(model: Path | None, jobs: int) -> Recogniser:
-    """Load a model folder. With several jobs, each job uses one thread."""
-    from emotrace.inference.recogniser import load
-
-    return load(model, threads=1 if jobs > 1 else None)
 
 
 def find_recordings(audio: Sequence[Path]) -> list[Path]:
@@ -31,7 +22,7 @@ def find_recordings(audio: Sequence[Path]) -> list[Path]:
     recordings: list[Path] = []
     for path in audio:
         try:
-            recordings += find_audio(path)
+            recordings += [file for file in find_audio(path) if isinstance(file, Path)]
         except AudioError:
             continue
     return recordings
@@ -56,13 +47,13 @@ def run_on_inputs(
     Returns:
         the exit code
     """
-    from emotrace.inference.batch import for_each
+    from emotrace.inference.batch import describe_left_out, for_each
 
-    code, interrupt = DONE, GracefulInterrupt()
+    code, interrupt, left_out = DONE, GracefulInterrupt(), Counter[str]()
 
     def succeeded() -> Iterator[T]:
         nonlocal code
-        outcomes = for_each(audio, work, jobs, stop)
+        outcomes = for_each(audio, work, jobs, stop, left_out)
         with interrupt, closing(outcomes):
             for outcome in interrupt.iterate(outcomes):
                 for value in (outcome.error,) if outcome.value is None else outcome.value:
@@ -73,4 +64,9 @@ def run_on_inputs(
                         yield value
 
     write_document(write(succeeded()))
-    return INTERRUPTED if interrupt.interrupted else code
+    if interrupt.interrupted:
+        print_message("interrupted")
+        return INTERRUPTED
+    if summary := describe_left_out(left_out):
+        print_message(summary)
+    return code

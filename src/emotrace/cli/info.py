@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emotrace.cli.audio_inputs import load_model
 from emotrace.cli.options import Model
 from emotrace.cli.output import DONE, print_line
 
@@ -14,7 +13,9 @@ if TYPE_CHECKING:
 
 def info(*, model: Model = None) -> int:
     """Print a model's emotions, sample rate, system, training data, protocol and measured accuracy."""
-    facts = _facts(load_model(model, jobs=1).config)
+    from emotrace.inference.recogniser import load
+
+    facts = _facts(load(model).config)
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         print_line(f"{name:{width}}  {value}")

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter, Token
-from cyclopts.types import NonNegativeInt, PositiveInt
+from cyclopts import Parameter, Token, validators
+from cyclopts.types import NonNegativeInt
 
 from emotrace.errors import EmotraceError
+from emotrace.system.processors import MAX_THREADS
 
 DEFAULT_SYSTEM = "pcnse-sadrn-ctc"
 
@@ -38,7 +39,16 @@ Model = Annotated[
     Path | None,
     Parameter(name="--model", help="Folder of the model. By default, the model that ships with emotrace."),
 ]
-Jobs = Annotated[PositiveInt, Parameter(help="Number of files to process at the same time.")]
+_THREADS = validators.Number(gte=1, lte=MAX_THREADS)
+Jobs = Annotated[int, Parameter(validator=_THREADS, help="Number of files to process at the same time.")]
+Threads = Annotated[
+    int | None,
+    Parameter(
+        validator=_THREADS,
+        help="Number of threads for each file. By default 1, which is best for many short files; more make a "
+        "long file quicker if processors are idle.",
+    ),
+]
 CORPUS_NAMES = (
     "Name of the corpus, such as emodb, iemocap, manifest or synthetic. A wrong name lists all names."
 )

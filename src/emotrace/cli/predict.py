@@ -11,8 +11,8 @@ from cyclopts.types import PositiveInt
 
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import FORMATS, find_format, import_function
-from emotrace.cli.audio_inputs import find_recordings, load_model, run_on_inputs
-from emotrace.cli.options import Inputs, Jobs, Model
+from emotrace.cli.audio_inputs import find_recordings, run_on_inputs
+from emotrace.cli.options import Inputs, Jobs, Model, Threads
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings
 from emotrace.cli.standard_input import (
     PIPE,
@@ -59,6 +59,7 @@ def predict(
     channels: Literal["mix", "each"] = "mix",
     abstain_below: Probability = 0.0,
     jobs: Jobs = 1,
+    threads: Threads = None,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
     raw_channels: RawChannels = 1,
@@ -77,6 +78,8 @@ def predict(
     abstain_below
         Probability from 0 to 1. Recordings whose best score is lower get no label.
     """
+    from emotrace.inference.recogniser import load
+
     each_channel = channels == "each"
     if each_channel and segments is not None:
         raise EmotraceError("--channels each cannot be combined with --segments; omit one of them")
@@ -85,7 +88,7 @@ def predict(
     if tier is not None and segments is None:
         raise EmotraceError("--tier chooses a tier of a segment file: name the file with --segments FILE")
     matches = None if segments is None else _match_segments(segments, tier, audio)
-    recogniser = load_model(model, jobs)
+    recogniser = load(model, threads)
     recognise = _recognition(recogniser, segments, matches, each_channel)
     chosen_format = find_format(output_format)
     options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)

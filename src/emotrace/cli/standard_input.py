@@ -95,6 +95,8 @@ def recognise_standard_input(
     """
     from emotrace.audio.standard_input import open_standard_input
 
+    if sys.stdin is None:
+        raise EmotraceError("found standard input closed, expected audio there; open it, as by - < a.wav")
     code = DONE
 
     def write_spans(events: Sequence[SpanEvent]) -> None:

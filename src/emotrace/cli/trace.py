@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from emotrace.annotations.registry import FORMATS, Format, find_format, import_function
-from emotrace.cli.audio_inputs import find_recordings, load_model, run_on_inputs
-from emotrace.cli.options import Inputs, Jobs, Model
-from emotrace.cli.output import print_warnings, with_warnings
+from emotrace.cli.audio_inputs import find_recordings, run_on_inputs
+from emotrace.cli.options import Inputs, Jobs, Model, Threads
+from emotrace.cli.output import DONE, SOME_FAILED, print_message, print_warnings, with_warnings
 from emotrace.cli.standard_input import (
     PIPE,
     RawChannels,
@@ -51,6 +51,7 @@ def trace(
     output_format: Annotated[TimelineFormat, Parameter(name="--format", help=_FORMAT_HELP)] = "text",
     output: Path | None = None,
     jobs: Jobs = 1,
+    threads: Threads = None,
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
     raw_channels: RawChannels = 1,
@@ -63,13 +64,15 @@ def trace(
         Folder for one file per recording. By default, all timelines go to standard output; those of standard
         input are written span by span.
     """
+    from emotrace.inference.recogniser import load
+
     raw = raw_input(raw_rate, raw_format, raw_channels)
     check_standard_input(audio, raw, None if output is None else "--output")
     chosen_format = find_format(output_format)
     if chosen_format.requirement is not None:
         import_function(chosen_format.requirement)()
     if output is not None:
-        return _trace_to_files(audio, model, chosen_format, output, jobs)
+        return _trace_to_files(audio, lambda: load(model, threads), chosen_format, output, jobs)
     if chosen_format.needs_audio:
         raise EmotraceError(
             f"--format {output_format} writes files: name a folder for them with --output DIR"
@@ -88,7 +91,7 @@ def trace(
         elif chosen_format.timeline is not None:
             yield from map(import_function(chosen_format.timeline), results)
 
-    recogniser = load_model(model, jobs)
+    recogniser = load(model, threads)
     if PIPE not in audio:
         return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, write, recogniser.stop)
     if chosen_format.live is None:
@@ -112,7 +115,7 @@ class _Traced:
 
 
 def _trace_to_files(
-    audio: list[Path], model: Path | None, chosen_format: Format, output: Path, jobs: int
+    audio: list[Path], load: Callable[[], Recogniser], chosen_format: Format, output: Path, jobs: int
 ) -> int:
     """Write one file for each recording, and print its name."""
     from emotrace.inference.batch import UniqueFileNames
@@ -122,8 +125,9 @@ def _trace_to_files(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmotraceError(f"--output {output} cannot be a folder: {error.strerror}") from None
-    recogniser = load_model(model, jobs)
+    recogniser = load()
     names = UniqueFileNames(output, chosen_format.suffix)
+    code = DONE
 
     def work(path: Path) -> list[_Traced]:
         # The samples of a long recording need much memory, so they are kept only if the format uses them.
@@ -132,16 +136,22 @@ def _trace_to_files(
         ]
 
     def write(outcomes: Iterator[_Traced]) -> Iterator[str]:
+        nonlocal code
         for traced in outcomes:
             print_warnings(traced.result)
             path = names.path_for(traced.result.file or "audio")
             try:
                 write_bytes(path, _content(traced, chosen_format, recogniser.labels))
             except OSError as error:
-                raise EmotraceError(f"{path} cannot be written: {error.strerror}") from None
+                print_message(
+                    f"{traced.result.file}: its {path} cannot be written ({error.strerror}); make room, or "
+                    "shorten or change the name"
+                )
+                code = SOME_FAILED
+                continue
             yield escape_control_characters(str(path)) + "\n"
 
-    return run_on_inputs(audio, work, jobs, write, recogniser.stop)
+    return max(run_on_inputs(audio, work, jobs, write, recogniser.stop), code)
 
 
 def _trace_with_audio(recogniser: Recogniser, path: Path) -> _Traced:

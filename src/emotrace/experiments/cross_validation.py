@@ -15,7 +15,8 @@ from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.experiments.learning_curves import read_curve
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.experiments.report import fold_row, write_report
-from emotrace.experiments.workers import processors, work_on
+from emotrace.experiments.workers import work_on
+from emotrace.system.processors import available_processors
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import DONE_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
@@ -133,7 +134,7 @@ def run_folds(
         for number in numbers
     ]
     if workers is None:
-        workers = processors() if experiment.device == "cpu" else 1
+        workers = available_processors() if experiment.device == "cpu" else 1
     run_jobs(experiment, jobs, workers, progress)
     return report_folds(experiment, output)
 

@@ -122,8 +122,3 @@ def exit_with_parent() -> None:
 def call_in_worker(job: Any) -> None:
     """One job, in a worker process."""
     WORKER["work"](job, WORKER["progress"])
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,17 +1,32 @@
 """Batches of files: folders are walked, files are processed in parallel, results come in order."""
 
 import os
-from collections import deque
+import stat
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from emotrace.audio import media
 from emotrace.audio.reading import readable_suffixes
 from emotrace.errors import AudioError, EmotraceError
 
 T = TypeVar("T")
+
+LINKED_FOLDER, UNREADABLE_FOLDER = "link to a folder", "unreadable folder"
+_STOP_S = 0.2  # how long running work may take to stop
+_OTHER_MEDIA = media.SUFFIXES | {
+    ".ac3", ".ape", ".awb", ".dss", ".gsm", ".mp2", ".ogv", ".spx", ".voc", ".wv",
+}  # fmt: skip
+_ADVICE = 'convert them, or read more formats with pip install "emotrace[media]"'
+_SPECIAL_FILES = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +37,15 @@ class Outcome(Generic[T]):
     error: EmotraceError | None = None
 
 
-def find_audio(path: Path) -> list[Path]:
+def find_audio(path: Path, left_out: Counter[str] | None = None) -> list[Path | AudioError]:
     """The audio files in a folder and its subfolders, in the order of their names.
 
-    Hidden files are left out. A path that is not a folder is returned as it is.
+    Hidden files are left out. A path that is not a folder is returned as it is. A folder that cannot be read
+    gives an error in its place, and so does a pipe or a device, which may never end.
+
+    Args:
+        path: a file or folder
+        left_out: counts the other files of sound, by suffix, and the folders that were not searched
 
     Raises:
         AudioError: if a folder contains no audio
@@ -33,21 +53,71 @@ def find_audio(path: Path) -> list[Path]:
     >>> [file.name for file in find_audio(Path("a.wav"))]
     ['a.wav']
     """
-    if not path.is_dir():
+    if not _is_folder(path):
         return [path]
-    found: list[Path] = []
+    found: list[Path | AudioError] = []
     suffixes = readable_suffixes()
-    for folder, folders, files in os.walk(path):
+    others: Counter[str] = Counter() if left_out is None else left_out
+
+    def name_unreadable(error: OSError) -> None:
+        others[UNREADABLE_FOLDER] += 1
+        found.append(
+            AudioError(
+                f"{error.filename}: found a folder that cannot be read ({error.strerror}); "
+                "check who may read it"
+            )
+        )
+
+    for folder, folders, files in os.walk(path, onerror=name_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(folder, name)
-            for name in sorted(files)
-            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
-        ]
+        others[LINKED_FOLDER] += sum(Path(folder, name).is_symlink() for name in folders)
+        for name in sorted(name for name in files if not name.startswith(".")):
+            suffix = Path(name).suffix.lower()
+            if suffix in suffixes:
+                found.append(_regular(Path(folder, name)))
+            elif suffix in _OTHER_MEDIA:
+                others[suffix] += 1
     if not found:
         known = ", ".join(sorted(suffixes))
         raise AudioError(f"{path}: found a folder without audio, expected files that end in {known}")
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name that is too long; reading it explains it
+        return False
+
+
+def _regular(path: Path) -> Path | AudioError:
+    """The path of a regular file, or of one that cannot be looked up, which reading it explains."""
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return path
+    if kind == stat.S_IFREG:
+        return path
+    what = _SPECIAL_FILES.get(kind, "something else")
+    return AudioError(f"{path}: found {what} in a folder, expected a regular file; remove it")
+
+
+def describe_left_out(left_out: Counter[str]) -> str:
+    """What `find_audio` left out, in a line; empty if nothing.
+
+    >>> describe_left_out(Counter({".ape": 1, UNREADABLE_FOLDER: 2}))
+    'left out 1 file of other formats (.ape 1), 2 unreadable folders'
+    """
+    suffixes = sorted(reason for reason in left_out if reason.startswith("."))
+    parts = []
+    if count := sum(left_out[suffix] for suffix in suffixes):
+        counts = ", ".join(f"{suffix} {left_out[suffix]}" for suffix in suffixes)
+        parts.append(f"{count} {'file' if count == 1 else 'files'} of other formats ({counts})")
+    for reason, several in ((UNREADABLE_FOLDER, "unreadable folders"), (LINKED_FOLDER, "links to folders")):
+        if count := left_out[reason]:
+            parts.append(f"{count} {reason if count == 1 else several}")
+    advice = f"; {_ADVICE}" if media.SUFFIXES.intersection(suffixes) else ""
+    return f"left out {', '.join(parts)}{advice}" if parts else ""
 
 
 def for_each(
@@ -55,37 +125,47 @@ def for_each(
     work: Callable[[Path], T],
     jobs: int = 1,
     stop: Callable[[], None] = lambda: None,
+    left_out: Counter[str] | None = None,
 ) -> Generator[Outcome[T], None, None]:
     """Call `work` on each file in `inputs`, `jobs` files at a time, and yield the outcomes in order.
 
     Memory stays bounded: work runs at most two files per job ahead of the outcomes that were consumed.
     When the generator is closed early (by an interrupt, for example), it calls `stop`, which should make
-    running calls of `work` return soon, and waits for them.
+    running calls of `work` return soon, and waits a moment for them. `left_out` counts what `find_audio`
+    leaves out.
 
     >>> files = [Path("b.wav"), Path("a.wav")]
     >>> [outcome.value for outcome in for_each(files, lambda path: path.stem, jobs=2)]
     ['b', 'a']
     """
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        waiting: deque[Future[Outcome[T]]] = deque()
-        try:
-            for file in _files(inputs):
-                waiting.append(pool.submit(_attempt, work, file))
-                if len(waiting) > 2 * jobs:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-            if any(future.running() for future in waiting):
-                stop()
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    waiting: deque[Future[Outcome[T]]] = deque()
+    try:
+        for file in _files(inputs, left_out):
+            waiting.append(pool.submit(_attempt, work, file))
+            if len(waiting) > 2 * jobs:
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+    except BaseException:
+        stop()
+        wait([future for future in waiting if not future.cancel()], timeout=_STOP_S)
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _files(inputs: Iterable[Path]) -> Iterator[Path | EmotraceError]:
+def _first(waiting: deque[Future[T]]) -> T:
+    """The result of the first future, which stays in the queue until it is done."""
+    result = waiting[0].result()
+    waiting.popleft()
+    return result
+
+
+def _files(inputs: Iterable[Path], left_out: Counter[str] | None) -> Iterator[Path | EmotraceError]:
     for path in inputs:
         try:
-            yield from find_audio(path)
+            yield from find_audio(path, left_out)
         except AudioError as error:
             yield error
 

@@ -72,6 +72,8 @@ class ModelFolder:
         options.intra_op_num_threads = threads
         options.log_severity_level = _SILENT
         options.add_session_config_entry("session.load_model_format", "ONNX")  # what is searched is what runs
+        # Threads that wait actively take processor time from each other, and from other processes.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = self.read(MODEL_FILE)
         try:
             external = has_external_data(content)

@@ -1,17 +1,20 @@
 """The network of a model folder, run by ONNX Runtime; its outputs are checked."""
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
 from emotrace.audio.quality import Samples
 from emotrace.decoding.ctc import Floats
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.model_folder import ModelFolder, one_line
+from emotrace.system.interrupts import call_interruptibly
+from emotrace.system.processors import check_threads
 
 _PADDING_S = 0.5  # how much longer than a window its frames may be, because layers pad
+_STOPPED = "stopped before it was done"
 _SUM_TOLERANCE = 1e-2  # of probabilities computed in half precision
 
 
@@ -36,15 +39,17 @@ class OnnxSession:
 
     Args:
         folder: the model folder
-        threads: number of threads per call; None stands for the number of processors of this process
+        threads: number of threads per call, 1 to 512; None stands for 1
 
     Raises:
+        EmotraceError: if there are more threads
         ModelError: if `model.onnx` contradicts `config.json`
     """
 
     def __init__(self, folder: ModelFolder, threads: int | None = None) -> None:
         self.path, self.config = folder.path, folder.config
-        self._session = folder.start_session(threads or _processors())
+        self._session = folder.start_session(check_threads(threads))
+        self._running: set[onnxruntime.RunOptions] = set()
         self._stopped = False
 
     def run_window(self, samples: Samples) -> WindowOutputs:
@@ -88,16 +93,30 @@ class OnnxSession:
     def stop(self) -> None:
         """Make calls that run in other threads, and all later calls, raise an error."""
         self._stopped = True
+        for options in tuple(self._running):
+            options.terminate = True
 
     def _run(self, waveform: Samples, outputs: list[str]) -> list[npt.NDArray[np.generic]]:
-        if self._stopped:
-            raise EmotraceError("stopped before it was done")
         lengths = np.full(len(waveform), waveform.shape[1], dtype=np.int64)
         inputs = {"waveform": np.ascontiguousarray(waveform, dtype=np.float32), "lengths": lengths}
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = 4  # it would print that it was stopped
+        self._running.add(options)
         try:
-            found: list[npt.NDArray[np.generic]] = self._session.run(outputs, inputs)
+            if self._stopped:  # looked up after `options` can be found by `stop`
+                raise EmotraceError(_STOPPED)
+            found: list[npt.NDArray[np.generic]] = call_interruptibly(
+                lambda: self._session.run(outputs, inputs, options),
+                stop=lambda: setattr(options, "terminate", True),
+            )
+        except EmotraceError:
+            raise
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base class
+            if options.terminate:
+                raise EmotraceError(_STOPPED) from None
             raise self._error(f"failed ({one_line(error)})") from None
+        finally:
+            self._running.discard(options)
         return found
 
     def _check_logarithms(self, output: npt.NDArray[np.generic], rows: int, classes: int) -> Floats:
@@ -112,8 +131,3 @@ class OnnxSession:
 
     def _error(self, problem: str) -> ModelError:
         return ModelError(f"{self.path}: the network {problem}; export the model again")
-
-
-def _processors() -> int:
-    """Number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,7 +22,7 @@ class Recogniser:
 
     Args:
         folder: a model folder
-        threads: number of threads per call; None stands for the number of processors of this process
+        threads: number of threads per call, 1 to 512; None stands for 1, which is best for many short files
 
     Raises:
         ModelError: if the folder is incomplete, damaged or altered
@@ -162,7 +162,7 @@ def load(folder: str | os.PathLike[str] | None = None, threads: int | None = Non
     Args:
         folder: a model folder; `owner/name@revision`, which is fetched from the Hugging Face hub if there is
             no such folder; or None for the model that comes with the package
-        threads: number of threads per call; None stands for the number of processors of this process
+        threads: number of threads per call, 1 to 512; None stands for 1, which is best for many short files
 
     Raises:
         MissingExtraError: if the model is on the hub and the extra `hub` is not installed

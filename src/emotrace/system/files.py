@@ -2,9 +2,13 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+if sys.platform != "win32":  # where a file that is open cannot be deleted
+    import fcntl
 
 UNFINISHED = ".unfinished-"
 
@@ -29,6 +33,8 @@ def list_files(folder: Path) -> list[Path]:
 def clear_unfinished(folder: Path) -> None:
     """Delete the unfinished files of killed processes, in a folder and in the folders below it.
 
+    A file that a living process writes is locked, and stays.
+
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / f"{UNFINISHED}1a2b.txt").touch()
@@ -37,7 +43,13 @@ def clear_unfinished(folder: Path) -> None:
     []
     """
     for path in folder.rglob(f"{UNFINISHED}*"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # locked, or finished meanwhile
+            if sys.platform == "win32":
+                path.unlink()
+            else:
+                with path.open("rb+") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
 
 
 @contextmanager
@@ -59,14 +71,30 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{UNFINISHED}{secrets.token_hex(6)}{target.suffix}")
     try:
-        yield unfinished
-        unfinished.replace(target)
+        with _locked(unfinished):
+            yield unfinished
+            unfinished.replace(target)
     except OSError as error:
         if error.filename not in (None, str(unfinished)):
             raise
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Create a file and hold a lock on it, so that `clear_unfinished` of another process leaves it alone."""
+    if sys.platform == "win32":
+        yield
+        return
+    while True:
+        with path.open("ab") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists():  # else another process deleted it between the two calls
+                yield
+                return
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -1,17 +1,26 @@
-"""Graceful interrupts: Ctrl-C ends the wait for the next item, never the work on the current one."""
+"""Interrupts (SIGINT, Ctrl-C): results so far are kept, and the process ends within half a second."""
 
+import _thread
 import signal
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
 
+_CURRENT_ITEM_S = 0.2  # from an interrupt until the work on the current item is given up
+_DEADLINE_S = 0.45  # from an interrupt until the process is ended, whatever it does
+
 
 class GracefulInterrupt:
-    """Iterates until the first interrupt (SIGINT); a second interrupt raises KeyboardInterrupt as usual.
+    """Iterates until the first interrupt; the item that was yielded last may be finished, if that is quick.
 
-    It works in the main thread only, since Python handles signals there.
+    A second interrupt raises KeyboardInterrupt as usual. It works in the main thread only, since Python
+    handles signals there, and does nothing where the process is to ignore interrupts.
 
     >>> interrupt = GracefulInterrupt()
     >>> with interrupt:
@@ -23,12 +32,18 @@ class GracefulInterrupt:
 
     def __init__(self) -> None:
         self.interrupted = self._waiting = False
+        self._timer = threading.Timer(_CURRENT_ITEM_S, _interrupt_main_thread)
+        self._timer.daemon = True
 
     def __enter__(self) -> None:
-        self._previous_handler = signal.signal(signal.SIGINT, self._interrupt)
+        self._previous_handler = signal.getsignal(signal.SIGINT)
+        if callable(self._previous_handler):
+            signal.signal(signal.SIGINT, self._interrupt)
 
     def __exit__(self, *error: object) -> None:
-        signal.signal(signal.SIGINT, self._previous_handler)
+        self._timer.cancel()
+        if callable(self._previous_handler):
+            signal.signal(signal.SIGINT, self._previous_handler)
 
     def iterate(self, items: Iterator[T]) -> Iterator[T]:
         """Yield the items that arrive before an interrupt."""
@@ -41,9 +56,82 @@ class GracefulInterrupt:
             finally:
                 self._waiting = False
             yield item
+        self._timer.cancel()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
         signal.signal(signal.SIGINT, self._previous_handler)
         if self._waiting:
             raise KeyboardInterrupt
+        self._timer.start()
+
+
+def _interrupt_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):  # it also ends a system call that waits
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def call_interruptibly(call: Callable[[], T], stop: Callable[[], None]) -> T:
+    """Call a function that does not return to Python for long, so that an interrupt still has effect.
+
+    In the main thread, the function runs in a thread of its own, because Python can handle signals only
+    while the main thread runs Python code.
+
+    Args:
+        call: the function
+        stop: makes `call` return soon; called if an interrupt ends the wait
+
+    >>> call_interruptibly(lambda: 1 + 1, stop=lambda: None)
+    2
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
+            future.set_exception(error)
+
+    try:
+        threading.Thread(target=work, daemon=True).start()
+        return future.result()
+    except KeyboardInterrupt:
+        stop()
+        raise
+
+
+@contextmanager
+def interrupt_deadline(end: Callable[[], None]) -> Iterator[None]:
+    """Call `end`, in another thread, if the block has not ended half a second after an interrupt.
+
+    Python handles signals only between two instructions of the main thread, so a call into a library, or a
+    thread that waits for a pipe, would delay the end of the process for as long as it takes.
+
+    >>> with interrupt_deadline(lambda: None):
+    ...     pass
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    ended = threading.Event()
+
+    def watch() -> None:
+        with receiver:
+            while numbers := receiver.recv(64):
+                if signal.SIGINT in numbers and not ended.wait(_DEADLINE_S):
+                    end()
+
+    previous = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(previous)
+        sender.close()

@@ -17,7 +17,7 @@ from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.models.state_names import with_current_names
 from emotrace.recipe import Recipe
 from emotrace.recipes import differences
-from emotrace.system.files import clear_unfinished, list_files, write_bytes, write_text
+from emotrace.system.files import UNFINISHED, clear_unfinished, list_files, write_bytes, write_text
 
 RUN_FILE = "run.json"
 RECIPE_FILE = "recipe.json"
@@ -53,6 +53,9 @@ class Run(BaseModel):
 def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
     """Take a folder for a run, or go on with the same run there.
 
+    A run that stopped before it trained anything, as for a damaged recording, may be called again with a
+    different number of utterances.
+
     Raises:
         RunError: the folder holds a run with other settings, or something else.
     """
@@ -63,10 +66,19 @@ def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
             found = read_fingerprint(folder)
         except (OSError, ValueError, KeyError, TypeError):
             raise RunError(f"{path} is damaged; choose another --output or delete {folder}") from None
-        if found != wanted:
-            differing = ", ".join(differences(found, wanted))
+        differing = differences(found, wanted)
+        if differing == ["utterances"]:
+            if _is_trained(folder):
+                raise RunError(
+                    f"{folder} holds a run on {found.get('utterances')} utterances, and the corpus now has "
+                    f"{wanted.get('utterances')}; restore the corpus to resume it, or train on the corpus as "
+                    "it is with another --output"
+                )
+            write_text(path, json.dumps(wanted, indent=2) + "\n")
+        elif differing:
             raise RunError(
-                f"{folder} holds a run with another {differing}; choose another --output, or delete it"
+                f"{folder} holds a run with another {', '.join(differing)}; choose another --output, or "
+                "delete it"
             )
         clear_unfinished(folder)
         return
@@ -74,6 +86,14 @@ def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
         raise RunError(f"{folder} holds other files, but no {RECIPE_FILE}; choose an empty --output")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(wanted, indent=2) + "\n")
+
+
+def _is_trained(folder: Path) -> bool:
+    """Whether a run folder has more in it than what it has from its first moment."""
+    return any(
+        path.is_file() and path.name != RECIPE_FILE and not path.name.startswith(UNFINISHED)
+        for path in folder.rglob("*")
+    )
 
 
 def write_run(folder: Path, run: Run, network: EmotionModel) -> None:

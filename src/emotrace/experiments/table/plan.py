@@ -13,10 +13,11 @@ from emotrace.evaluation.metrics import score_predictions
 from emotrace.experiments.cost import Stopwatch
 from emotrace.experiments.cross_validation import fold_folder, fold_numbers, run_folds
 from emotrace.experiments.table.published import TABLE_5
-from emotrace.experiments.workers import processors, work_on
+from emotrace.experiments.workers import work_on
 from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
+from emotrace.system.processors import available_processors
 from emotrace.training.data.local_features import forget_local_features
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import CURVE_FILE, DONE_FILE
@@ -117,7 +118,7 @@ def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCal
         create_or_resume(plan.output / name, plan.of(name).fingerprint())
     left = [job for job in plan.jobs if not is_trained(plan, job)]
     if workers is None:
-        workers = processors() if experiment.device == "cpu" else 1
+        workers = available_processors() if experiment.device == "cpu" else 1
     work_on(partial(train_systems, plan), left, workers, experiment.device, progress)
     for name in plan.systems:
         for job in plan.jobs:
