@@ -1,8 +1,10 @@
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
-from emotrace.corpora import Fold, leave_one_speaker_out, speaker_groups
+from emotrace.corpora import Fold, Utterance, leave_one_speaker_out, speaker_groups
+from emotrace.corpora.splits import corpus_folds, corpus_scheme, session_groups
 from emotrace.errors import CorpusError
 
 SPEAKERS = [f"{i:02}" for i in range(1, 13)]
@@ -84,3 +86,51 @@ def test_two_folds_cannot_validate():
 def test_a_repeated_speaker_is_refused():
     with pytest.raises(CorpusError, match="listed twice"):
         leave_one_speaker_out(["a", "a", "b", "c"])
+
+
+def in_sessions(*pairs):
+    return [
+        Utterance(f"{i}.wav", Path("a"), "anger", "W", speaker, session=session)
+        for i, (speaker, session) in enumerate(pairs)
+    ]
+
+
+def test_who_shares_a_session_is_tested_together():
+    utterances = in_sessions(*((f"{s}{x}", s) for s in "1234" for x in "ab"))
+    folds = corpus_folds(utterances)
+    assert [fold.test for fold in folds] == [("1a", "1b"), ("2a", "2b"), ("3a", "3b"), ("4a", "4b")]
+    assert folds[3].validation == ("1a", "1b")
+    assert folds[3].train == ("2a", "2b", "3a", "3b")
+    assert corpus_scheme(utterances) == "4fold-4sessions"
+
+
+def test_two_sessions_make_two_folds():
+    folds = corpus_folds(in_sessions(("a", "1"), ("b", "1"), ("c", "2"), ("d", "2")))
+    assert [(fold.train, fold.validation, fold.test) for fold in folds] == [
+        (("d",), ("c",), ("a", "b")),
+        (("b",), ("a",), ("c", "d")),
+    ]
+
+
+def test_many_sessions_make_ten_folds_that_each_test_whole_sessions():
+    utterances = in_sessions(*((f"{s:02}{x}", str(s)) for s in range(23) for x in "ab"))
+    folds = corpus_folds(utterances)
+    assert len(folds) == 10
+    assert sorted(speaker for fold in folds for speaker in fold.test) == sorted(
+        {u.speaker for u in utterances}
+    )
+    for fold in folds:
+        assert {speaker[:2] for speaker in fold.test}.isdisjoint(speaker[:2] for speaker in fold.train)
+
+
+def test_sessions_that_all_speakers_share_do_not_group_them():
+    utterances = in_sessions(*((speaker, time) for speaker in "abcde" for time in ("morning", "evening")))
+    assert session_groups(utterances) == [("a",), ("b",), ("c",), ("d",), ("e",)]
+    assert corpus_scheme(utterances) == "loso5"
+
+
+def test_sessions_are_linked_by_who_is_in_both():
+    assert session_groups(in_sessions(("a", "1"), ("b", "1"), ("c", "2"), ("b", "2"), ("d", None))) == [
+        ("a", "b", "c"),
+        ("d",),
+    ]

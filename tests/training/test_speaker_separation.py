@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
+from corpora import replicas
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -50,6 +52,58 @@ def test_what_the_test_speaker_says_changes_nothing_but_what_is_said_of_it(
     for name in ("weights.safetensors", "validation.csv", "front-pcnse/curve.csv", "back/curve.csv"):
         assert (plain / name).read_bytes() == (louder / name).read_bytes(), name
     assert (plain / "predictions.csv").read_bytes() != (louder / "predictions.csv").read_bytes()
+
+
+def test_no_weight_learns_from_the_dialogue_partner_of_a_test_speaker(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    """IEMOCAP: by the partner, who validates, only the factor between network and functionals is set."""
+    fixed = {"checkpoint_metric": "last", "epochs": 1}
+    stages = {name: getattr(tiny_recipe, name).model_copy(update=fixed) for name in ("stage1", "stage2")}
+    recipe = tiny_recipe.model_copy(update={**stages, "non_speech_per_utterance": 0.1, "augmented_copies": 0})
+    found = []
+    for name, gain in (("plain", 1.0), ("softer", 0.1)):
+        root = replicas.iemocap(tmp_path / name, replicas.iemocap_few())
+        corpus = open_corpus("iemocap", root)
+        fold = next(fold for fold in corpus.folds() if fold.test == ("Ses01M",))
+        assert fold.validation == ("Ses01F",)
+        for utterance in corpus.utterances:
+            if utterance.speaker in fold.validation:
+                samples, rate_hz = soundfile.read(utterance.audio)
+                utterance.audio.unlink()  # replicas link files of one emotion to the same bytes
+                soundfile.write(utterance.audio, gain * samples[::-1] ** 3, rate_hz, subtype="PCM_16")
+        split = SpeakerSplit(fold.train, fold.validation, fold.test)
+        experiment = Experiment(corpus, "pcnse-sadrn-ctc", recipe, "0")
+        train_split(experiment, split, fold=0, seed=1, folder=tmp_path / f"run-{name}", progress=no_progress)
+        found.append(weights(tmp_path / f"run-{name}"))
+    plain, softer = found
+    changed = [name for name in plain if not torch.equal(plain[name], softer[name])]
+    assert changed == ["functionals.fusion_weight"]
+
+
+@pytest.mark.parametrize("name", ["iemocap", "iemocap-all-six", "fau-aibo"])
+def test_a_session_that_is_tested_never_trains(name: str, tmp_path: Path) -> None:
+    if name == "fau-aibo":
+        few = {"Ohm": list(range(1, 8)), "Mont": [1, 2, 3]}
+        root = replicas.fau_aibo(tmp_path, replicas.fau_aibo_few(), few)
+    else:
+        root = replicas.iemocap(tmp_path, replicas.iemocap_few())
+    corpus = open_corpus(name, root)
+    for fold in corpus.folds():
+        tested = {u.session for u in corpus.utterances if u.speaker in fold.test}
+        assert not tested & {u.session for u in corpus.utterances if u.speaker in fold.train}
+
+
+def test_a_split_that_trains_on_a_tested_session_is_refused(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    corpus = open_corpus("iemocap", replicas.iemocap(tmp_path / "corpus", replicas.iemocap_few()))
+    split = SpeakerSplit(("Ses01F", "Ses02F"), ("Ses03F",), ("Ses01M",))
+    experiment = Experiment(corpus, "pcnse-sadrn-ctc", tiny_recipe, "0")
+    with pytest.raises(CorpusError, match="trains on Ses01F, who shares a session"):
+        train_split(experiment, split, fold=0, seed=1, folder=tmp_path / "run", progress=no_progress)
+    assert not (tmp_path / "run").exists()
+    mixed = replace(corpus, corpus=replace(corpus.corpus, folds=lambda _: [Fold("x", *vars(split).values())]))
+    with pytest.raises(CorpusError, match="fold x trains on Ses01F"):
+        mixed.folds()
 
 
 def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emotrace.corpora.splits import Fold, list_speakers
+from emotrace.corpora.splits import Fold, list_speakers, refuse_trained_sessions
 from emotrace.corpora.utterance import Utterance, emotions_in_order
 
 
@@ -96,9 +96,12 @@ class OpenCorpus:
         """The folds of the corpus's protocol.
 
         Raises:
-            CorpusError: the corpus has too few speakers
+            CorpusError: the corpus has too few speakers, or a fold would train on a session that it tests
         """
-        return self.corpus.folds(self.utterances)
+        folds = self.corpus.folds(self.utterances)
+        for fold in folds:
+            refuse_trained_sessions(f"fold {fold.name}", fold.train, fold.test, self.utterances)
+        return folds
 
 
 def protocol_name(corpus: str, utterances: Sequence[Utterance], scheme: str) -> str:

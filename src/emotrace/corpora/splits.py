@@ -44,6 +44,54 @@ def list_speakers(utterances: Iterable[Utterance]) -> tuple[str, ...]:
     return tuple(sorted({utterance.speaker for utterance in utterances}))
 
 
+def session_groups(utterances: Iterable[Utterance]) -> list[tuple[str, ...]]:
+    """The speakers in groups that share no session, such as the pairs of a corpus of dialogues, sorted.
+
+    Without sessions each speaker is a group. So it is if sessions link all speakers, as times of day do.
+
+    >>> from pathlib import Path
+    >>> pairs = {"a": "1", "b": "1", "c": "2", "d": "2"}
+    >>> session_groups(Utterance(s, Path(s), "anger", "W", s, session=pairs[s]) for s in pairs)
+    [('a', 'b'), ('c', 'd')]
+    """
+    groups: dict[str, set[str]] = {}
+    first: dict[str, str] = {}  # speaker by session
+    for utterance in utterances:
+        own = groups.setdefault(utterance.speaker, {utterance.speaker})
+        if utterance.session is None:
+            continue
+        other = groups[first.setdefault(utterance.session, utterance.speaker)]
+        if other is not own:
+            own |= other
+            groups.update(dict.fromkeys(own, own))
+    found = sorted({tuple(sorted(group)) for group in groups.values()})
+    return found if len(found) > 1 else [(speaker,) for group in found for speaker in group]
+
+
+def speakers_in_sessions_of(speakers: Iterable[str], utterances: Iterable[Utterance]) -> frozenset[str]:
+    """The speakers and all who share a session with one of them: nothing may learn from them in a test."""
+    wanted = set(speakers)
+    return frozenset(
+        speaker for group in session_groups(utterances) if wanted.intersection(group) for speaker in group
+    )
+
+
+def refuse_trained_sessions(
+    name: str, train: Iterable[str], test: Sequence[str], utterances: Iterable[Utterance]
+) -> None:
+    """Refuse a split that trains on a session that it tests.
+
+    Raises:
+        CorpusError: a speaker who trains shares a session with another who tests
+    """
+    both = sorted(speakers_in_sessions_of(test, utterances).intersection(train).difference(test))
+    if both:
+        raise CorpusError(
+            f"{name} trains on {', '.join(both)}, who shares a session with a speaker that it tests; a "
+            "session that is tested may not train"
+        )
+
+
 def leave_one_speaker_out(speakers: Sequence[str], validation: int = 2) -> list[Fold]:
     """One fold per speaker: the speaker tests, the next `validation` speakers (cyclically) validate.
 
@@ -94,6 +142,37 @@ def default_folds(speakers: Sequence[str], most: int = 10) -> list[Fold]:
     (4, 10)
     """
     return speaker_groups(speakers, most) if len(speakers) > most else leave_one_speaker_out(speakers)
+
+
+def corpus_folds(utterances: Sequence[Utterance], most: int = 10) -> list[Fold]:
+    """`default_folds`, or one fold per group of speakers who share sessions; at most `most`.
+
+    Raises:
+        CorpusError: there are too few speakers
+    """
+    groups = session_groups(utterances)
+    if not _divided_by_session(groups):
+        return default_folds(list_speakers(utterances), most)
+    count = min(most, len(groups))
+    tests = [sum(groups[i * len(groups) // count : (i + 1) * len(groups) // count], ()) for i in range(count)]
+    folds = []
+    for i, test in enumerate(tests):
+        others = [speaker for part in (*tests[i + 1 :], *tests[:i]) for speaker in part]
+        _require(others, 2, f"beside those who share a session with {test[0]}")
+        folds.append(_fold(_group_name(test), [*test, *others], others[: min(2, len(others) - 1)], test))
+    return folds
+
+
+def corpus_scheme(utterances: Sequence[Utterance], most: int = 10) -> str:
+    """The name of what `corpus_folds` does, as the end of a protocol's name."""
+    groups = session_groups(utterances)
+    if _divided_by_session(groups):
+        return f"{min(most, len(groups))}fold-{len(groups)}sessions"
+    return default_scheme(list_speakers(utterances), most)
+
+
+def _divided_by_session(groups: Sequence[Sequence[str]]) -> bool:
+    return any(len(group) > 1 for group in groups)
 
 
 def default_scheme(speakers: Sequence[str], most: int = 10) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from emotrace.corpora import OpenCorpus
+from emotrace.corpora.splits import refuse_trained_sessions, speakers_in_sessions_of
 from emotrace.errors import CorpusError
 from emotrace.evaluation.confusion import confusion_png
 from emotrace.evaluation.metrics import Metrics, score_predictions
@@ -131,12 +132,15 @@ def train_split(
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
 
     The validation speakers choose the epochs, if anyone does, the temperature, and how much functionals
-    count. Then functionals learn from them too, which takes little; and so does the network, which takes as
-    long as before, where nobody is tested (a model to keep) and the recipe says `refit`. The folder ends with
-    the weights, `run.json`, `predictions.csv`, and, where speakers were held out for a test,
-    `validation.csv`, which was made before anything had learnt from those in it.
+    count. Then functionals learn from them too, unless they share a session with a test speaker. The network
+    learns from them too, for as many epochs as before, if nobody is tested (a model to keep) and the recipe
+    says `refit_on_validation`. The folder ends with the weights, `run.json`, `predictions.csv`, and, where
+    speakers were held out for a test, `validation.csv`, which was made before anything had learnt from those
+    in it.
     `front_folder` is `Trainer`'s: where systems share their trained front.
     """
+    utterances = experiment.corpus.utterances
+    refuse_trained_sessions("this split", split.train, split.test, utterances)
     if not (folder / RUN_FILE).exists():
         started = time.monotonic()
         train, validation = experiment.of(split.train), experiment.of(split.validation)
@@ -163,7 +167,8 @@ def train_split(
             return build_predictions(examples, scores, emotions, fold=fold, seed=seed)
 
         judged = predictions(network, validation)
-        everybody = [*train, *validation]
+        tested = speakers_in_sessions_of(split.test, utterances)
+        everybody = [example for example in (*train, *validation) if example.speaker not in tested]
         if experiment.recipe.refit_on_validation and not split.test:
             again = trainer.refit(
                 experiment.system, len(emotions), experiment.training_views(everybody, seed)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from emotrace.corpora import listing
 from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, default_folds, default_scheme, list_speakers
+from emotrace.corpora.splits import Fold, corpus_folds, corpus_scheme
 from emotrace.corpora.utterance import EMOTIONS, Utterance, utterance_name
 from emotrace.errors import CorpusError, MissingExtraError
 
@@ -265,11 +265,11 @@ def _recognise(root: Path) -> bool:
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return default_folds(list_speakers(utterances))
+    return corpus_folds(utterances)
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, default_scheme(list_speakers(utterances)))
+    return protocol_name(NAME, utterances, corpus_scheme(utterances))
 
 
 AUDFORMAT = Corpus(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emotrace.corpora import listing
 from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, default_folds, default_scheme, list_speakers
+from emotrace.corpora.splits import Fold, corpus_folds, corpus_scheme
 from emotrace.corpora.utterance import EMOTIONS, Utterance, utterance_name
 from emotrace.errors import CorpusError, TableError
 from emotrace.system.text_encoding import decode_text
@@ -125,11 +125,11 @@ def _utterance(file: str, audio: Path, fields: dict[str, str]) -> Utterance:
 
 
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return default_folds(list_speakers(utterances))
+    return corpus_folds(utterances)
 
 
 def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, default_scheme(list_speakers(utterances)))
+    return protocol_name(NAME, utterances, corpus_scheme(utterances))
 
 
 MANIFEST = Corpus(
