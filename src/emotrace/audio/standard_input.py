@@ -109,7 +109,7 @@ def _format(content: bytes, name: str) -> Raw:
 def _blocks(
     file: BinaryIO, raw: Raw, claimed: int | None, name: str, warnings: list[RecognitionWarning]
 ) -> Iterator[Samples]:
-    rest, read, said = b"", 0, claimed
+    rest, read, first_claim = b"", 0, claimed
     while True:
         if claimed is not None and read >= claimed:
             following = file.read(8 + read % 2)[read % 2 :]
@@ -132,15 +132,15 @@ def _blocks(
             yield _decoded(rest[:whole], raw)
         rest = rest[whole:]
     bytes_per_s = raw.frame_bytes * raw.rate_hz
-    read_s, said_s = read / bytes_per_s, (said or 0) / bytes_per_s
+    read_s, first_claim_s = read / bytes_per_s, (first_claim or 0) / bytes_per_s
     if claimed is not None and read < claimed - bytes_per_s // 10:
         text = (
             f"cut short or damaged: used the {read_s:.2f} s of {claimed / bytes_per_s:.2f} s "
             "that could be read"
         )
         warnings.append(RecognitionWarning("cut-short", text))
-    elif said is not None and read > said + _CHUNK_BYTES // 16:
-        text = f"the header says {said_s:.2f} s, and the stream has {read_s:.2f} s: used all of it"
+    elif first_claim is not None and read > first_claim + _CHUNK_BYTES // 16:
+        text = f"the header says {first_claim_s:.2f} s, and the stream has {read_s:.2f} s: used all of it"
         warnings.append(RecognitionWarning("header-length", text))
 
 
