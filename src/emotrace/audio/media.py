@@ -73,14 +73,15 @@ def open_media(
         if len(tracks) > 1:
             text = f"{len(tracks)} sound tracks: used the first"
             warnings.append(RecognitionWarning("sound-tracks", text))
-        blocks = _blocks(name, opened, container, warnings)
+        rates: list[int] = []
+        blocks = _blocks(name, opened, container, rates, warnings)
         try:
             first = next(blocks)
         except StopIteration:
             raise AudioError(
                 f"{name}: found no samples in its {container.name} audio, expected some"
             ) from None
-        yield int(tracks[0].codec_context.sample_rate), _chain(first, blocks)
+        yield rates[0], _chain(first, blocks)
 
 
 def _chain(first: Samples, rest: Iterator[Samples]) -> Iterator[Samples]:
@@ -89,19 +90,25 @@ def _chain(first: Samples, rest: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def _blocks(
-    name: str, opened: InputContainer, container: Container, warnings: list[RecognitionWarning]
+    name: str,
+    opened: InputContainer,
+    container: Container,
+    rates: list[int],
+    warnings: list[RecognitionWarning],
 ) -> Iterator[Samples]:
+    """The blocks; the rate of the first frame, which the container may not know, is added to `rates`."""
     import av
 
     track = opened.streams.audio[0]
     resampler: Any = None
     read, broken = 0, False
-    frames = _frames(opened)
+    frames = opened.decode(track)
     while True:
         try:
             frame = next(frames, None)
             if frame is not None and resampler is None:  # it makes all frames like the first
                 resampler = av.AudioResampler("flt", frame.layout, frame.sample_rate)
+                rates.append(frame.sample_rate)
             converted = [] if resampler is None else resampler.resample(frame)
         except (av.FFmpegError, ValueError) as error:
             if not read:
@@ -114,18 +121,12 @@ def _blocks(
             yield np.ascontiguousarray(samples, dtype=np.float32)
         if frame is None:
             break
-    rate_hz = track.codec_context.sample_rate or 1
     claimed_s = float(track.duration * track.time_base) if track.duration and track.time_base else 0.0
-    found_s = read / rate_hz
+    found_s = read / rates[0] if rates else 0.0
     if broken or found_s < claimed_s - _TOLERANCE_S:
         total = f" of {claimed_s:.2f} s" if claimed_s > found_s else ""
         text = f"cut short or damaged: used the {found_s:.2f} s{total} that could be read"
         warnings.append(RecognitionWarning("cut-short", text))
-
-
-def _frames(opened: InputContainer) -> Iterator[Any]:
-    """Decoded frames of the first sound track; packets that are damaged are left out."""
-    yield from opened.decode(opened.streams.audio[0])
 
 
 def _cannot_decode(name: str, container: Container, error: Exception) -> AudioError:
