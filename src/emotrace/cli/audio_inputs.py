@@ -11,6 +11,7 @@ from typing import TypeVar
 from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_message, write_document
 from emotrace.errors import AudioError, EmotraceError
 from emotrace.system.interrupts import GracefulInterrupt
+from emotrace.system.native_messages import native_messages_discarded
 
 T = TypeVar("T")
 
@@ -63,7 +64,8 @@ def run_on_inputs(
                     elif value is not None:
                         yield value
 
-    write_document(write(succeeded()))
+    with native_messages_discarded():
+        write_document(write(succeeded()))
     if interrupt.interrupted:
         print_message("interrupted")
         return INTERRUPTED
