@@ -12,6 +12,7 @@ from emotrace.corpora import Fold, OpenCorpus
 from emotrace.errors import CorpusError
 from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions
+from emotrace.experiments.checks import check_trained_emotions
 from emotrace.experiments.learning_curves import read_curve
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.experiments.report import fold_row, write_report
@@ -127,6 +128,7 @@ def run_folds(
         experiment.pretrained.refuse_same_corpus(experiment.corpus.corpus.name)
     numbers = fold_numbers(experiment.corpus, folds)
     all_folds = experiment.corpus.folds()
+    check_trained_emotions(experiment.corpus, [(fold.name, fold.train) for fold in all_folds])
     create_or_resume(output, experiment.fingerprint())
     jobs = [
         Job(number, seed, fold_folder(output, seed, all_folds[number]))

@@ -10,6 +10,7 @@ import torch
 import emotrace
 from emotrace.corpora import OpenCorpus, open_corpus
 from emotrace.errors import RecipeError
+from emotrace.experiments.checks import check_labels, check_windows
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
 from emotrace.recipes import load_recipe
@@ -52,7 +53,9 @@ def prepare_experiment(
     settings = load_recipe(recipe)
     found_device = find_device(device)
     opened = open_corpus(corpus, root, **corpus_options or {}) if isinstance(corpus, str) else corpus
-    build(settings, system, len(opened.emotions))
+    check_labels(opened)
+    network = build(settings, system, len(opened.emotions))
+    check_windows(network, system, settings, opened.emotions)
     pretrained = None
     if init is not None:
         pretrained = read_pretrained_weights(Path(init), system, settings, opened.emotions)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from emotrace.corpora import OpenCorpus
 from emotrace.evaluation.metrics import Metrics
+from emotrace.experiments.checks import check_trained_emotions
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.export.run_export import export_run
 from emotrace.training.progress import ProgressCallback, no_progress
-from emotrace.training.split import train_run
+from emotrace.training.split import final_split, train_run
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def train(
         corpus_options=corpus_options,
     )
     folder = Path(output)
+    check_trained_emotions(experiment.corpus, [("0", final_split(experiment.corpus).train)])
     metrics = train_run(experiment, seed=seed, folder=folder, progress=progress or no_progress)
     export_run(folder, folder / "model")
     return TrainingResult(folder, folder / "model", metrics, experiment.recipe.validation_role)
