@@ -88,7 +88,7 @@ def test_every_job_is_done_once_and_all_that_was_told_arrives(script: Path) -> N
     ("job", "error"),
     [
         ("refused", "AudioError('a.wav is empty; leave it out')"),
-        ("full", "OSError(28, 'No space left on device')"),
+        pytest.param("full", "OSError(28, 'No space left on device')", marks=pytest.mark.slow),
         ("killed", "RunError('a worker process was killed, "),
     ],
 )
@@ -100,12 +100,15 @@ def test_an_error_arrives_as_what_it_was_and_ends_the_others(script: Path, job: 
     wait_until_ended([int(line.split()[1]) for line in lines if " line " not in line])
 
 
+@pytest.mark.slow
 def test_the_death_of_the_process_that_was_started_last_is_noticed_too(script: Path) -> None:
     code, _, told = finished(script, "endless", "killed")
     assert (code, told[:42]) == (3, "RunError('a worker process was killed, for")
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_workers_end_with_their_parent(script: Path, by: signal.Signals) -> None:
     process = start(script, "endless", "endless")
     assert process.stdout is not None

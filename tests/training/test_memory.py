@@ -32,7 +32,8 @@ def faults(what: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can keep freed memory")
 def test_a_step_finds_the_memory_of_the_step_before() -> None:
     assert faults("keep") < faults("give back") / 10
 
