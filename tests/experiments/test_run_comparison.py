@@ -162,7 +162,7 @@ def test_the_settings_in_which_runs_differ_are_named(
         fingerprint = {"system": "pcnse", "recipe": recipe.model_dump(mode="json")}
         (folder / "recipe.json").write_text(json.dumps(fingerprint))
     old = json.loads((runs[2] / "recipe.json").read_text())
-    del old["recipe"]["views"]  # as a version wrote it that did not know of views
+    del old["recipe"]["stage2_views"]  # as written before this setting existed
     (runs[2] / "recipe.json").write_text(json.dumps(old))
     assert [run.differs_in for run in compare(runs)] == [(), ("recipe.stage2_views",), ()]
     code, out, _ = call(capfd, *runs)
@@ -187,7 +187,7 @@ def test_what_cannot_be_compared_is_one_line(
         ((runs[0], fewer), f"{runs[0]} and {fewer} cannot be compared: of 60 and 59 predictions 1 have no"),
         ((runs[0], runs[1], other_truth), "wav/0.wav is anger by 0"),
         ((runs[0], tmp_path / "none"), "predictions.csv does not exist"),
-        ((*runs, "--root", tmp_path), "--root is the folder of a corpus; name the corpus too"),
+        ((*runs, "--root", tmp_path), "--root is the folder of a corpus; also name the corpus"),
     ):
         code, out, err = call(capfd, *tokens)
         assert (code, out) == (2, "")
