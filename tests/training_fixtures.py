@@ -15,7 +15,8 @@ from emotrace.export.run_export import export_run
 from emotrace.recipe import Recipe
 from emotrace.recipes import load_recipe
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, train_run
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import train_run
 
 SPEAKERS = ("ann", "bea", "cem", "dov", "eve")
 TINY = """

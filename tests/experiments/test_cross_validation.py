@@ -17,7 +17,7 @@ from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments import cross_validation as protocol
 from emotrace.experiments.cross_validation import run_folds
 from emotrace.training.progress import Epoch
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -28,7 +28,7 @@ from emotrace.experiments.table.report import table_page, write_table
 from emotrace.experiments.table.rows import measure_table
 from emotrace.models.architectures import SYSTEMS
 from emotrace.training.progress import Epoch
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 CHOSEN = ("pcnse-sadrn-ctc", "blstm-ctc", "pcnse-sadrn")
 KEPT = ("weights.safetensors", "predictions.csv", "validation.csv", "curves.csv")

@@ -12,7 +12,7 @@ import pytest
 from emotrace.errors import RecipeError
 from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.training.progress import Epoch, no_progress
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 RESEARCH = Path(__file__).parents[2] / "research"
 

@@ -18,7 +18,7 @@ from emotrace.evaluation.predictions import Prediction, read_predictions, write_
 from emotrace.experiments.cross_validation import fold_folder
 from emotrace.inference import pretrained as shipped
 from emotrace.training.run_folder import Run, same_experiment
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 NAME = "emotrace-manifest-1"
 

@@ -9,7 +9,7 @@ import pytest
 from emotrace.errors import RecipeError
 from emotrace.recipe import Recipe, Stage
 from emotrace.training.class_weights import FAU_AEC, class_weights, refuse_weights_of_other_labels
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 # Table 2 of the paper: training chunks of each class.
 OHM = Counter(anger=881, emphatic=2093, neutral=5590, positive=674, rest=721)

@@ -20,18 +20,19 @@ from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example
 from emotrace.training.functionals import (
     classifier_log_scores,
-    fit,
+    fit_classifier,
     fit_functionals,
     fit_fusion_weight,
-    fit_mixture,
-    statistics_of,
+    fit_mixtures,
+    compute_statistics,
     window_log_scores,
 )
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 from emotrace.training.two_stage import TwoStageTrainer
 
 L2 = 0.1
@@ -66,8 +67,8 @@ def clip_of(name: str, label: int, spectra: tuple[torch.Tensor, ...]) -> Example
 def fitted(tiny_recipe: Recipe, examples: list[Example]) -> EmotionModel:
     torch.manual_seed(0)
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 3).eval()
-    fit_mixture(network, examples, 0)
-    fit(network, [examples], L2)
+    fit_mixtures(network, examples, 0)
+    fit_classifier(network, [examples], L2)
     return network
 
 
@@ -87,7 +88,7 @@ def added(network: EmotionModel, examples: list[Example]) -> np.ndarray:
 
 def test_it_is_scikit_learns(fitted: EmotionModel, examples: list[Example]) -> None:
     """The mean of what a regression on each kind of statistics says."""
-    x = statistics_of(fitted, examples).double().numpy()
+    x = compute_statistics(fitted, examples).double().numpy()
     truth = np.array([example.label for example in examples for _ in example.windows])
     scaled = (x - x.mean(0)) / (x.std(0, ddof=1) + 1e-4)  # what never varies says nothing, rounding neither
     assert fitted.functionals is not None
@@ -118,7 +119,7 @@ def test_functionals_of_a_whole_count_several_times(
     train, judges = of.of(part.train), of.of(part.validation)
     examples = of.of(part.train + part.validation)
     takes = augmented_copies(trained.spectrum, examples, recipe, drawn_by(1))
-    statistics = torch.cat([statistics_of(trained, take) for take in takes])
+    statistics = torch.cat([compute_statistics(trained, take) for take in takes])
     assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
     before = TwoStageTrainer(recipe, 1, tmp_path, no_progress).train(
@@ -173,15 +174,15 @@ def test_the_mixture_is_of_the_frames_of_the_clips(
     single = -(((x - x.mean(0)) / x.std(0)).square().sum(1) / 2 + x.std(0).log().sum()).mean()
     assert mixed > single + 0.1
     before = classifier.fisher.means.clone()
-    fit_mixture(fitted, examples, 0)
+    fit_mixtures(fitted, examples, 0)
     assert classifier.fisher.means.equal(before)
 
 
 def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> None:
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 2).eval()
     examples = [clip_of(str(label), label, (torch.full((20, BINS), -3.0 - label).exp(),)) for label in (0, 1)]
-    fit_mixture(network, examples, 0)
-    fit(network, [examples], L2)
+    fit_mixtures(network, examples, 0)
+    fit_classifier(network, [examples], L2)
     assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, examples))
 
 

@@ -18,7 +18,8 @@ from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
 from emotrace.training.pretrained_weights import PretrainedWeights, read_pretrained_weights
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, train_run
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import train_run
 
 SYSTEM = "pcnse-sadrn-ctc"
 EMOTIONS = ("anger", "sadness")

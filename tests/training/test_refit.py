@@ -13,7 +13,8 @@ from torch import Tensor
 from emotrace.features.deltas import stack_deltas
 from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import RUN_WEIGHTS_FILE
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",))
 STAGES = ("front-pcnse", "back")

@@ -13,7 +13,8 @@ import pytest
 
 from emotrace.recipe import Recipe
 from emotrace.training.progress import Epoch, no_progress
-from emotrace.training.split import Experiment, train_run
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import train_run
 
 SAME = ("weights.safetensors", "predictions.csv", "metrics.json", "*/curve.csv", "*/done")
 

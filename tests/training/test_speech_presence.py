@@ -15,11 +15,12 @@ from emotrace.recipe import Recipe
 from emotrace.training import speech_presence as no_speech
 from emotrace.training.data.examples import Example
 from emotrace.training.data.non_speech import non_speech_examples
-from emotrace.training.functionals import classifier_log_scores, fit_functionals, in_order, statistics_of
+from emotrace.training.functionals import classifier_log_scores, fit_functionals, map_windows, compute_statistics
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
-from emotrace.training.speech_presence import SHORTEST, fit_speech_presence, random_excerpt
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.speech_presence import MIN_FRAMES, fit_speech_presence, random_excerpt
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 
 SPEAKERS = ("ann", "bea", "cem")
 
@@ -43,7 +44,7 @@ def fitted(hearing: Experiment) -> EmotionModel:
 def log_odds(network: EmotionModel, examples: Sequence[Example]) -> np.ndarray:
     """Of there being no speech, of each window."""
     assert network.functionals is not None
-    found = in_order(network, examples, network.functionals.utterance_scores)
+    found = map_windows(network, examples, network.functionals.utterance_scores)
     return torch.stack(found)[:, -1].double().numpy() / UTTERANCE_WEIGHT
 
 
@@ -54,10 +55,10 @@ def test_it_is_scikit_learns(
     examples, heard = hearing.of(SPEAKERS), []
 
     def noted(network: EmotionModel, some: Sequence[Example]) -> torch.Tensor:
-        heard.append(statistics_of(network, some))
+        heard.append(compute_statistics(network, some))
         return heard[-1]
 
-    monkeypatch.setattr(no_speech, "statistics_of", noted)
+    monkeypatch.setattr(no_speech, "compute_statistics", noted)
     before = classifier_log_scores(fitted, examples)
     assert not log_odds(fitted, examples).any()
     fit_speech_presence(fitted, examples, hearing.recipe, 1)
@@ -95,10 +96,10 @@ def test_of_a_large_corpus_it_hears_a_part(
 
     def noted(network: EmotionModel, some: Sequence[Example]) -> torch.Tensor:
         heard.append([example.name for example in some])
-        return statistics_of(network, some)
+        return compute_statistics(network, some)
 
-    monkeypatch.setattr(no_speech, "statistics_of", noted)
-    monkeypatch.setattr(no_speech, "MOST_WINDOWS", 5)
+    monkeypatch.setattr(no_speech, "compute_statistics", noted)
+    monkeypatch.setattr(no_speech, "MAX_WINDOWS", 5)
     fit_speech_presence(fitted, examples, hearing.recipe, 1)
     third = [example.name for example in examples[::3]]
     assert heard[:4] == [third] * 4
@@ -115,7 +116,7 @@ def test_parts_are_of_any_length_from_anywhere(hearing: Experiment) -> None:
         whole[start : start + len(part)].equal(part) for start, part in zip(starts, parts, strict=True)
     )
     lengths = [len(part) for part in parts]
-    assert min(lengths) == SHORTEST
+    assert min(lengths) == MIN_FRAMES
     assert 0.9 * len(whole) < max(lengths) <= len(whole)
     assert min(starts) == 0
     assert max(start + length for start, length in zip(starts, lengths, strict=True)) == len(whole)

@@ -19,7 +19,8 @@ from emotrace.experiments.workers import processors, work_on
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import DONE_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from emotrace.recipes import load_recipe
 from emotrace.system.files import write_bytes
 from emotrace.training.progress import Epoch, ProgressCallback
 from emotrace.training.run_folder import create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 
 SYSTEM = "pcnse-sadrn-ctc"
 

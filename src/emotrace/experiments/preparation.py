@@ -14,7 +14,7 @@ from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
 from emotrace.recipes import load_recipe
 from emotrace.training.pretrained_weights import read_pretrained_weights
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 DEFAULT_SYSTEM = "pcnse-sadrn-ctc"
 

@@ -10,7 +10,8 @@ from emotrace.models.heads.ctc import CTCObjective
 from emotrace.training.data.concatenation import concatenated_examples
 from emotrace.training.data.examples import Example
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 
 
 def clips_of(speakers: dict[str, list[int]]) -> list[Example]:

@@ -16,7 +16,8 @@ from emotrace.training.data.examples import Example
 from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
 from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 
 
 @pytest.fixture

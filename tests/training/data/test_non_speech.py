@@ -10,7 +10,7 @@ from emotrace.features.log_mel import LogMel
 from emotrace.training.data.examples import window_batches
 from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, non_speech_examples, sound
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 from emotrace.training.two_stage import FromStatic, TwoStageTrainer
 
 

@@ -21,7 +21,8 @@ from emotrace.training.data.local_features import forget_local_features
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import CURVE_FILE, DONE_FILE
 from emotrace.training.run_folder import RUN_FILE, create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.experiment import Experiment
+from emotrace.training.split import SpeakerSplit, train_split
 from emotrace.training.two_stage import FRONT_STAGE
 
 ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
