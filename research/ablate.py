@@ -31,9 +31,9 @@ from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
 from emotrace.recipes import load_recipe
 from emotrace.training.data.local_features import forget_local_features
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, show_progress, with_run_name
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 BASE = "base"

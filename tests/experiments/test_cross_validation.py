@@ -16,8 +16,8 @@ from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments import cross_validation as protocol
 from emotrace.experiments.cross_validation import run_folds
-from emotrace.training.progress import Epoch
 from emotrace.training.experiment import Experiment
+from emotrace.training.progress import Epoch
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

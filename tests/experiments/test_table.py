@@ -27,8 +27,8 @@ from emotrace.experiments.table.published import TABLE_5, published
 from emotrace.experiments.table.report import table_page, write_table
 from emotrace.experiments.table.rows import measure_table
 from emotrace.models.architectures import SYSTEMS
-from emotrace.training.progress import Epoch
 from emotrace.training.experiment import Experiment
+from emotrace.training.progress import Epoch
 
 CHOSEN = ("pcnse-sadrn-ctc", "blstm-ctc", "pcnse-sadrn")
 KEPT = ("weights.safetensors", "predictions.csv", "validation.csv", "curves.csv")

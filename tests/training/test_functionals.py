@@ -18,20 +18,20 @@ from emotrace.models.functionals.statistics import trim_silence
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example
+from emotrace.training.experiment import Experiment
 from emotrace.training.functionals import (
     classifier_log_scores,
+    compute_statistics,
     fit_classifier,
     fit_functionals,
     fit_fusion_weight,
     fit_mixtures,
-    compute_statistics,
     window_log_scores,
 )
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 from emotrace.training.two_stage import TwoStageTrainer
 

@@ -16,9 +16,9 @@ from emotrace.experiments.cross_validation import run_folds
 from emotrace.inference.model_folder import load_model_folder, write_config
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.pretrained_weights import PretrainedWeights, read_pretrained_weights
 from emotrace.training.progress import no_progress
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import train_run
 
 SYSTEM = "pcnse-sadrn-ctc"

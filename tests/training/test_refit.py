@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from emotrace.features.deltas import stack_deltas
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import RUN_WEIGHTS_FILE
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",))

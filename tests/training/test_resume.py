@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from emotrace.recipe import Recipe
-from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.experiment import Experiment
+from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.split import train_run
 
 SAME = ("weights.safetensors", "predictions.csv", "metrics.json", "*/curve.csv", "*/done")

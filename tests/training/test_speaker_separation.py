@@ -16,8 +16,8 @@ from emotrace.experiments.cross_validation import Job, run_folds, run_job
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Features, Recipe
 from emotrace.training.data.examples import Example
-from emotrace.training.progress import no_progress
 from emotrace.training.experiment import Experiment
+from emotrace.training.progress import no_progress
 from emotrace.training.split import SpeakerSplit, final_split, train_split
 from emotrace.training.two_stage import fit_normalisation
 

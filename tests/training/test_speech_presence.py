@@ -15,11 +15,16 @@ from emotrace.recipe import Recipe
 from emotrace.training import speech_presence as no_speech
 from emotrace.training.data.examples import Example
 from emotrace.training.data.non_speech import non_speech_examples
-from emotrace.training.functionals import classifier_log_scores, fit_functionals, map_windows, compute_statistics
+from emotrace.training.experiment import Experiment
+from emotrace.training.functionals import (
+    classifier_log_scores,
+    compute_statistics,
+    fit_functionals,
+    map_windows,
+)
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.speech_presence import MIN_FRAMES, fit_speech_presence, random_excerpt
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 SPEAKERS = ("ann", "bea", "cem")

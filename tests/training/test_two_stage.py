@@ -13,9 +13,9 @@ from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import read_run
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))

@@ -16,10 +16,10 @@ from emotrace.experiments.learning_curves import read_curve
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.experiments.report import fold_row, write_report
 from emotrace.experiments.workers import processors, work_on
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import DONE_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 

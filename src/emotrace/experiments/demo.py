@@ -15,9 +15,9 @@ from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.recipes import load_recipe
 from emotrace.system.files import write_bytes
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback
 from emotrace.training.run_folder import create_or_resume
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 SYSTEM = "pcnse-sadrn-ctc"

@@ -13,8 +13,8 @@ from emotrace.errors import RecipeError
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
 from emotrace.recipes import load_recipe
-from emotrace.training.pretrained_weights import read_pretrained_weights
 from emotrace.training.experiment import Experiment
+from emotrace.training.pretrained_weights import read_pretrained_weights
 
 DEFAULT_SYSTEM = "pcnse-sadrn-ctc"
 

@@ -127,8 +127,7 @@ def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
             found = read_fingerprint(folder)
         except FileNotFoundError:
             raise RunError(
-                f"{folder} has no {RECIPE_FILE}; give the folders of "
-                "`emotrace train` and `emotrace crossval`"
+                f"{folder} has no {RECIPE_FILE}; give the folders of `emotrace train` and `emotrace crossval`"
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = " ".join(str(error).split())[:200]

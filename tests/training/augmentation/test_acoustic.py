@@ -82,7 +82,7 @@ def test_of_a_large_corpus_takes_are_of_fewer_clips_in_turn(
     examples: list[Example], most: int, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each clip has takes of each kind as often as others do, and all windows are as many as are borne."""
-    monkeypatch.setattr(takes, "MOST_WINDOWS", most)
+    monkeypatch.setattr(takes, "MAX_WINDOWS", most)
     recipe = Recipe(acoustic_augmentation=True, augmented_copies=8)
     first, *others = augmented_copies(SPECTRUM, examples, recipe, drawn())
     assert first == examples
@@ -117,7 +117,7 @@ def test_networks_see_each_clip_where_it_was_and_elsewhere(examples: list[Exampl
 def test_of_a_large_corpus_networks_see_fewer_views(
     examples: list[Example], most: int, views: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(takes, "MOST_WINDOWS", most)
+    monkeypatch.setattr(takes, "MAX_WINDOWS", most)
     seen = augmented_views(
         SPECTRUM, examples, Recipe(acoustic_augmentation=True, augmented_copies=12), drawn()
     )

@@ -59,7 +59,7 @@ def test_stretch_changes_the_tempo_within_its_limits_and_keeps_both_ends(static:
 
 def test_a_stretched_take_fits_the_network(static: Tensor) -> None:
     assert {
-        len(take(Augmentation(tempo_perturbation=0.5), static, seed, longest=120)) for seed in range(50)
+        len(take(Augmentation(tempo_perturbation=0.5), static, seed, max_frames=120)) for seed in range(50)
     } <= {*range(60, 121)}
     assert {len(take(Augmentation(tempo_perturbation=0.9), static[:17], seed)) for seed in range(50)} <= {
         *range(16, 33)

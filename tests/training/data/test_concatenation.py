@@ -9,8 +9,8 @@ from torch import Tensor
 from emotrace.models.heads.ctc import CTCObjective
 from emotrace.training.data.concatenation import concatenated_examples
 from emotrace.training.data.examples import Example
-from emotrace.training.progress import no_progress
 from emotrace.training.experiment import Experiment
+from emotrace.training.progress import no_progress
 from emotrace.training.split import SpeakerSplit, train_split
 
 

@@ -14,9 +14,9 @@ from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.recipe import Recipe
 from emotrace.training.data.examples import Example
 from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
+from emotrace.training.experiment import Experiment
 from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import no_progress
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 
 

@@ -9,8 +9,8 @@ import torch
 from emotrace.features.log_mel import LogMel
 from emotrace.training.data.examples import window_batches
 from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, non_speech_examples, sound
-from emotrace.training.progress import no_progress
 from emotrace.training.experiment import Experiment
+from emotrace.training.progress import no_progress
 from emotrace.training.two_stage import FromStatic, TwoStageTrainer
 
 

@@ -18,10 +18,10 @@ from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
 from emotrace.training.data.local_features import forget_local_features
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import CURVE_FILE, DONE_FILE
 from emotrace.training.run_folder import RUN_FILE, create_or_resume
-from emotrace.training.experiment import Experiment
 from emotrace.training.split import SpeakerSplit, train_split
 from emotrace.training.two_stage import FRONT_STAGE
 
