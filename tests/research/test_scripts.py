@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from emotrace.experiments.cross_validation import run_folds
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment
 
 RESEARCH = Path(__file__).parents[2] / "research"
 SCRIPTS = sorted(

@@ -17,8 +17,8 @@ from emotrace.evaluation.metrics import score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.experiments.cross_validation import fold_folder
 from emotrace.inference import pretrained as shipped
-from emotrace.training.run_folder import Run, same_experiment
 from emotrace.training.experiment import Experiment
+from emotrace.training.run_folder import Run, same_experiment
 
 NAME = "emotrace-manifest-1"
 
