@@ -128,11 +128,13 @@ def test_python_reference_example_runs(run_page: Callable[..., None]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_own_corpus_and_export_examples_run(run_page: Callable[..., None]) -> None:
     run_page("docs/how-to/own-corpus.md")
     run_page("docs/how-to/export-and-publish.md")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_tutorial_runs_with_a_tiny_recipe(run_page: Callable[..., None]) -> None:
     run_page("docs/tutorial.md")
