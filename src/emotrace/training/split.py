@@ -15,6 +15,7 @@ from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.system.files import write_bytes, write_text
+from emotrace.training.data.examples import Example
 from emotrace.training.experiment import Experiment
 from emotrace.training.functionals import fit_functionals, fit_fusion_weight, window_log_scores
 from emotrace.training.progress import ProgressCallback
@@ -108,9 +109,9 @@ class SplitTraining:
         )
 
     @property
-    def known_speakers(self) -> tuple[str, ...]:
-        """The training and validation speakers."""
-        return self.split.train + self.split.validation
+    def known_examples(self) -> list[Example]:
+        """The examples of the training speakers, then those of the validation speakers."""
+        return [*self.experiment.of(self.split.train), *self.experiment.of(self.split.validation)]
 
     def fit_network(self) -> EmotionModel:
         """Train the network; the validation speakers choose its epochs, if the recipe says so."""
@@ -154,7 +155,7 @@ class SplitTraining:
         """
         if not self.experiment.recipe.refit_on_validation or self.split.test:
             return network
-        examples = self.experiment.training_views(self.experiment.of(self.known_speakers), self.seed)
+        examples = self.experiment.training_views(self.known_examples, self.seed)
         emotions = self.experiment.corpus.emotions
         refitted = self.stages.refit(self.experiment.system, len(emotions), examples)
         if refitted.functionals is not None and network.functionals is not None:
@@ -165,7 +166,7 @@ class SplitTraining:
         """Fit the functionals classifier to the validation speakers too, and the detector of speech."""
         if network.functionals is None:
             return
-        examples, recipe = self.experiment.of(self.known_speakers), self.experiment.recipe
+        examples, recipe = self.known_examples, self.experiment.recipe
         fit_functionals(network, examples, recipe, self.seed)
         if network.objective.is_per_frame:
             fit_speech_presence(network, examples, recipe, self.seed)
