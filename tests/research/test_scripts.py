@@ -84,12 +84,14 @@ def test_a_folder_without_folds_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_noise_and_int8_are_measured_on_exported_models(
-    small_crossval: Path, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network_alone: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = tmp_path / "run"
+    run_folds(network_alone, output=run, seeds=(1,), folds=(0,), workers=1, progress=no_progress)
     conditions = importlib.import_module("conditions").CONDITIONS
     chosen = {name: conditions[name] for name in ("clean", "white noise, 0 dB")}
     monkeypatch.setattr(importlib.import_module("robustness"), "CONDITIONS", chosen)
-    run_script(monkeypatch, "robustness", small_crossval, corpus_root, tmp_path / "noise", "--folds", "0")
+    run_script(monkeypatch, "robustness", run, corpus_root, tmp_path / "noise")
     assert "| white noise, 0 dB | " in (tmp_path / "noise" / "report.md").read_text()
-    run_script(monkeypatch, "quantised", small_crossval, corpus_root, tmp_path / "int8", "--folds", "ann")
+    run_script(monkeypatch, "quantised", run, corpus_root, tmp_path / "int8")
     assert (tmp_path / "int8" / "table.csv").read_text().splitlines()[-1].startswith("all,4,")
