@@ -168,7 +168,7 @@ def test_the_settings_in_which_runs_differ_are_named(
     code, out, _ = call(capfd, *runs)
     assert code == 0
     assert (
-        "\n2 differs from 1 in recipe.stage2_views\n3 differs from 1 in nothing that its folder says\n" in out
+        "\n2 differs from 1 in recipe.stage2_views\n3 differs from 1 in no setting that its folder records\n" in out
     )
     (runs[1] / "recipe.json").unlink()
     assert [run.differs_in for run in compare(runs)] == [(), None, ()]
@@ -183,7 +183,7 @@ def test_what_cannot_be_compared_is_one_line(
     lie = replace(first, truth="sadness", predicted="sadness")
     other_truth = write("other", [lie, *others])
     for tokens, words in (
-        ((runs[0],), "found 1 run; expected two or more"),
+        ((runs[0],), "found 1 run; give two or more"),
         ((runs[0], fewer), f"{runs[0]} and {fewer} cannot be compared: of 60 and 59 predictions 1 have no"),
         ((runs[0], runs[1], other_truth), "wav/0.wav is anger by 0"),
         ((runs[0], tmp_path / "none"), "predictions.csv does not exist"),

@@ -221,7 +221,7 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
         make_plan(short, CHOSEN, tmp_path / "out", folds=[0, 5])
     with pytest.raises(RecipeError, match="unknown system lstm"):
         make_plan(short, ["pcn", "lstm"], tmp_path / "out")
-    with pytest.raises(RecipeError, match="pcn is asked for twice"):
+    with pytest.raises(RecipeError, match="system pcn is listed twice"):
         make_plan(short, ["pcn", "pcn"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
     [
         ("pcn,pcn-sablstm", "back.width 9 is odd; pcn-sablstm needs"),  # the first would fit
         ("pcn,lstm", "unknown system lstm; known: pcn, "),
-        ("pcn,pcn", "pcn is asked for twice"),
+        ("pcn,pcn", "system pcn is listed twice"),
         ("", "unknown system ; known: pcn, "),
     ],
 )

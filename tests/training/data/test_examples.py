@@ -102,7 +102,7 @@ def noise(seconds: float) -> tuple[object, int]:
 
 def test_a_long_utterance_is_cut_into_the_windows_of_the_runtime() -> None:
     utterance = Utterance("a", noise(8.0), "anger", "A", "ann")
-    (example,) = read_examples([utterance], ["rest", "anger"], LogMel(bands=18), longest_frames=500)
+    (example,) = read_examples([utterance], ["rest", "anger"], LogMel(bands=18), max_frames=500)
     assert [len(window) for window in example.windows] == [500, 500, 298]
     assert example.durations == (80_240, 80_240, 47_920)
     assert example.label == 1
@@ -126,7 +126,7 @@ def test_a_part_that_is_too_short_is_followed_by_silence() -> None:
     assert heard.samples[:1_600].any()
     assert not heard.samples[1_600:].any()
     assert not heard.silent
-    (example,) = read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+    (example,) = read_examples([utterance], ["anger"], LogMel(bands=18), max_frames=500)
     assert [len(window) for window in example.windows] == [16]
 
 
@@ -143,7 +143,7 @@ def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_chan
     path = tmp_path / "call.wav"
     soundfile.write(path, noise(3.0)[0], 16_000)
     parts = [Utterance(f"call#{i}", path, "anger", "A", "ann", None, None, i, i + 1.0) for i in range(3)]
-    examples = read_examples(parts, ["anger"], LogMel(bands=18), longest_frames=500)
+    examples = read_examples(parts, ["anger"], LogMel(bands=18), max_frames=500)
     assert read == [path]
     assert not torch.equal(examples[0].windows[0], examples[1].windows[0])
     before = read_utterance(parts[0]).samples
@@ -161,4 +161,4 @@ def test_a_file_that_cannot_be_looked_at_is_an_audio_error(tmp_path: Path, name:
 def test_a_part_beyond_the_file_is_named() -> None:
     utterance = Utterance("x/b.wav#2.5", noise(2.0), "anger", "A", "ann", start_s=2.5)
     with pytest.raises(AudioError, match=r"x/b\.wav#2\.5 starts at 2\.500 s, but its file lasts only 2"):
-        read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+        read_examples([utterance], ["anger"], LogMel(bands=18), max_frames=500)
