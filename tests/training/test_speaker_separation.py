@@ -1,4 +1,4 @@
-"""Nobody who is tested, or chooses among epochs, has a say in what is learnt."""
+"""Test and validation speakers have no influence on the weights."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve
 
 @pytest.fixture
 def learn(make_corpus: Callable[..., Path], tiny_recipe: Recipe, tmp_path: Path) -> Callable[..., Path]:
-    """Train on the small corpus with some speakers far louder, which tells here; the folder."""
+    """Train on the small corpus with some speakers far louder; the run folder."""
     features = tiny_recipe.features.model_copy(update={"normalisation": "corpus"})
     recipe = tiny_recipe.model_copy(update={"features": features})
 
@@ -44,7 +44,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / "weights.safetensors")
 
 
-def test_what_the_test_speaker_says_changes_nothing_but_what_is_said_of_it(
+def test_audio_of_the_test_speaker_changes_only_its_predictions(
     learn: Callable[..., Path],
 ) -> None:
     plain, louder = learn(), learn(eve=4.0)
@@ -53,7 +53,7 @@ def test_what_the_test_speaker_says_changes_nothing_but_what_is_said_of_it(
     assert (plain / "predictions.csv").read_bytes() != (louder / "predictions.csv").read_bytes()
 
 
-def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(
+def test_audio_of_the_validation_speaker_changes_no_normalisation_and_no_training_loss(
     learn: Callable[..., Path],
 ) -> None:
     plain, louder, trained_louder = learn(), learn(dov=4.0), learn(ann=4.0)
@@ -78,13 +78,13 @@ def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(
         (("ann", "ann"), ("bea",), ("cem",)),
     ],
 )
-def test_a_speaker_in_two_parts_is_refused_by_name(parts: tuple[tuple[str, ...], ...]) -> None:
+def test_the_error_for_a_speaker_in_two_parts_names_the_speaker(parts: tuple[tuple[str, ...], ...]) -> None:
     (twice,) = {name for name in sum(parts, ()) if sum(parts, ()).count(name) > 1}
     with pytest.raises(CorpusError, match=f"speaker {twice} is in two parts"):
         SpeakerSplit(*parts)
 
 
-def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_protocol_with_a_speaker_in_two_parts_is_refused(experiment: Experiment, tmp_path: Path) -> None:
     fold = experiment.corpus.folds()[0]
     mixed = object.__new__(Fold)  # past the check that a fold makes of itself
     for name, value in vars(replace(fold)).items():
@@ -96,7 +96,7 @@ def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, 
     assert not (tmp_path / "fold").exists()
 
 
-def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
+def test_each_speaker_is_tested_once_by_a_network_trained_on_others(
     experiment: Experiment, tmp_path: Path
 ) -> None:
     short = experiment.recipe.model_copy(
@@ -119,7 +119,7 @@ def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
     assert sorted(tested) == sorted(experiment.corpus.speakers)
 
 
-def test_a_model_to_keep_learns_from_all_but_two_speakers(experiment: Experiment) -> None:
+def test_a_final_model_is_trained_on_all_but_two_speakers(experiment: Experiment) -> None:
     part = final_split(experiment.corpus)
     assert len(part.validation) == 2
     assert part.test == ()

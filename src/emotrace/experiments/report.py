@@ -115,7 +115,7 @@ def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[i
         [
             f"# {title}",
             "",
-            f"{scores.n} predictions for {scores.speakers} speakers, each by a model that was not trained on them; "
+            f"{scores.n} predictions for {scores.speakers} speakers, each by a model not trained on them; "
             f"seeds {', '.join(map(str, seeds))}. Intervals resample speakers.",
             "",
             *table(head, figures),

@@ -4,7 +4,7 @@ import hashlib
 
 
 def seed_of(*parts: object) -> int:
-    """A seed for, say, a run's seed, a stage and an epoch; equal parts give equal seeds.
+    """A seed for a run's seed, a stage and an epoch, for example; equal parts give equal seeds.
 
     >>> seed_of(1, "front", 3) == seed_of(1, "front", 3) != seed_of(1, "front", 4)
     True

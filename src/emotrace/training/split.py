@@ -114,7 +114,7 @@ class SplitTraining:
         return [*self.experiment.of(self.split.train), *self.experiment.of(self.split.validation)]
 
     def fit_network(self) -> EmotionModel:
-        """Train the network; the validation speakers choose its epochs, if the recipe says so."""
+        """Train the network; the validation speakers choose its epochs, depending on the recipe."""
         train = self.experiment.of(self.split.train)
         return self.stages.train(
             self.experiment.system,
@@ -149,7 +149,7 @@ class SplitTraining:
         return build_predictions(examples, scores, emotions, fold=self.fold, seed=self.seed)
 
     def refit_network(self, network: EmotionModel) -> EmotionModel:
-        """A network trained on the validation speakers too, if the recipe says so; only for a final model.
+        """A network trained on the validation speakers too, for a final model whose recipe has a refit.
 
         It takes as long as the first training, and keeps the fusion weight of the first network.
         """

@@ -27,8 +27,8 @@ def pairs_page(table: Table) -> list[str]:
         *markdown_table(["system", *map(str, range(1, len(names) + 1))], rows),
         "",
         f"McNemar's exact test, two-sided{', on the first seed' if len(table.seeds) > 1 else ''}: above the "
-        f"diagonal its p, corrected for {len(pairs)} pairs (Holm); below it the numbers of utterances that only the "
-        "system of the row got right, and only that of the column.",
+        f"diagonal its p, corrected for {len(pairs)} pairs (Holm); below it the numbers of utterances that "
+        "only the system of the row got right, and only that of the column.",
         "",
     ]
 
