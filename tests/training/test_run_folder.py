@@ -9,6 +9,7 @@ import torch
 
 from emotrace.errors import RunError
 from emotrace.recipe import Front, Recipe
+from emotrace.training.constants import training_constants
 from emotrace.training.run_folder import create_or_resume, read_run
 
 
@@ -16,27 +17,27 @@ def recipe(width: int = 64, stage2_views: int = 1) -> dict[str, Any]:
     return Recipe(front=Front(width=width), stage2_views=stage2_views).model_dump(mode="json")
 
 
-IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": recipe()}
+FINGERPRINT = {"corpus": "emodb", "seed": 1, "recipe": recipe(), "constants": training_constants()}
 
 
 def test_a_run_folder_is_created_once_and_then_resumed(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there" / "yet"
-    create_or_resume(folder, IDENTITY)
+    create_or_resume(folder, FINGERPRINT)
     before = (folder / "recipe.json").read_bytes()
     (folder / "anything.txt").touch()
-    create_or_resume(folder, IDENTITY)
+    create_or_resume(folder, FINGERPRINT)
     assert (folder / "recipe.json").read_bytes() == before
 
 
 def test_a_setting_newer_than_the_run_has_its_default(tmp_path: Path) -> None:
-    create_or_resume(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", FINGERPRINT)
     path = tmp_path / "run" / "recipe.json"
     old = json.loads(path.read_text())
     del old["recipe"]["stage2_views"]
     path.write_text(json.dumps(old))
-    create_or_resume(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", FINGERPRINT)
     with pytest.raises(RunError, match=r"with another recipe\.stage2_views;"):
-        create_or_resume(tmp_path / "run", {**IDENTITY, "recipe": recipe(stage2_views=2)})
+        create_or_resume(tmp_path / "run", {**FINGERPRINT, "recipe": recipe(stage2_views=2)})
 
 
 @pytest.mark.parametrize(
@@ -52,28 +53,28 @@ def test_a_setting_newer_than_the_run_has_its_default(tmp_path: Path) -> None:
 def test_a_folder_of_another_run_is_refused_with_the_differing_setting(
     tmp_path: Path, change: dict[str, object], named: str
 ) -> None:
-    create_or_resume(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", FINGERPRINT)
     with pytest.raises(RunError, match=rf"run holds a run with another {named};"):
-        create_or_resume(tmp_path / "run", {**IDENTITY, **change})
+        create_or_resume(tmp_path / "run", {**FINGERPRINT, **change})
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match="holds other files"):
-        create_or_resume(tmp_path, IDENTITY)
+        create_or_resume(tmp_path, FINGERPRINT)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_the_error_for_a_damaged_recipe_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("{")
     with pytest.raises(RunError, match=r"recipe\.json is damaged; .*delete"):
-        create_or_resume(tmp_path, IDENTITY)
+        create_or_resume(tmp_path, FINGERPRINT)
 
 
 def test_unfinished_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".unfinished-0123456789ab.json").write_text("{")
-    create_or_resume(tmp_path, IDENTITY)
-    create_or_resume(tmp_path, IDENTITY)
+    create_or_resume(tmp_path, FINGERPRINT)
+    create_or_resume(tmp_path, FINGERPRINT)
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
 
 
