@@ -106,7 +106,8 @@ def run_command(words: list[str], tiny: Path | None) -> None:
         return
     if tokens[0] in TRAINING and tiny is not None:
         tokens += ["--recipe", str(tiny)]
-        tokens += ["--folds", "0"] if tokens[0] == "crossval" and "--folds" not in tokens else []
+        if tokens[0] == "crossval":  # one fold is enough
+            tokens = [*(word for word in tokens if word not in ("--folds", "0,1")), "--folds", "0"]
     assert app(tokens, exit_on_error=False, print_error=False) == 0, words
 
 

@@ -139,10 +139,10 @@ def test_the_table_has_the_values_of_the_runs(plan: Plan, reported: list[Epoch])
         assert (pair["only_first"], pair["only_second"]) == (
             row["mcnemar_only_this"], row["mcnemar_only_reference"],
         )  # fmt: skip
-    told_by_json = json.loads((plan.output / "table.json").read_text())
-    assert [pair["first"] for pair in told_by_json["pairs"]] == [pair["first"] for pair in pairs]
-    assert told_by_json["reference"] == "pcnse-sadrn-ctc"
-    for row, same in zip(rows, told_by_json["rows"], strict=True):
+    from_json = json.loads((plan.output / "table.json").read_text())
+    assert [pair["first"] for pair in from_json["pairs"]] == [pair["first"] for pair in pairs]
+    assert from_json["reference"] == "pcnse-sadrn-ctc"
+    for row, same in zip(rows, from_json["rows"], strict=True):
         metrics = json.loads((plan.output / row["system"] / "metrics.json").read_text())
         assert float(row["ua"]) == same["ua"] == metrics["pooled"]["ua"]
         assert [same["wa_low"], same["wa_high"]] == metrics["pooled"]["wa_interval"]
