@@ -59,7 +59,7 @@ def test_no_name_has_a_private_word(folder: str) -> None:
     for path in sorted((ROOT / folder).rglob("*.py")):
         names = [(path.stem, 1), *defined_names(ast.parse(path.read_text(encoding="utf-8")))]
         for name, line in names:
-            # In the name of a test, a sentence, "takes" is a verb; elsewhere it was a noun for augmented copies.
+            # In the name of a test, a sentence, "takes" is a verb; it was also a noun for copies.
             allowed = {"takes"} if name.startswith("test_") else set()
             if words(name) & PRIVATE_WORDS - allowed:
                 found.append(f"{page_id(path)}:{line}: {name}")
