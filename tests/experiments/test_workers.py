@@ -89,7 +89,7 @@ def test_every_job_runs_once_and_all_progress_arrives(script: Path) -> None:
     [
         ("refused", "AudioError('a.wav is empty; leave it out')"),
         pytest.param("full", "OSError(28, 'No space left on device')", marks=pytest.mark.slow),
-        ("killed", "RunError('a worker process was killed, "),
+        ("killed", "RunError('a worker process was killed ("),
     ],
 )
 def test_an_error_of_a_worker_is_raised_and_ends_the_others(script: Path, job: str, error: str) -> None:
@@ -103,7 +103,8 @@ def test_an_error_of_a_worker_is_raised_and_ends_the_others(script: Path, job: s
 @pytest.mark.slow
 def test_the_death_of_the_last_process_is_detected(script: Path) -> None:
     code, _, reported = finished(script, "endless", "killed")
-    assert (code, reported[:42]) == (3, "RunError('a worker process was killed, for")
+    assert code == 3
+    assert reported.startswith("RunError('a worker process was killed (possibly")
 
 
 @pytest.mark.parametrize(
