@@ -1,8 +1,8 @@
-"""Time and memory by length, batch, cores and files; writes benchmarks/results/scaling.csv and .png.
+"""Time and memory against length, batch, cores and files; write benchmarks/results/scaling.csv and .png.
 
-python benchmarks/scaling.py [--quick]
+    python benchmarks/scaling.py [--quick]
 
-`--quick` goes but a little way, to see that all of it works, and writes to a temporary folder.
+`--quick` measures a few points of each curve, as a trial, and writes to a temporary folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from run import export
 from speed.inference import predict
-from speed.inputs import DEFAULT, RATE_HZ, make_inputs, written
+from speed.inputs import DEFAULT, RATE_HZ, write_inputs, write_speech_file
 from speed.session import Session
 from speed.worker import HERE
 
@@ -37,7 +37,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Point:
-    """What so much of something took: seconds, and at its peak MiB."""
+    """A measurement at one point of a curve: seconds and peak MiB."""
 
     curve: str
     x: int
@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A straight line, and by what share of its height the farthest point is off it."""
+    """A straight line, and the largest relative deviation of a point from it."""
 
     start: float
     slope: float
@@ -55,40 +55,40 @@ class Line:
 
 
 def lengths(session: Session, points: Sequence[int]) -> Iterator[Point]:
-    """One file on one core, in a process of its own that has the model ready."""
+    """One file on one core, in a process that has loaded the model."""
     model = str(session.inputs.model(DEFAULT))
     for seconds in points:
-        path = written(session.inputs.folder / "length.wav", seconds * RATE_HZ)
+        path = write_speech_file(session.inputs.folder / "length.wav", seconds * RATE_HZ)
         with session.workers(1, "ours") as workers:
-            workers["ours"].ask("load", model=model)
-            answers = [
-                workers["ours"].ask("clip", model=model, path=str(path))
+            workers["ours"].call("load", model=model)
+            responses = [
+                workers["ours"].call("clip", model=model, path=str(path))
                 for _ in range(1 if seconds > 100 else ROUNDS)
             ]
-        yield median("audio, s", seconds, answers)
+        yield median("audio, s", seconds, responses)
 
 
 def windows(session: Session, points: Sequence[int]) -> Iterator[Point]:
-    """Windows of 5 s through the bare network at once."""
-    given = {"model": str(session.inputs.model(DEFAULT)), "samples": str(session.inputs.samples)}
+    """A batch of 5-s windows through the ONNX session alone."""
+    arguments = {"model": str(session.inputs.model(DEFAULT)), "samples": str(session.inputs.samples)}
     for size in points:
         with session.workers(session.cores, "ours") as workers:
-            answers = [workers["ours"].ask("batch", size=size, **given) for _ in range(1 + ROUNDS)]
-        yield median("windows at once", size, answers[1:])
+            responses = [workers["ours"].call("batch", size=size, **arguments) for _ in range(1 + ROUNDS)]
+        yield median("windows at once", size, responses[1:])
 
 
 def steps(session: Session, points: Sequence[int]) -> Iterator[Point]:
     """A step of stage 1 on utterances of 5 s."""
-    given = {"name": "step", "stage": 1, "network": DEFAULT, "precision": "bfloat16"}
+    arguments = {"name": "step", "stage": 1, "network": DEFAULT, "precision": "bfloat16"}
     for batch in points:
         with session.workers(session.cores, "training") as workers:
-            workers["training"].ask("prepare", batch=batch, **given)
-            answers = [workers["training"].ask("epoch", name="step") for _ in range(1 + ROUNDS)]
-        yield median("utterances in a training step", batch, answers[1:])
+            workers["training"].call("prepare", batch=batch, **arguments)
+            responses = [workers["training"].call("epoch", name="step") for _ in range(1 + ROUNDS)]
+        yield median("utterances in a training step", batch, responses[1:])
 
 
 def cores(session: Session, points: Sequence[int]) -> Iterator[Point]:
-    """Files of 2 s by one command, as many jobs as cores."""
+    """Files of 2 s by one command, with as many jobs as cores."""
     folder = links(session, CORE_FILES)
     for count in points:
         command = predict(session, folder, "--jobs", str(count))
@@ -103,7 +103,7 @@ def files(session: Session, points: Sequence[int]) -> Iterator[Point]:
 
 
 def links(session: Session, count: int) -> Path:
-    """A folder of so many links to the same short file."""
+    """A folder with links to the same short file."""
     folder = session.inputs.folder / f"links-{count}"
     folder.mkdir(exist_ok=True)
     for number in range(count):
@@ -113,20 +113,20 @@ def links(session: Session, count: int) -> Path:
     return folder
 
 
-def median(curve: str, x: int, answers: Sequence[dict[str, float]]) -> Point:
-    """The median of the times, and the highest peak.
+def median(curve: str, x: int, responses: Sequence[dict[str, float]]) -> Point:
+    """The median of the times, and the maximum of the peaks.
 
     >>> median("files", 4, [{"seconds": 2.0, "peak_mib": 80.0}, {"seconds": 1.0, "peak_mib": 90.0}])
     Point(curve='files', x=4, seconds=1.5, mib=90.0)
     """
-    seconds = statistics.median(answer["seconds"] for answer in answers)
-    return Point(curve, x, seconds, max(answer["peak_mib"] or 0.0 for answer in answers))
+    seconds = statistics.median(response["seconds"] for response in responses)
+    return Point(curve, x, seconds, max(response["peak_mib"] or 0.0 for response in responses))
 
 
-def fitted(points: Sequence[Point]) -> Line:
-    """The line through times that is least wrong in shares of each.
+def fit_line(points: Sequence[Point]) -> Line:
+    """The line with the least relative squared error.
 
-    >>> fitted([Point("files", x, 1.0 + 2.0 * x, 0.0) for x in (1, 10, 100)])
+    >>> fit_line([Point("files", x, 1.0 + 2.0 * x, 0.0) for x in (1, 10, 100)])
     Line(start=1.0, slope=2.0, off=0.0)
     """
     x, seconds = np.array([(point.x, point.seconds) for point in points]).T
@@ -146,7 +146,7 @@ def table(points: Sequence[Point]) -> str:
     return file.getvalue()
 
 
-def draw(points: Sequence[Point], path: Path) -> None:
+def write_plot(points: Sequence[Point], path: Path) -> None:
     """A panel for each curve: time and its line on the left, memory on the right."""
     import matplotlib
 
@@ -160,7 +160,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
         x = [point.x for point in own]
         axes.loglog(x, [point.seconds for point in own], "o-", color="#4477aa")
         if own[-1].seconds > own[0].seconds:
-            line = fitted(own)
+            line = fit_line(own)
             axes.loglog(x, [line.start + line.slope * at for at in x], ":", color="black")
             axes.set_title(f"{line.start:.2g} s + {line.slope:.2g} s each, off by {line.off:.0%}", fontsize=9)
         else:
@@ -185,10 +185,12 @@ def draw(points: Sequence[Point], path: Path) -> None:
 def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="a few points of each curve, and keep nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few points of each curve, and keep no results"
+    )
     quick = parser.parse_args().quick
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(make_inputs(Path(folder), quick=True), Path(sys.executable), quick)
+        session = Session(write_inputs(Path(folder), quick=True), Path(sys.executable), quick)
         export(session, [DEFAULT])
         most = os.cpu_count() or 1
         every = [2**power for power in range(most.bit_length()) if 2**power <= most]
@@ -205,7 +207,7 @@ def main() -> None:
                 print(point, flush=True)
     results = Path(tempfile.mkdtemp(prefix="scaling-")) if quick else HERE / "results"
     write_text(results / "scaling.csv", table(found))
-    draw(found, results / "scaling.png")
+    write_plot(found, results / "scaling.png")
     print(results / "scaling.png")
 
 

@@ -32,9 +32,10 @@ from emotrace.recipe import Recipe
 from emotrace.recipes import load_recipe
 from emotrace.system.processors import available_processors
 from emotrace.training.data.local_features import forget_local_features
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, show_progress, with_run_name
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 BASE = "base"
 # Settings that do not change the front. A setting missing here only costs time.

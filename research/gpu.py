@@ -124,7 +124,7 @@ def experiment(folder: Path, job: Job, device: str) -> Any:
     from emotrace.recipe import Recipe
     from emotrace.recipes import load_recipe, merge_settings
     from emotrace.training.data.examples import Example
-    from emotrace.training.split import Experiment
+    from emotrace.training.experiment import Experiment
 
     rows = json.loads((folder / f"{job.corpus}.json").read_text(encoding="utf-8"))
     fields = ("name", "emotion", "code", "speaker", "session", "sex")

@@ -6,7 +6,7 @@ RUN is the output folder of a cross-validation of a CTC system trained with synt
 folds; ROOT is the corpus, OUTPUT a folder for the table. Each fold's model receives newly drawn sounds
 (`research/sounds.py`) and its test speakers' utterances, clean and in white noise.
 
-`--part validation` uses the validation speakers, sounds of the kinds that training uses, and several
+`--part validation` uses the validation speakers, the types of sounds that training uses, and several
 thresholds. The rejection threshold was chosen from that table.
 """
 

@@ -1,4 +1,4 @@
-"""Synthetic sounds without speech, of kinds that training never uses."""
+"""Synthetic sounds without speech, that training never uses."""
 
 from __future__ import annotations
 

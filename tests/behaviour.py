@@ -24,9 +24,10 @@ from safetensors.torch import load_file
 import emotrace
 from emotrace.corpora import open_corpus
 from emotrace.recipes import load_recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 EMODB = Path(__file__).parents[2] / "shared" / "data" / "emodb-full" / "wav"
 EMODB_RECORD = Path(__file__).parent / "records" / "emodb-recognition.json"

@@ -14,8 +14,9 @@ from emotrace.corpora import open_corpus
 from emotrace.export.run_export import export_run
 from emotrace.recipe import Recipe
 from emotrace.recipes import load_recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, train_run
+from emotrace.training.split import train_run
 
 SPEAKERS = ("ann", "bea", "cem", "dov", "eve")
 TINY = """

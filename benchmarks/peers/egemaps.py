@@ -1,15 +1,15 @@
-"""openSMILE's eGeMAPS functionals: 88 figures a recording."""
+"""openSMILE's eGeMAPS functionals: 88 values per recording."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import opensmile
-from peers.answering import cores, serve
+from peers.server import cores, serve
 
 
 class Egemaps:
-    """As its users call it; files side by side where it has several cores."""
+    """openSMILE by its Python interface, with one worker per core for several files."""
 
     def __init__(self) -> None:
         self.smile = opensmile.Smile(
@@ -17,7 +17,7 @@ class Egemaps:
         )
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What this is."""
+        """The versions of the measured packages."""
         return {"versions": {"opensmile": opensmile.__version__}}
 
     def clip(self, path: str) -> None:

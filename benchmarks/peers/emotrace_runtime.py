@@ -1,10 +1,10 @@
-"""emotrace as it runs for its users, without torch."""
+"""The runtime of emotrace, without torch."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnxruntime
-from peers.answering import cores, serve
+from peers.server import cores, serve
 
 import emotrace
 from emotrace.inference.model_folder import load_model_folder
@@ -20,11 +20,11 @@ class Runtime:
         self.sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What this is."""
+        """The versions of the measured packages."""
         return {"versions": {"emotrace": emotrace.__version__, "onnxruntime": onnxruntime.__version__}}
 
     def load(self, model: str) -> None:
-        """Make a model ready."""
+        """Load a model."""
         self.recognisers[model] = emotrace.load(model, threads=cores())
 
     def clip(self, model: str, path: str) -> None:
@@ -32,14 +32,14 @@ class Runtime:
         self.recognisers[model](path)
 
     def window(self, model: str, samples: str, output: str | None = None) -> None:
-        """Log-posteriors of one window of samples in a .npy file, kept in another where one is named."""
+        """Log-posteriors of one window of samples in a .npy file, written to another one if named."""
         recogniser = self.recognisers[model]
-        logs = recogniser.evidence(recogniser.read((np.load(samples), RATE_HZ))).log_posteriors
+        logs = recogniser.frame_scores(recogniser.read((np.load(samples), RATE_HZ))).log_posteriors
         if output:
             np.save(output, logs)
 
     def batch(self, model: str, samples: str, size: int) -> None:
-        """So many windows of the same samples at once, through the bare network."""
+        """A batch of equal windows through the ONNX session alone."""
         if model not in self.sessions:
             self.sessions[model] = load_model_folder(model).start_session(cores())
         waveform = np.tile(np.load(samples), (size, 1))

@@ -1,4 +1,4 @@
-"""emotrace as it trains, with torch; it also makes the models that are measured where none ships."""
+"""Training by emotrace, with torch; it also exports the untrained models that are measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from peers.answering import cores, serve
+from peers.server import cores, serve
 
 import emotrace
 from emotrace.corpora import open_corpus
@@ -19,7 +19,7 @@ from emotrace.export.onnx import export_model
 from emotrace.features.deltas import stack_deltas
 from emotrace.features.log_mel import LogMel
 from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import Network, build, build_spectrum
+from emotrace.models.emotion_model import EmotionModel, build, build_spectrum
 from emotrace.models.heads.ctc import CTCObjective
 from emotrace.models.heads.pooling import CrossEntropyObjective
 from emotrace.models.layers.frame_batch_norm import FrameBatchNorm
@@ -35,7 +35,7 @@ DEFAULT, INT8 = "default", "default-int8"
 BANDS = 40
 
 
-def recipe_of(network: str) -> Recipe:
+def read_recipe(network: str) -> Recipe:
     """The default recipe, or the paper's with a layout of that name."""
     if network in (DEFAULT, INT8):
         return load_recipe()
@@ -43,21 +43,21 @@ def recipe_of(network: str) -> Recipe:
     return recipe.model_copy(update={"front": recipe.front.model_copy(update={"layout": network})})
 
 
-def untrained(network: str, system: str) -> Network:
-    """Fresh weights, the same each time, and statistics of batches that are not 0 and 1."""
+def build_untrained(network: str, system: str) -> EmotionModel:
+    """A network with reproducible random weights and non-trivial batch statistics."""
     torch.manual_seed(1)
-    made = build(recipe_of(network), system, len(EMOTIONS))
-    made.front.normalise.mean.fill_(-9.0)
-    made.front.normalise.scale.fill_(0.3)
-    for module in made.modules():
+    built = build(read_recipe(network), system, len(EMOTIONS))
+    built.front.normalise.mean.fill_(-9.0)
+    built.front.normalise.scale.fill_(0.3)
+    for module in built.modules():
         if isinstance(module, FrameBatchNorm):
             module.norm.running_mean.normal_(0, 0.1)
             module.norm.running_var.uniform_(0.5, 1.5)
-    return made.eval()
+    return built.eval()
 
 
 class Training:
-    """One stage at a time, prepared and then trained epoch by epoch."""
+    """A training stage, prepared once and then trained epoch by epoch."""
 
     def __init__(self) -> None:
         torch.set_num_threads(cores())
@@ -66,15 +66,15 @@ class Training:
         self.steps: dict[str, int] = {}
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What this is."""
+        """The versions of the measured packages."""
         return {"versions": {"emotrace": emotrace.__version__, "torch": torch.__version__}}
 
     def has_gpu(self) -> dict[str, bool]:
-        """Whether torch finds one."""
+        """Whether torch finds a GPU."""
         return {"gpu": torch.cuda.is_available()}
 
     def features(self, samples: str, output: str | None = None) -> None:
-        """The 3-D log-Mel spectrogram of samples in a .npy file, kept in another where one is named."""
+        """The 3-D log-Mel spectrogram of samples in a .npy file, written to another one if named."""
         waveform = torch.from_numpy(np.load(samples))[None]
         with torch.inference_mode():
             found = stack_deltas(*self.logmel(waveform, torch.tensor([waveform.shape[1]])))
@@ -83,16 +83,16 @@ class Training:
 
     def export(self, network: str, samples: str, folder: str) -> None:
         """Write an untrained model, its weights as model.npz, and its image of the samples as image.npy."""
-        made, recipe = untrained(network, SYSTEM), recipe_of(network)
+        built, recipe = build_untrained(network, SYSTEM), read_recipe(network)
         waveform = torch.from_numpy(np.load(samples))[None]
         with torch.inference_mode():
-            image = made.front.image(*made.spectrum(waveform, torch.tensor([waveform.shape[1]])))
+            image = built.front.image(*built.spectrum(waveform, torch.tensor([waveform.shape[1]])))
         provenance = Provenance(
             f"untrained-{network}", SYSTEM, recipe, EMOTIONS, "none", "none", emotrace.__version__
         )
         calibration = [np.load(samples)] if network == INT8 else []
-        export_model(made, provenance, Path(folder, "model"), weights=False, calibration=calibration)
-        np.savez(Path(folder, "model.npz"), **{n: v.numpy() for n, v in made.state_dict().items()})
+        export_model(built, provenance, Path(folder, "model"), weights=False, calibration=calibration)
+        np.savez(Path(folder, "model.npz"), **{n: v.numpy() for n, v in built.state_dict().items()})
         np.save(Path(folder, "image.npy"), image[0].permute(1, 2, 0).numpy())
 
     def prepare(
@@ -107,35 +107,35 @@ class Training:
         most: int | None = None,
         device: str = "cpu",
     ) -> dict[str, int]:
-        """Get a stage ready: for steps on noise of 5 s, or stage 1 for EmoDB, `most` utterances of it.
+        """Prepare a stage for steps on 5-s noise, or stage 1 for at most `most` utterances of EmoDB.
 
-        `steps` is by how many the seconds of an epoch are divided.
+        The seconds of an epoch are divided by `steps`.
         """
-        recipe, made = recipe_of(network), untrained(network, FRONT if stage == 1 else SYSTEM)
+        recipe, built = read_recipe(network), build_untrained(network, FRONT if stage == 1 else SYSTEM)
         if stage == 1:
-            model, settings = FromStatic(made, recipe.augmentation), recipe.stage1
+            model, settings = FromStatic(built, recipe.augmentation), recipe.stage1
             objective = CrossEntropyObjective()
-            clips = (
-                emodb(made, recipe, root)[:most] if root else noise(steps * batch, recipe.max_frames, BANDS)
+            examples = (
+                emodb(built, recipe, root)[:most] if root else noise(steps * batch, recipe.max_frames, BANDS)
             )
         else:
-            model, settings = FromLocal(made), recipe.stage2
-            objective = CTCObjective(recipe.ctc_target, made.front.frames_per_step)
-            frames, features = made.front.steps_out(recipe.max_frames), made.front.features_out
-            clips = noise(steps * batch, frames, features)
+            model, settings = FromLocal(built), recipe.stage2
+            objective = CTCObjective(recipe.ctc_target, built.front.frames_per_step)
+            frames, features = built.front.steps_out(recipe.max_frames), built.front.features_out
+            examples = noise(steps * batch, frames, features)
         self.steps[name] = steps
         self.ready[name] = {
             "model": model,
-            "data": StageData(clips, (), len(EMOTIONS)),
+            "data": StageData(examples, (), len(EMOTIONS)),
             "objective": objective,
             "stage": settings.model_copy(update={"batch_size": batch, "epochs": 1}),
             "precision": precision,
             "device": device,
         }
-        return {"utterances": len(clips)}
+        return {"utterances": len(examples)}
 
     def epoch(self, name: str) -> dict[str, float]:
-        """One epoch, from its first product to its last file, as `emotrace train` runs it."""
+        """One epoch as `emotrace train` runs it, from the first forward pass to the last file."""
         ready, times = self.ready[name], []
         hook = ready["model"].register_forward_pre_hook(lambda *_: times.append(time.perf_counter()))
         with tempfile.TemporaryDirectory() as folder:
@@ -146,24 +146,24 @@ class Training:
         return {"seconds": (times[-1] - times[0]) / self.steps[name]}
 
 
-def noise(clips: int, frames: int, features: int) -> list[Example]:
-    """Clips of one window, all of that length."""
+def noise(examples: int, frames: int, features: int) -> list[Example]:
+    """Examples of one window each, all of this length."""
     generator = torch.Generator().manual_seed(1)
-    windows = torch.randn(clips, frames, features, generator=generator)
+    windows = torch.randn(examples, frames, features, generator=generator)
     return [
         Example(str(i), "nobody", i % len(EMOTIONS), ((window,),), (80_240,))
         for i, window in enumerate(windows)
     ]
 
 
-def emodb(network: Network, recipe: Recipe, root: str) -> Sequence[Example]:
-    """The training part of the first fold, by whose statistics the network then normalises."""
+def emodb(network: EmotionModel, recipe: Recipe, root: str) -> Sequence[Example]:
+    """The training examples of the first fold; the network is normalised by their statistics."""
     corpus = open_corpus("emodb", root)
     speakers = corpus.folds()[0].train
     known = [u for u in corpus.utterances if u.speaker in speakers and u.emotion in EMOTIONS]
-    clips = read_examples(known, EMOTIONS, build_spectrum(recipe, find_system(FRONT)), recipe.max_frames)
-    fit_normalisation(network, clips)
-    return clips
+    examples = read_examples(known, EMOTIONS, build_spectrum(recipe, find_system(FRONT)), recipe.max_frames)
+    fit_normalisation(network, examples)
+    return examples
 
 
 if __name__ == "__main__":

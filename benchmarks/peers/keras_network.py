@@ -1,7 +1,7 @@
-"""The paper's network in Keras and TensorFlow, which its authors used, written from the paper.
+"""The paper's network in Keras and TensorFlow, the authors' framework.
 
-The residual blocks are plain Keras layers: keras-tcn, whose wiring the paper describes, has since given up
-the 1x1 convolutions before and beside the blocks, and puts a ReLU behind their sum.
+The residual blocks are plain Keras layers, because keras-tcn no longer has the paper's connections: it has
+dropped the 1x1 convolutions before and beside the blocks and adds a ReLU after their sum.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from peers.answering import cores, serve
+from peers.server import cores, serve
 
 FRAMES, BANDS, CHANNELS, LABELS = 500, 40, 3, 4
 REDUCTION = 8
 WIDTH, STACKS, DILATIONS = 128, 2, (1, 2, 4, 8, 16, 32, 64, 128)
-PLACES: dict[str, Any] = {
+POOLING: dict[str, Any] = {
     "branch-pool": {"branch": (2, 2), "trunk": ("valid", "same", "same"), "end": None},
     "inception": {"branch": (3, 1), "trunk": ("valid", "valid", "valid"), "end": (2, 2)},
 }
@@ -37,15 +37,17 @@ def conv_block(x: Any, width: int, kernel: int, padding: str, name: str) -> Any:
 
 def pcnse(image: Any, layout: str, width: int) -> Any:
     """(500, 40, 3) → (243, 13 x width)."""
-    places, branches = PLACES[layout], []
+    pooling, branches = POOLING[layout], []
     for index, kernel in enumerate((1, 3, 5)):
         x = conv_block(image, width, kernel, "same", f"front.convolutions.branches.{index}")
-        branches.append(layers.MaxPooling2D(*places["branch"])(x))
+        branches.append(layers.MaxPooling2D(*pooling["branch"])(x))
     x = layers.Concatenate()(branches)
-    for index, (padding, times, kernel) in enumerate(zip(places["trunk"], (1, 2, 1), (8, 3, 3), strict=True)):
+    for index, (padding, times, kernel) in enumerate(
+        zip(pooling["trunk"], (1, 2, 1), (8, 3, 3), strict=True)
+    ):
         x = conv_block(x, times * width, kernel, padding, f"front.convolutions.trunk.{index}")
-    if places["end"]:
-        x = layers.MaxPooling2D(*places["end"])(x)
+    if pooling["end"]:
+        x = layers.MaxPooling2D(*pooling["end"])(x)
     return layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
 
 
@@ -79,7 +81,7 @@ def classifier(local: Any) -> Any:
 
 
 def as_keras(layer: Any, weights: Mapping[str, np.ndarray]) -> Iterator[np.ndarray]:
-    """The weights of the layer's name in PyTorch's order of axes, in Keras's order."""
+    """The weights of a layer, converted from PyTorch's to Keras's order of axes."""
     if isinstance(layer, layers.BatchNormalization):
         for part in ("weight", "bias", "running_mean", "running_var"):
             yield weights[f"{layer.name}.{part}"]
@@ -91,7 +93,7 @@ def as_keras(layer: Any, weights: Mapping[str, np.ndarray]) -> Iterator[np.ndarr
 
 
 class KerasNetwork:
-    """Networks for inference by layout, and one stage at a time to train; compiled by tf.function."""
+    """Networks for inference by layout, and stages to train; compiled by tf.function."""
 
     def __init__(self) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(cores())
@@ -101,27 +103,27 @@ class KerasNetwork:
         self.steps: dict[str, Any] = {}
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What this is."""
+        """The versions of the measured packages."""
         return {"versions": {"keras": keras.__version__, "tensorflow": tf.__version__}}
 
     def load(self, layout: str, width: int, weights: str) -> None:
-        """Build the whole network with the weights in a .npz file."""
+        """Build the whole network from the weights in a .npz file."""
         image = keras.Input((FRAMES, BANDS, CHANNELS))
         model = keras.Model(image, layers.Softmax()(sadrn(pcnse(image, layout, width))))
-        with np.load(weights) as given:
+        with np.load(weights) as arrays:
             for layer in model.layers:
                 if layer.weights:
-                    layer.set_weights(list(as_keras(layer, given)))
+                    layer.set_weights(list(as_keras(layer, arrays)))
         self.networks[layout] = tf.function(lambda x: model(x, training=False))
 
     def window(self, layout: str, image: str, output: str | None = None) -> None:
-        """Log-posteriors of one spectrogram in a .npy file, kept in another where one is named."""
+        """Log-posteriors of one spectrogram in a .npy file, written to another one if named."""
         found = self.networks[layout](tf.constant(np.load(image)[None])).numpy()
         if output:
             np.save(output, np.log(found[0]))
 
     def prepare(self, name: str, stage: int, layout: str, width: int, batch: int) -> None:
-        """Get a stage ready for one batch of noise, padded to 5 s as the paper pads all."""
+        """Prepare a stage for a batch of noise, padded to 5 s as in the paper."""
         image = keras.Input((FRAMES, BANDS, CHANNELS))
         local = pcnse(image, layout, width)
         if stage == 1:
@@ -134,8 +136,8 @@ class KerasNetwork:
         x = tf.random.normal((batch, *model.input_shape[1:]))
         labels = tf.range(batch) % LABELS
         steps = tf.fill([batch], local.shape[1])
-        places = [[index, 0] for index in range(batch)]
-        targets = tf.SparseTensor(places, labels, (batch, 1))
+        indices = [[index, 0] for index in range(batch)]
+        targets = tf.SparseTensor(indices, labels, (batch, 1))
 
         def loss(logits: Any) -> Any:
             if stage == 1:

@@ -1,27 +1,27 @@
-"""The 3-D log-Mel spectrogram, written with librosa."""
+"""The 3-D log-Mel spectrogram by librosa."""
 
 from __future__ import annotations
 
 import librosa
 import numpy as np
-from peers.answering import serve
+from peers.server import serve
 
-MIDDLE = 56  # librosa puts a window of 400 samples in the middle of the DFT's 512
+PADDING = 56  # librosa centres the window of 400 samples in the DFT's 512
 
 
 class LibrosaMel:
     """Static, delta and delta-delta log-Mel with the paper's settings."""
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What this is."""
+        """The versions of the measured packages."""
         return {"versions": {"librosa": librosa.__version__}}
 
     def features(self, samples: str, output: str | None = None) -> None:
-        """Features of the samples in a .npy file, kept in another where one is named."""
+        """Features of the samples in a .npy file, written to another one if named."""
         waveform = np.load(samples)
         emphasised = np.append(waveform[0], waveform[1:] - np.float32(0.97) * waveform[:-1])
         power = librosa.feature.melspectrogram(
-            y=np.pad(emphasised, MIDDLE),
+            y=np.pad(emphasised, PADDING),
             sr=16_000,
             n_fft=512,
             win_length=400,

@@ -1,6 +1,6 @@
-"""wav2vec2-base with a classification head, as transformers builds it.
+"""wav2vec2-base with a classification head, built by transformers with random weights.
 
-Its weights are random, which cost what trained ones do.
+Random weights take as long as trained ones.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import soundfile
 import torch
 import transformers
-from peers.answering import cores, serve
+from peers.server import cores, serve
 
 LABELS = 4
 
 
 class Wav2Vec2:
-    """The model that most of today's recognisers of emotions are."""
+    """The architecture of many current emotion recognisers."""
 
     def __init__(self) -> None:
         torch.set_num_threads(cores())
@@ -24,15 +24,15 @@ class Wav2Vec2:
         self.extract = transformers.Wav2Vec2FeatureExtractor()
 
     def versions(self) -> dict[str, dict[str, str]]:
-        """What this is."""
+        """The versions of the measured packages."""
         return {"versions": {"transformers": transformers.__version__}}
 
     def clip(self, path: str) -> None:
         """Scores of one file."""
         samples, rate_hz = soundfile.read(path, dtype="float32")
-        given = self.extract(samples, sampling_rate=rate_hz, return_tensors="pt")
+        inputs = self.extract(samples, sampling_rate=rate_hz, return_tensors="pt")
         with torch.inference_mode():
-            self.network(**given).logits.softmax(1)
+            self.network(**inputs).logits.softmax(1)
 
 
 if __name__ == "__main__":

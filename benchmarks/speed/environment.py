@@ -1,4 +1,4 @@
-"""The environment of the peers: built once, and again when peers.txt changes."""
+"""The environment of the peers, rebuilt when `peers.txt` changes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ FOLDER = ROOT / ".venv-peers"
 REQUIREMENTS = ROOT / "benchmarks" / "peers.txt"
 
 
-def peers_python(folder: Path = FOLDER) -> Path:
-    """The Python of the peers' environment, which is built first where it has to be.
+def peer_interpreter(folder: Path = FOLDER) -> Path:
+    """The Python interpreter of the peers' environment, which is built if necessary.
 
-    What cannot be installed together is installed one by one; what then cannot be installed at all is told by
-    the peer that lacks it.
+    If the packages cannot be installed together, they are installed one by one. A peer without its package is
+    reported as missing.
     """
     python, built = folder / "bin" / "python", folder / "built.txt"
-    wanted = REQUIREMENTS.read_text(encoding="utf-8")
-    if built.exists() and built.read_text(encoding="utf-8") == wanted:
+    requested = REQUIREMENTS.read_text(encoding="utf-8")
+    if built.exists() and built.read_text(encoding="utf-8") == requested:
         return python
     print(f"building {folder}: minutes the first time", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if subprocess.run([*install, "-r", REQUIREMENTS]).returncode:
-        for line in requirements(wanted):
+        for line in requirements(requested):
             subprocess.run([*install, line])
-    built.write_text(wanted, encoding="utf-8")
+    built.write_text(requested, encoding="utf-8")
     return python
 
 
 def requirements(text: str) -> list[str]:
-    """The lines of a requirements file that name something.
+    """The lines of a requirements file that name a package.
 
     >>> requirements("# peers\\nkeras==3\\n\\nopensmile==2\\n")
     ['keras==3', 'opensmile==2']

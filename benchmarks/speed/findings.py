@@ -1,4 +1,4 @@
-"""What a run of the benchmark has found: times, figures, and what could not be had."""
+"""The measurements of a benchmark run: times, figures, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass, field
 
 from speed.worker import WorkerError
 
-PAUSE_S = 0.05  # long enough for idle threads of the process called before to sleep
+PAUSE_S = 0.05  # lets idle threads of the previous process go to sleep
 
 
 @dataclass
 class Findings:
-    """Times and figures under names such as "clip/ours": of which row, and of whom.
+    """Measurements by names such as "clip/ours": the row and the software.
 
     Attributes:
         times: seconds of each counted call
-        figures: what is not a median of times: MiB, differences, times reckoned from others
-        missing: why something has no figure
-        versions: of every package that was measured
+        figures: values that are not medians of times: MiB, differences, estimated times
+        missing: why a value is missing
+        versions: of all measured packages
     """
 
     times: dict[str, list[float]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Findings:
     versions: dict[str, str] = field(default_factory=dict)
 
     def value(self, name: str) -> float | None:
-        """The median of the times, or the figure, of that name.
+        """The median of the times, or the figure, with this name.
 
         >>> Findings(times={"clip/ours": [3.0, 1.0, 2.0]}).value("clip/ours")
         2.0
@@ -41,7 +41,7 @@ class Findings:
         return self.figures.get(name)
 
     def ratio(self, slow: str, fast: str) -> float | None:
-        """How many times as much one takes as the other, where both are known.
+        """The ratio of two values; None if one is missing.
 
         >>> Findings(figures={"a/keras": 3.0, "a/ours": 2.0}).ratio("a/keras", "a/ours")
         1.5
@@ -50,7 +50,7 @@ class Findings:
         return None if one is None or not other else one / other
 
     def of(self, row: str) -> dict[str, float]:
-        """The values of a row by whose they are.
+        """The values of a row by software.
 
         >>> Findings(figures={"a/keras": 3.0, "ab/ours": 2.0}).of("a")
         {'keras': 3.0}
@@ -59,15 +59,15 @@ class Findings:
         found = {name.removeprefix(f"{row}/"): self.value(name) for name in names}
         return {who: value for who, value in found.items() if value is not None}
 
-    def miss(self, name: str, why: object) -> None:
-        """Say, at once and in the results, that something could not be measured."""
-        self.missing[name] = str(why)
-        print(f"NOT MEASURED: {name}: {why}", file=sys.stderr, flush=True)
+    def record_missing(self, name: str, reason: object) -> None:
+        """Report, now and in the results, that a value could not be measured."""
+        self.missing[name] = str(reason)
+        print(f"NOT MEASURED: {name}: {reason}", file=sys.stderr, flush=True)
 
     def alternate(self, calls: Mapping[str, Callable[[], float]], rounds: int, warm: int = 1) -> None:
-        """Make the calls in turn, over and over; the first `warm` rounds do not count.
+        """Make the calls in turn, round by round; the first `warm` rounds do not count.
 
-        A peer's call that fails is left out from then on; where ours fails, so does the benchmark.
+        A peer whose call fails is left out afterwards. A failure of emotrace ends the benchmark.
 
         >>> found = Findings()
         >>> found.alternate({"row/ours": lambda: 1.0, "row/peer": lambda: 2.0}, rounds=3)
@@ -83,7 +83,7 @@ class Findings:
                 except WorkerError as error:
                     if "/ours" in name:
                         raise
-                    self.miss(name, error)
+                    self.record_missing(name, error)
                     self.times.pop(name, None)
                     del left[name]
                     continue
@@ -91,5 +91,5 @@ class Findings:
                     self.times.setdefault(name, []).append(seconds)
 
     def as_json(self) -> str:
-        """All of it."""
+        """All measurements as JSON."""
         return json.dumps(asdict(self), indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""The rows on recognising: from features to many files."""
+"""The rows on recognition, from features to many files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ EGEMAPS_ONCE = (
 
 
 def features(session: Session) -> None:
-    """3-D log-Mel of 5 s, in torch as trained on, beside librosa."""
+    """3-D log-Mel of 5 s, by torch as in training, and by librosa."""
     samples = str(session.inputs.samples)
     with session.workers(1, "training", "librosa") as workers:
         names = {"training": "features/ours", "librosa": "features/librosa"}
         outputs = {name: session.inputs.folder / f"features-{name}.npy" for name in workers}
         for name, worker in workers.items():
-            worker.ask("features", samples=samples, output=str(outputs[name]))
+            worker.call("features", samples=samples, output=str(outputs[name]))
         if len(outputs) == len(names):
-            session.agree("features of librosa", *outputs.values(), limit=AGREEMENT)
+            session.check_agreement("features of librosa", *outputs.values(), limit=AGREEMENT)
         calls = {names[n]: worker.timer("features", samples=samples) for n, worker in workers.items()}
         session.findings.alternate(calls, session.rounds(15))
 
@@ -39,7 +39,7 @@ def clip(session: Session) -> None:
         calls = {}
         for who, network in (("ours", DEFAULT), ("ours-int8", INT8), ("ours-paper", LAYOUTS[0])):
             model = str(inputs.model(network))
-            workers["ours"].ask("load", model=model)
+            workers["ours"].call("load", model=model)
             calls[f"clip/{who}"] = workers["ours"].timer("clip", model=model, path=str(inputs.clip))
         for who in ("egemaps", "wav2vec2"):
             if who in workers:
@@ -48,41 +48,41 @@ def clip(session: Session) -> None:
 
 
 def network(session: Session) -> None:
-    """The paper's network on one window, beside the same weights in Keras."""
+    """The paper's network on one window, and the same weights in Keras."""
     inputs = session.inputs
     with session.workers(session.cores, "ours", "keras") as workers:
         for layout in LAYOUTS:
-            made, model = inputs.folder / layout, str(inputs.model(layout))
-            given = {
+            built, model = inputs.folder / layout, str(inputs.model(layout))
+            arguments = {
                 "ours": {"model": model, "samples": str(inputs.samples)},
-                "keras": {"layout": layout, "image": str(made / "image.npy")},
+                "keras": {"layout": layout, "image": str(built / "image.npy")},
             }
-            workers["ours"].ask("load", model=model)
-            outputs = [made / f"posteriors-{who}.npy" for who in workers]
+            workers["ours"].call("load", model=model)
+            outputs = [built / f"posteriors-{who}.npy" for who in workers]
             try:
                 if "keras" in workers:
-                    weights = str(made / "model.npz")
-                    workers["keras"].ask("load", layout=layout, width=PAPER_WIDTH, weights=weights)
+                    weights = str(built / "model.npz")
+                    workers["keras"].call("load", layout=layout, width=PAPER_WIDTH, weights=weights)
                 for (who, worker), output in zip(workers.items(), outputs, strict=True):
-                    worker.ask("window", **given[who], output=str(output))
+                    worker.call("window", **arguments[who], output=str(output))
             except WorkerError as error:
-                session.findings.miss(f"{layout} of Keras", error)
+                session.findings.record_missing(f"{layout} of Keras", error)
                 continue
             if len(outputs) == 2:
-                session.agree(f"log-posteriors of Keras, {layout}", *outputs, limit=AGREEMENT)
+                session.check_agreement(f"log-posteriors of Keras, {layout}", *outputs, limit=AGREEMENT)
             calls = {
-                f"network-{layout}/{who}": worker.timer("window", **given[who])
+                f"network-{layout}/{who}": worker.timer("window", **arguments[who])
                 for who, worker in workers.items()
             }
             session.findings.alternate(calls, session.rounds(11), warm=2)
 
 
 def files(session: Session) -> None:
-    """All of EmoDB by one command, on one core and on two; and RAVDESS after it, where it lies here."""
+    """EmoDB by one command, on one core and on two; then EmoDB and RAVDESS, if available."""
     inputs, two = session.inputs, session.cores
     folder = inputs.files
     if folder is None:
-        session.findings.miss("files", NO_EMODB)
+        session.findings.record_missing("files", NO_EMODB)
         return
 
     def ours(cores: int, *sources: Path) -> Callable[[], float]:
@@ -96,7 +96,7 @@ def files(session: Session) -> None:
                 calls[f"{row}/egemaps"] = workers["egemaps"].timer("files", folder=str(folder))
         session.findings.alternate(calls, session.rounds(3), warm=0)
     if inputs.more_files is None:
-        session.findings.miss("many files", NO_RAVDESS)
+        session.findings.record_missing("many files", NO_RAVDESS)
         return
     both_corpora = folder, inputs.more_files
     calls = {"many/ours": ours(1, *both_corpora), "many-cores/ours": ours(two, *both_corpora)}
@@ -107,7 +107,7 @@ def minutes(session: Session) -> None:
     """A file of ten minutes on one core."""
     with session.workers(1, "ours", "egemaps") as workers:
         model, path = str(session.inputs.model(DEFAULT)), str(session.inputs.long)
-        workers["ours"].ask("load", model=model)
+        workers["ours"].call("load", model=model)
         calls = {"minutes/ours": workers["ours"].timer("clip", model=model, path=path)}
         if "egemaps" in workers:
             calls["minutes/egemaps"] = workers["egemaps"].timer("clip", path=path)
@@ -115,7 +115,7 @@ def minutes(session: Session) -> None:
 
 
 def cold(session: Session) -> None:
-    """A process from its start to its end on a 2-s clip: processor time and peak of memory."""
+    """A new process on a 2-s clip: processor time and peak memory."""
     commands = {
         "ours": predict(session, session.inputs.short),
         "egemaps": [session.peers, "-c", EGEMAPS_ONCE, session.inputs.short],
@@ -135,10 +135,10 @@ def cold(session: Session) -> None:
     session.findings.figures["memory/ours-minutes"] = long["peak_mib"]
 
 
-def predict(session: Session, *given: str | Path) -> list[str | Path]:
-    """The command that a user gives, with so many sources and options."""
+def predict(session: Session, *arguments: str | Path) -> list[str | Path]:
+    """The command line of `emotrace predict` with these sources and options."""
     model = session.inputs.model(DEFAULT)
-    return [sys.executable, "-m", "emotrace", "predict", "--model", model, *given]
+    return [sys.executable, "-m", "emotrace", "predict", "--model", model, *arguments]
 
 
 ROWS = (features, clip, network, cold, minutes, files)

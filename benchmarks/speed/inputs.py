@@ -1,4 +1,4 @@
-"""What is measured: speech made in code, EmoDB where it lies, and models."""
+"""The inputs: synthetic speech, EmoDB and RAVDESS if available, and models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from speed.environment import ROOT
 
 from emotrace.corpora.loaders.synthetic import utterances
 from emotrace.errors import ModelError
@@ -25,14 +24,14 @@ DEFAULT, INT8 = "default", "default-int8"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files in a temporary folder, and two corpora, which may be missing.
+    """Files in a temporary folder, and two corpora that may be missing.
 
     Attributes:
         clip: 5 s of speech, one window; `samples` is the same as .npy
         short: 2 s of speech
         long: ten minutes of speech
-        files: a folder of EmoDB's files, if it lies here
-        more_files: a folder of RAVDESS's, if it lies here
+        files: the folder of EmoDB's recordings
+        more_files: the folder of RAVDESS
     """
 
     folder: Path
@@ -45,7 +44,7 @@ class Inputs:
     emodb: Path | None
 
     def model(self, network: str) -> Path:
-        """Folder of a model: the one that ships for the default, if one does, else what was exported."""
+        """The folder of a model: the pretrained one for the default, otherwise the exported one."""
         if network == DEFAULT:
             try:
                 return pretrained_model()
@@ -54,20 +53,20 @@ class Inputs:
         return self.folder / network / "model"
 
 
-def make_inputs(folder: Path, quick: bool) -> Inputs:
-    """Write them to a folder, less of what is much if `quick`; models come later."""
+def write_inputs(folder: Path, quick: bool) -> Inputs:
+    """Write the inputs to a folder, fewer and shorter ones if `quick`."""
     root, ravdess = corpus("emodb", "wav"), corpus("ravdess", "Actor_01")
     files = None if root is None else root / "wav"
     if quick:
-        files, ravdess = few(files, folder / "few"), few(ravdess, folder / "few-more")
+        files, ravdess = link_some(files, folder / "few"), link_some(ravdess, folder / "few-more")
     samples = folder / "clip.npy"
     np.save(samples, speech(WINDOW_SAMPLES))
     return Inputs(
         folder=folder,
-        clip=written(folder / "clip.wav", WINDOW_SAMPLES),
+        clip=write_speech_file(folder / "clip.wav", WINDOW_SAMPLES),
         samples=samples,
-        short=written(folder / "short.wav", 2 * RATE_HZ),
-        long=written(folder / "long.wav", (20 if quick else 600) * RATE_HZ),
+        short=write_speech_file(folder / "short.wav", 2 * RATE_HZ),
+        long=write_speech_file(folder / "long.wav", (20 if quick else 600) * RATE_HZ),
         files=files,
         more_files=ravdess,
         emodb=root,
@@ -75,13 +74,15 @@ def make_inputs(folder: Path, quick: bool) -> Inputs:
 
 
 def corpus(name: str, inside: str) -> Path | None:
-    """The root of a corpus, which has that folder: in $EMOTRACE_DATA, or beside the project."""
-    root = Path(os.environ.get("EMOTRACE_DATA", ROOT.parent / "shared" / "data"), name).resolve()
+    """The root of a corpus in $EMOTRACE_DATA that has the folder `inside`; None if there is none."""
+    if "EMOTRACE_DATA" not in os.environ:
+        return None
+    root = Path(os.environ["EMOTRACE_DATA"], name).resolve()
     return root if (root / inside).is_dir() else None
 
 
-def few(source: Path | None, folder: Path) -> Path | None:
-    """A folder of eight links to recordings anywhere in another, if there is one."""
+def link_some(source: Path | None, folder: Path) -> Path | None:
+    """A folder with links to eight recordings of another folder."""
     if source is None:
         return None
     folder.mkdir()
@@ -92,12 +93,12 @@ def few(source: Path | None, folder: Path) -> Path | None:
 
 
 def speech(samples: int) -> npt.NDArray[np.float32]:
-    """So many samples of made utterances, over and over."""
-    pieces = [made.audio[0] for made in utterances(speakers=2, each=2)]
+    """Synthetic utterances, repeated to a number of samples."""
+    pieces = [utterance.audio[0] for utterance in utterances(speakers=2, each=2)]
     return np.resize(np.concatenate(pieces), samples)
 
 
-def written(path: Path, samples: int) -> Path:
-    """A WAV file of so many samples of speech."""
+def write_speech_file(path: Path, samples: int) -> Path:
+    """Write a WAV file of synthetic speech."""
     soundfile.write(path, speech(samples), RATE_HZ, subtype="PCM_16")
     return path

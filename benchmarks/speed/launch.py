@@ -1,8 +1,8 @@
-"""Run a command on so many cores, say nothing of it but what it cost: a line of JSON.
+"""Run a command on a number of cores and print its cost as a line of JSON.
 
-python -S benchmarks/speed/launch.py CORES COMMAND…
+    python -S benchmarks/speed/launch.py CORES COMMAND…
 
-This process stays small, since a child's peak of memory counts from what its parent held when it began.
+This process stays small, because a child's peak memory includes what its parent held when it started.
 """
 
 import json

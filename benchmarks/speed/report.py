@@ -1,4 +1,4 @@
-"""What was found, as Markdown and as a picture."""
+"""The measurements as Markdown and as a plot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROCESSOR = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Row:
-    """What a row of the table is, on how many cores, and in which unit."""
+    """A row of the table: label, cores and unit."""
 
     what: str
     cores: str
@@ -25,7 +25,7 @@ class Row:
 
     @property
     def per_second(self) -> float:
-        """What seconds, or MiB, are multiplied by."""
+        """The factor from seconds, or MiB, to the unit."""
         return 1000.0 if self.unit == "ms" else 1.0
 
 
@@ -40,7 +40,7 @@ ROWS = {
     "many-cores": Row("the same, two at a time", "2", "s"),
     "minutes": Row("file of ten minutes", "1", "s"),
     "cold": Row("one 2-s clip in a new process, processor time", "2", "s"),
-    "memory": Row("the same, peak of memory", "2", "MiB"),
+    "memory": Row("the same, peak memory", "2", "MiB"),
     "step-branch-pool": Row("stage 1, step of 32 padded to 5 s, `branch-pool`", "2", "s"),
     "step-inception": Row("stage 1, step of 8 padded to 5 s, `inception`", "2", "s"),
     "back-branch-pool": Row("stage 2 on cached features, step of 32", "2", "s"),
@@ -60,48 +60,50 @@ NAMES = {
     "keras": "Keras, TensorFlow",
 }
 NOTES = """\
-Times are medians of calls in turn, each in a process of its own that is held to so many cores and threads,
-50 ms after the one before ended. The first round does not count, but with files and the ten minutes, where
-there is none to spare. The range is from the fastest to the slowest call.
+Times are medians of calls in turn. Each software runs in its own process, limited to the stated cores and
+threads, and starts 50 ms after the previous call. The first round does not count, except for many files and
+the ten minutes. The range is from the fastest to the slowest call.
 
-- Models are untrained where none ships: weights change no times. *emotrace* is the default recipe; in rows
-  that name a layout, and in all on training, it is the paper's network of width 64, with Keras's weights.
+- Models other than the pretrained one have random weights, which do not change times. *emotrace* is the
+  default recipe; in rows that name a layout and in rows on training it is the paper's network of width 64,
+  with the same weights in Keras.
 - On one window emotrace starts from the waveform, and Keras from the finished spectrogram.
-- Keras runs by `tf.function`, with plain layers for the residual blocks: keras-tcn has another wiring by now.
-- Training is what `emotrace train --recipe paper` does, files written, in bfloat16 unless float32 is named;
-  Keras's is the bare step, in float32. Its epoch is reckoned: a step times the utterances / 32, all 5 s long.
-- A 5-s file is to label and timeline for emotrace, to 88 figures for openSMILE, to scores for wav2vec2-base.
-- wav2vec2-base and its head have random weights, nothing being downloaded.
-- *339 files* is the whole command of emotrace, with its start; openSMILE is loaded already.
-- How time and memory grow with length, batch, cores and files: [curves](notes.md#curves).
+- Keras runs by `tf.function`, with plain layers for the residual blocks, because keras-tcn has changed.
+- Training is what `emotrace train --recipe paper` does, including files, in bfloat16 unless float32 is named.
+  Keras runs the step alone, in float32. Its epoch is estimated: one step times utterances / 32, all 5 s long.
+- From a 5-s file, emotrace computes label and timeline, openSMILE 88 values, wav2vec2-base scores.
+- wav2vec2-base and its head have random weights.
+- *339 files* includes the start of emotrace; openSMILE is already loaded.
+- Time and memory against length, batch, cores and files: `python benchmarks/scaling.py`,
+  [scaling.csv](results/scaling.csv).
 """
 
 
 def markdown(findings: Findings) -> str:
-    """The whole of results.md."""
-    lines = ["# Speed", "", f"Rewritten by `make bench`. {machine()}", ""]
+    """The text of results.md."""
+    lines = ["# Speed", "", f"Rewritten by `make bench`. {describe_machine()}", ""]
     versions = sorted(findings.versions.items())
     lines += [", ".join(f"{name} {version}" for name, version in versions), ""]
     for name, error in findings.missing.items():
         lines += [f"**NOT MEASURED: {name}**: {error}", ""]
     lines += ["## Goals", ""]
-    goals = [(goal.what, goal.wanted, goal.found(findings), goal.met(findings)) for goal in GOALS]
+    goals = [(goal.what, goal.requested, goal.found(findings), goal.met(findings)) for goal in GOALS]
     lines += [*table(("what", "goal", "found", "met"), goals), ""]
-    lines += ["Ratios say how many times as long the peer, or one core, takes.", ""]
+    lines += ["A ratio is the time of the peer, or of one core, divided by that of emotrace.", ""]
     lines += ["## Outputs agree", ""]
     differences = findings.of("agreement").items()
     lines += [*table(("of", "greatest difference"), [(of, f"{apart:.1e}") for of, apart in differences]), ""]
-    lines += ["## Measured", "", "![Times beside ours](results/speed.png)", ""]
-    head = ("what", "cores", "who", "median", "range", "beside ours")
-    lines += [*table(head, [line for row in ROWS for line in measured(findings, row)]), "", NOTES.rstrip()]
+    lines += ["## Measured", "", "![Times relative to emotrace](results/speed.png)", ""]
+    head = ("what", "cores", "who", "median", "range", "ratio")
+    lines += [*table(head, [line for row in ROWS for line in row_lines(findings, row)]), "", NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 
 
-def measured(findings: Findings, row: str) -> list[tuple[str, ...]]:
-    """The lines of a row, one for each that was measured; the first is ours, beside which the others stand.
+def row_lines(findings: Findings, row: str) -> list[tuple[str, ...]]:
+    """The lines of a row, emotrace first; the others have their ratio to it.
 
     >>> found = Findings(times={"minutes/ours": [2.0], "minutes/egemaps": [3.0, 5.0]})
-    >>> for line in measured(found, "minutes"):
+    >>> for line in row_lines(found, "minutes"):
     ...     print(" | ".join(line))
     file of ten minutes | 1 | emotrace | 2 s |  |
      |  | openSMILE eGeMAPS | 4 s | 3 to 5 | 2.00
@@ -110,14 +112,14 @@ def measured(findings: Findings, row: str) -> list[tuple[str, ...]]:
     values = findings.of(row)
     for who, value in values.items():
         times = [about.per_second * seconds for seconds in findings.times.get(f"{row}/{who}", [])]
-        spread = f"{shown(min(times))} to {shown(max(times))}" if len(times) > 1 else ""
+        spread = f"{format_value(min(times))} to {format_value(max(times))}" if len(times) > 1 else ""
         ours = next(iter(values.values()))
         lines.append(
             (
                 "" if lines else about.what,
                 "" if lines else about.cores,
                 NAMES[who],
-                f"{shown(about.per_second * value)} {about.unit}",
+                f"{format_value(about.per_second * value)} {about.unit}",
                 spread,
                 f"{value / ours:.2f}" if lines else "",
             )
@@ -125,10 +127,10 @@ def measured(findings: Findings, row: str) -> list[tuple[str, ...]]:
     return lines
 
 
-def shown(value: float) -> str:
-    """Three digits, or all before the point.
+def format_value(value: float) -> str:
+    """Three significant digits, or all digits before the decimal point.
 
-    >>> shown(0.01234), shown(1234.5)
+    >>> format_value(0.01234), format_value(1234.5)
     ('0.0123', '1234')
     """
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
@@ -143,8 +145,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def machine() -> str:
-    """Processor, cores and Python."""
+def describe_machine() -> str:
+    """Processor, number of processors, system and Python."""
     model = platform.processor() or platform.machine()
     if PROCESSOR.exists():
         names = [line for line in PROCESSOR.read_text().splitlines() if line.startswith("model name")]
@@ -153,8 +155,8 @@ def machine() -> str:
     return f"{model} ({platform.machine()}), {os.cpu_count()} processors, {sys.platform}, Python {python}."
 
 
-def draw(findings: Findings, path: Path) -> None:
-    """Bars: how many times as long each peer takes as ours, on a logarithmic axis."""
+def write_plot(findings: Findings, path: Path) -> None:
+    """Write a bar chart of each peer's time divided by that of emotrace, on a logarithmic axis."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -167,16 +169,16 @@ def draw(findings: Findings, path: Path) -> None:
         others = {who: value for who, value in values.items() if not who.startswith("ours")}
         bars += [(f"{about.what}\n{NAMES[who]}", value / ours) for who, value in others.items() if ours]
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.55 * max(1, len(bars))))
-    places = range(len(bars))
-    axes.barh(places, [ratio - 1 for _, ratio in bars], left=1, color="#4477aa")
-    axes.set_yticks(places, [name.replace("`", "") for name, _ in bars], fontsize=7)
-    for place, (_, ratio) in zip(places, bars, strict=True):
-        axes.annotate(f"{ratio:.2g}", (ratio, place), (3, 0), textcoords="offset points", va="center")
+    positions = range(len(bars))
+    axes.barh(positions, [ratio - 1 for _, ratio in bars], left=1, color="#4477aa")
+    axes.set_yticks(positions, [name.replace("`", "") for name, _ in bars], fontsize=7)
+    for position, (_, ratio) in zip(positions, bars, strict=True):
+        axes.annotate(f"{ratio:.2g}", (ratio, position), (3, 0), textcoords="offset points", va="center")
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.invert_yaxis()
-    axes.set_xlabel("times what emotrace takes")
+    axes.set_xlabel("time relative to emotrace")
     axes.margins(x=0.1)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)

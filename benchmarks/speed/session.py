@@ -1,4 +1,4 @@
-"""One run of the benchmark: its inputs, its processes, and what it has found so far."""
+"""One run of the benchmark: inputs, processes and measurements."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PEERS = {"egemaps": "egemaps", "wav2vec2": "wav2vec2", "keras": "keras_network"}
 
 @dataclass
 class Session:
-    """What the measurements share.
+    """The state that all measurements share.
 
     Attributes:
-        peers: the Python of the peers' environment
-        quick: few repeats, to see that all works
+        peers: Python interpreter of the peers' environment
+        quick: few repeats, as a trial
     """
 
     inputs: Inputs
@@ -36,20 +36,20 @@ class Session:
 
     @property
     def cores(self) -> int:
-        """How many processors this process may use, two at most."""
+        """The number of processors that this process may use, at most two."""
         return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
-    def rounds(self, wanted: int) -> int:
-        """How often to measure."""
-        return 1 if self.quick else wanted
+    def rounds(self, requested: int) -> int:
+        """The number of rounds."""
+        return 1 if self.quick else requested
 
-    def batch(self, wanted: int) -> int:
-        """How many utterances a step has."""
-        return 2 if self.quick else wanted
+    def batch(self, requested: int) -> int:
+        """The number of utterances in a step."""
+        return 2 if self.quick else requested
 
     @contextmanager
     def workers(self, cores: int, *names: str) -> Iterator[dict[str, Worker]]:
-        """Processes by name; peers that do not start are told of and left out."""
+        """Processes by name; peers that do not start are reported and left out."""
         with ExitStack() as stack:
             found = {}
             for name in names:
@@ -59,17 +59,17 @@ class Session:
                 except (WorkerError, OSError) as error:
                     if name in ("ours", "training"):
                         raise
-                    self.findings.miss(name, error)
+                    self.findings.record_missing(name, error)
                     continue
                 found[name] = stack.enter_context(worker)
                 self.findings.versions.update(worker.versions)
             yield found
 
-    def agree(self, what: str, one: Path, other: Path, limit: float) -> None:
-        """Keep the greatest difference between two arrays.
+    def check_agreement(self, what: str, one: Path, other: Path, limit: float) -> None:
+        """Record the greatest difference between two arrays.
 
         Raises:
-            SystemExit: it is above the limit, so there would be no sense in comparing times
+            SystemExit: the difference is above the limit, so that times cannot be compared.
         """
         apart = float(np.abs(np.load(one) - np.load(other)).max())
         self.findings.figures[f"agreement/{what}"] = apart
@@ -77,13 +77,13 @@ class Session:
             raise SystemExit(f"{what}: outputs differ by {apart:.2g}, expected at most {limit:g}")
 
     def fresh(self, command: Sequence[str | Path], cores: int) -> dict[str, float]:
-        """Seconds, seconds of processor time and peak MiB of a command in a process of its own.
+        """Seconds, processor seconds and peak MiB of a command in a new process.
 
         Raises:
-            WorkerError: if it fails
+            WorkerError: the command fails.
         """
         launch = [sys.executable, "-S", Path(__file__).with_name("launch.py"), str(cores), *command]
-        told = subprocess.run(
+        completed = subprocess.run(
             launch,
             capture_output=True,
             text=True,
@@ -91,7 +91,7 @@ class Session:
             env=environment(cores),
             cwd=self.inputs.folder,
         )
-        cost: dict[str, float] = json.loads(told.stdout)
+        cost: dict[str, float] = json.loads(completed.stdout)
         if "error" in cost:
             raise WorkerError(f"{command[-1]}: {cost['error']}")
         return cost

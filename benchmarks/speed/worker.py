@@ -1,4 +1,4 @@
-"""A measured process, and the lines of JSON by which it is asked; peers/answering.py is its other end."""
+"""A measured process, controlled by lines of JSON; `peers/server.py` is the other end."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HERE = Path(__file__).resolve().parents[1]
 
 
 class WorkerError(Exception):
-    """A process that does not start, died, or could not do what it was asked."""
+    """A process that does not start, ends early, or reports an error."""
 
 
 class Worker:
-    """A module of peers/ in a process of its own, on so many cores and no more.
+    """A module of `peers` in a process that is limited to a number of cores.
 
     Raises:
-        WorkerError: if it does not start
+        WorkerError: it does not start.
     """
 
     def __init__(self, python: Path, module: str, cores: int) -> None:
@@ -38,33 +38,33 @@ class Worker:
             preexec_fn=lambda: confine(cores),
         )
         try:
-            self.versions: dict[str, str] = self.ask("versions")["versions"]
+            self.versions: dict[str, str] = self.call("versions")["versions"]
         except WorkerError:
             self.close()
             raise
 
-    def ask(self, call: str, **given: Any) -> dict[str, Any]:
-        """What it answers.
+    def call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """The response to a request.
 
         Raises:
-            WorkerError: if it could not, or died
+            WorkerError: the process has ended or reports an error.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps({"call": call, "given": given}) + "\n")
+            self._process.stdin.write(json.dumps({"call": method, "arguments": arguments}) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        answer = json.loads(line) if line else {"error": self._last_words()}
-        if "error" in answer:
-            raise WorkerError(answer["error"])
-        return answer
+        response = json.loads(line) if line else {"error": self._exit_reason()}
+        if "error" in response:
+            raise WorkerError(response["error"])
+        return response
 
-    def timer(self, call: str, **given: Any) -> Callable[[], float]:
-        """A call that gives the seconds it took there."""
-        return lambda: float(self.ask(call, **given)["seconds"])
+    def timer(self, method: str, **arguments: Any) -> Callable[[], float]:
+        """A function that calls the method and returns the seconds it took in the process."""
+        return lambda: float(self.call(method, **arguments)["seconds"])
 
     def __enter__(self) -> Worker:
         return self
@@ -80,20 +80,20 @@ class Worker:
         self._process.communicate()
         self._errors.close()
 
-    def _last_words(self) -> str:
+    def _exit_reason(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors if line.strip()]
-        return f"its process ended with {code}: {lines[-1] if lines else 'no word'}"
+        return f"its process ended with {code}: {lines[-1] if lines else 'no error message'}"
 
 
 def environment(cores: int) -> dict[str, str]:
-    """That of this process, with so many threads for all who ask it."""
+    """The environment of this process, with the number of threads set for all libraries."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {**os.environ, **dict.fromkeys(names, str(cores)), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def confine(cores: int) -> None:
-    """Let this process run on so many of its processors, where the system can."""
+    """Limit this process to a number of processors, if the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])

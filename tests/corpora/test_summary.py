@@ -9,22 +9,27 @@ from emotrace.corpora.summary import summarise
 KEYS = ["corpus", "utterances", "duration_s", "by_emotion", "by_speaker", "by_session", "published"]
 
 
-@pytest.mark.parametrize("name", list(CORPORA))
-class TestEveryCorpus:
-    def test_the_summary_has_the_keys_of_the_json_output(self, name, trees, tmp_path):
-        result = summarise(open_corpus(name, trees[name](tmp_path))).as_dict()
-        assert list(result) == KEYS
-        assert json.loads(json.dumps(result)) == result
+@pytest.fixture(scope="module", params=list(CORPORA))
+def summary(request, trees, tmp_path_factory):
+    """The summary of a tiny version of each corpus."""
+    return summarise(open_corpus(request.param, trees[request.param](tmp_path_factory.mktemp("corpus"))))
 
-    def test_counts_add_up(self, name, trees, tmp_path):
-        result = summarise(open_corpus(name, trees[name](tmp_path))).as_dict()
-        assert sum(result["by_emotion"].values()) == result["utterances"]
-        assert sum(result["by_speaker"].values()) == result["utterances"]
 
-    def test_the_table_names_every_emotion_and_speaker(self, name, trees, tmp_path):
-        summary = summarise(open_corpus(name, trees[name](tmp_path)))
-        counts, words = summary.as_dict(), summary.as_text().split()
-        assert {*counts["by_emotion"], *counts["by_speaker"]} <= set(words)
+def test_the_summary_has_the_keys_of_the_json_output(summary):
+    result = summary.as_dict()
+    assert list(result) == KEYS
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_counts_add_up(summary):
+    result = summary.as_dict()
+    assert sum(result["by_emotion"].values()) == result["utterances"]
+    assert sum(result["by_speaker"].values()) == result["utterances"]
+
+
+def test_the_table_names_every_emotion_and_speaker(summary):
+    counts, words = summary.as_dict(), summary.as_text().split()
+    assert {*counts["by_emotion"], *counts["by_speaker"]} <= set(words)
 
 
 def test_sessions_are_counted_by_emotion(trees, tmp_path):

@@ -20,6 +20,7 @@ PRIVATE_PHRASES = (
 PYTHON_METHODS = {"tell"}  # of file objects
 DOCUMENTS = [
     *PAGES,
+    ROOT / "CHANGELOG.md",
     ROOT / "results" / "README.md",
     ROOT / "benchmarks" / "results.md",
 ]
@@ -52,12 +53,16 @@ def defined_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
             yield node.asname, node.lineno
 
 
-@pytest.mark.parametrize("folder", ["src"])
+@pytest.mark.parametrize("folder", ["src", "tests", "research", "benchmarks"])
 def test_no_name_has_a_private_word(folder: str) -> None:
     found = []
     for path in sorted((ROOT / folder).rglob("*.py")):
         names = [(path.stem, 1), *defined_names(ast.parse(path.read_text(encoding="utf-8")))]
-        found += [f"{page_id(path)}:{line}: {name}" for name, line in names if words(name) & PRIVATE_WORDS]
+        for name, line in names:
+            # In the name of a test, a sentence, "takes" is a verb; it was also a noun for copies.
+            allowed = {"takes"} if name.startswith("test_") else set()
+            if words(name) & PRIVATE_WORDS - allowed:
+                found.append(f"{page_id(path)}:{line}: {name}")
     assert found == []
 
 

@@ -15,7 +15,11 @@ from emotrace.cli.app import app
 from emotrace.recipe import Recipe, Section
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-DOCUMENTS = [*PAGES, ROOT / "CHANGELOG.md"]
+DOCUMENTS = [
+    *PAGES,
+    ROOT / "CHANGELOG.md",
+    ROOT / "results" / "README.md",
+]
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ def test_written_predictions_are_read_back(tmp_path: Path) -> None:
 
 
 ODD_NAMES = [
-    "a\rb.wav,03,0,1,anger,anger,1,0\rc.wav", "=HYPERLINK(1)", "+1", "-a.wav", "@x", "'=x", "''-x", "'x", "\tx",
-    "\r", "\udcff.wav", "\uff1dx", "-", "--1",
+    "a\rb.wav,03,0,1,anger,anger,1,0\rc.wav", "=HYPERLINK(1)", "+1", "-a.wav", "@x", "'=x", "''-x", "'x",
+    "\tx", "\r", "\udcff.wav", "\uff1dx", "-", "--1",
 ]  # fmt: skip
 
 

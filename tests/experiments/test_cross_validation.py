@@ -1,4 +1,4 @@
-"""The protocol goes on fold by fold, and comes out the same however it was run."""
+"""A cross-validation resumes fold by fold, with the same results however it is run."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.experiments import cross_validation as protocol
 from emotrace.experiments.cross_validation import run_folds
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch
-from emotrace.training.split import Experiment
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -32,9 +32,9 @@ def two_folds(network_alone: Experiment, shared_folder: Callable[..., Path]) -> 
 
 def trained(network_alone: Experiment, folder: Path, **more: object) -> set[str]:
     """Call it again; the runs that trained anything."""
-    told: list[Epoch] = []
-    run_folds(network_alone, output=folder, workers=1, progress=told.append, **more)  # type: ignore[arg-type]
-    return {epoch.run for epoch in told}
+    reported: list[Epoch] = []
+    run_folds(network_alone, output=folder, workers=1, progress=reported.append, **more)  # type: ignore[arg-type]
+    return {epoch.run for epoch in reported}
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
@@ -47,9 +47,7 @@ def outcome(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
-    two_folds: Path, network_alone: Experiment
-) -> None:
+def test_a_cross_validation_writes_all_its_results(two_folds: Path, network_alone: Experiment) -> None:
     metrics = json.loads((two_folds / "metrics.json").read_text())
     predictions = read_predictions(two_folds / "predictions.csv")
     assert {(p.speaker, p.fold, p.seed) for p in predictions} == {("ann", 0, 1), ("bea", 1, 1)}
@@ -61,9 +59,12 @@ def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
         assert {path.name for path in fold.iterdir()} >= {
             "run.json", "weights.safetensors", "predictions.csv", "validation.csv", "front-pcnse", "back",
         }  # fmt: skip
-        for stage, told in row["stages"].items():
-            assert 1 <= told["best"] <= told["epochs"]
-            assert (fold / stage / "done").read_text().split() == [str(told["epochs"]), str(told["best"])]
+        for stage, reported in row["stages"].items():
+            assert 1 <= reported["best"] <= reported["epochs"]
+            assert (fold / stage / "done").read_text().split() == [
+                str(reported["epochs"]),
+                str(reported["best"]),
+            ]
         own = [p for p in predictions if p.fold == row["fold"]]
         assert row["wa"] == sum(p.correct for p in own) / len(own)
     for picture in ("confusion.png", "curves.png", "reliability.png", "risk-coverage.png"):
@@ -73,9 +74,7 @@ def test_a_protocol_leaves_all_that_is_needed_to_recompute_it(
     assert settings["recipe"] == network_alone.recipe.model_dump(mode="json")
 
 
-def test_what_is_finished_is_not_trained_again_and_the_rest_is(
-    network_alone: Experiment, tmp_path: Path
-) -> None:
+def test_only_unfinished_folds_are_trained(network_alone: Experiment, tmp_path: Path) -> None:
     assert trained(network_alone, tmp_path, folds=[0]) == {"seed 1, fold ann"}
     assert trained(network_alone, tmp_path, folds=[0]) == set()
     before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")}
@@ -84,7 +83,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_is(
     assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("seed-1/fold-ann/**/*")} == before
 
 
-def test_the_report_is_of_all_folds_that_the_folder_holds(network_alone: Experiment, tmp_path: Path) -> None:
+def test_the_report_covers_all_folds_in_the_folder(network_alone: Experiment, tmp_path: Path) -> None:
     run_folds(network_alone, output=tmp_path, folds=[2], workers=1)
     (tmp_path / "seed-old").mkdir()  # somebody's own
     result = run_folds(network_alone, output=tmp_path, folds=[0], seeds=(2, 1), workers=1)
@@ -101,7 +100,7 @@ def test_the_report_is_of_all_folds_that_the_folder_holds(network_alone: Experim
 
 
 @pytest.mark.slow
-def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
+def test_two_interrupted_workers_give_the_files_of_one_process(
     network_alone: Experiment, corpus_root: Path, network_alone_toml: Path, two_folds: Path, tmp_path: Path
 ) -> None:
     command = (
@@ -120,7 +119,9 @@ def test_two_workers_one_of_them_interrupted_give_the_bytes_of_one(
             break
     out, after = process.communicate()
     assert (process.returncode, out) == (130, "")
-    assert [told for told in after.splitlines() if ": epoch " not in told] == ["emotrace: interrupted"]
+    assert [reported for reported in after.splitlines() if ": epoch " not in reported] == [
+        "emotrace: interrupted"
+    ]
     run_folds(network_alone, output=tmp_path, folds=[0, 1], workers=2)
     assert outcome(tmp_path) == outcome(two_folds)
 
@@ -139,9 +140,7 @@ def test_a_fold_that_does_not_exist_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_any_name_of_a_speaker_makes_one_folder_inside_the_run(
-    network_alone: Experiment, tmp_path: Path
-) -> None:
+def test_any_speaker_name_gives_one_folder_inside_the_run(network_alone: Experiment, tmp_path: Path) -> None:
     fold = network_alone.corpus.folds()[0]
     for name in ("../../etc", "a/b", "ann", "ann b", ".."):
         folder = protocol.fold_folder(tmp_path, 1, replace(fold, name=name))

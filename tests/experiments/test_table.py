@@ -1,4 +1,4 @@
-"""emotrace table: several systems, one protocol, fronts trained once, whatever interrupts it.
+"""A table cross-validates several systems, trains shared fronts once, and resumes after interruptions.
 
 The replicas of IEMOCAP and FAU-AEC have the names, label files, sessions and schools of the originals.
 Reduced are the utterances (four a speaker; seven a class and school), their length (a quarter of a second),
@@ -27,8 +27,8 @@ from emotrace.experiments.table.published import TABLE_5, published
 from emotrace.experiments.table.report import table_page, write_table
 from emotrace.experiments.table.rows import measure_table
 from emotrace.models.architectures import SYSTEMS
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch
-from emotrace.training.split import Experiment
 
 CHOSEN = ("pcnse-sadrn-ctc", "blstm-ctc", "pcnse-sadrn")
 KEPT = ("weights.safetensors", "predictions.csv", "validation.csv", "curves.csv")
@@ -59,7 +59,7 @@ def plan(short: Experiment, shared_folder: Callable[..., Path]) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def told(plan: Plan) -> list[Epoch]:
+def reported(plan: Plan) -> list[Epoch]:
     """The progress that was reported during their training."""
     return [Epoch(**epoch) for epoch in json.loads((plan.output.parent / "epochs.json").read_text())]
 
@@ -73,17 +73,17 @@ def outcome(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_table_5_is_of_our_systems_and_has_the_papers_bests() -> None:
+def test_table_5_has_all_systems_of_the_paper() -> None:
     assert set(TABLE_5) == set(SYSTEMS) - {"sadrn-ctc"}
     assert max(TABLE_5, key=lambda name: TABLE_5[name][0]) == "pcnse-sadrn-ctc"
     assert max(TABLE_5, key=lambda name: TABLE_5[name][2] or 0) == "blstm-ctc"
     assert published("iemocap-all", "pcnse") is None
 
 
-def test_a_shared_front_is_trained_once_and_gives_what_crossval_alone_gives(
-    plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path
+def test_a_shared_front_is_trained_once_and_gives_the_results_of_cross_validation(
+    plan: Plan, reported: list[Epoch], short: Experiment, tmp_path: Path
 ) -> None:
-    stages = [(epoch.run, epoch.stage) for epoch in told if epoch.number == 1]
+    stages = [(epoch.run, epoch.stage) for epoch in reported if epoch.number == 1]
     expected = []
     for fold in ("ann", "bea"):
         run = f"seed 1, fold {fold}, "
@@ -103,8 +103,8 @@ def test_a_shared_front_is_trained_once_and_gives_what_crossval_alone_gives(
     assert by_table["folds"][0]["stages"].keys() == {"front-pcnse", "back"}
 
 
-def test_a_row_counts_the_time_of_the_front_it_shares(plan: Plan, told: list[Epoch]) -> None:
-    assert told
+def test_a_row_includes_the_training_time_of_a_shared_front(plan: Plan, reported: list[Epoch]) -> None:
+    assert reported
     rows = {row.system: row for row in measure_table(plan, ["tiny"]).rows}
     folders = {name: [plan.folder(name, *job) for job in plan.jobs] for name in CHOSEN}
     front = [stage_seconds(folder)["front-pcnse"] for folder in folders["pcnse-sadrn"]]
@@ -115,8 +115,8 @@ def test_a_row_counts_the_time_of_the_front_it_shares(plan: Plan, told: list[Epo
     assert all(0 < row.inference < 10 for row in rows.values())
 
 
-def test_the_table_says_what_the_runs_say(plan: Plan, told: list[Epoch]) -> None:
-    assert told
+def test_the_table_has_the_values_of_the_runs(plan: Plan, reported: list[Epoch]) -> None:
+    assert reported
     page = write_table(plan.output, measure_table(plan, ["default", "tiny"]))
     assert page == (plan.output / "table.md").read_text(encoding="utf-8")
     assert page.startswith(
@@ -139,10 +139,10 @@ def test_the_table_says_what_the_runs_say(plan: Plan, told: list[Epoch]) -> None
         assert (pair["only_first"], pair["only_second"]) == (
             row["mcnemar_only_this"], row["mcnemar_only_reference"],
         )  # fmt: skip
-    told_by_json = json.loads((plan.output / "table.json").read_text())
-    assert [pair["first"] for pair in told_by_json["pairs"]] == [pair["first"] for pair in pairs]
-    assert told_by_json["reference"] == "pcnse-sadrn-ctc"
-    for row, same in zip(rows, told_by_json["rows"], strict=True):
+    from_json = json.loads((plan.output / "table.json").read_text())
+    assert [pair["first"] for pair in from_json["pairs"]] == [pair["first"] for pair in pairs]
+    assert from_json["reference"] == "pcnse-sadrn-ctc"
+    for row, same in zip(rows, from_json["rows"], strict=True):
         metrics = json.loads((plan.output / row["system"] / "metrics.json").read_text())
         assert float(row["ua"]) == same["ua"] == metrics["pooled"]["ua"]
         assert [same["wa_low"], same["wa_high"]] == metrics["pooled"]["wa_interval"]
@@ -150,8 +150,10 @@ def test_the_table_says_what_the_runs_say(plan: Plan, told: list[Epoch]) -> None
         assert (row["z"] == "") == (row["system"] == "pcnse-sadrn-ctc")
 
 
-def test_a_table_without_the_papers_system_is_held_against_its_best(plan: Plan, told: list[Epoch]) -> None:
-    assert told
+def test_a_table_without_the_papers_system_is_compared_with_its_best_system(
+    plan: Plan, reported: list[Epoch]
+) -> None:
+    assert reported
     two = replace(plan, systems=("blstm-ctc", "pcnse-sadrn"))
     table = measure_table(two, ["tiny"])
     assert "Each against each" not in table_page(table)  # there is but one pair
@@ -161,22 +163,22 @@ def test_a_table_without_the_papers_system_is_held_against_its_best(plan: Plan, 
 
 
 @pytest.mark.parametrize("after", [1, 4, 6])
-def test_whenever_it_is_interrupted_it_comes_to_the_same(
-    plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path, after: int
+def test_an_interrupted_table_resumes_and_gives_the_same_results(
+    plan: Plan, reported: list[Epoch], short: Experiment, tmp_path: Path, after: int
 ) -> None:
-    assert told
+    assert reported
     again = make_plan(short, CHOSEN[1:], tmp_path, folds=[0])
-    heard: list[Epoch] = []
+    observed: list[Epoch] = []
 
     def progress(epoch: Epoch) -> None:
-        heard.append(epoch)
-        if len(heard) == after:
+        observed.append(epoch)
+        if len(observed) == after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_table(again, workers=1, progress=progress)
-    train_table(again, workers=1, progress=heard.append)
-    epochs = [(epoch.run, epoch.stage, epoch.number) for epoch in heard if epoch.number]
+    train_table(again, workers=1, progress=observed.append)
+    epochs = [(epoch.run, epoch.stage, epoch.number) for epoch in observed if epoch.number]
     assert len(set(epochs)) == len(epochs) == 6  # none was trained twice
     for name in again.systems:
         folder = Path(name) / "seed-1" / "fold-ann"
@@ -184,10 +186,10 @@ def test_whenever_it_is_interrupted_it_comes_to_the_same(
 
 
 @pytest.mark.slow
-def test_a_killed_table_goes_on_where_it_was(
-    plan: Plan, told: list[Epoch], corpus_root: Path, network_alone_toml: Path, tmp_path: Path
+def test_a_killed_table_resumes_from_its_last_epoch(
+    plan: Plan, reported: list[Epoch], corpus_root: Path, network_alone_toml: Path, tmp_path: Path
 ) -> None:
-    assert told
+    assert reported
     (tmp_path / "short.toml").write_text(
         "refit_on_validation = false\n[stage1]\nepochs = 2\n[stage2]\nepochs = 2\n"
     )
@@ -214,14 +216,14 @@ def test_a_killed_table_goes_on_where_it_was(
     assert not list((tmp_path / "out").rglob(".unfinished-*"))
 
 
-def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
+def test_a_plan_that_cannot_be_run_is_refused_before_anything_is_written(
     short: Experiment, tmp_path: Path
 ) -> None:
     with pytest.raises(CorpusError, match="no fold 5; manifest-2-loso5 has 0 to 4"):
         make_plan(short, CHOSEN, tmp_path / "out", folds=[0, 5])
     with pytest.raises(RecipeError, match="unknown system lstm"):
         make_plan(short, ["pcn", "lstm"], tmp_path / "out")
-    with pytest.raises(RecipeError, match="pcn is asked for twice"):
+    with pytest.raises(RecipeError, match="system pcn is listed twice"):
         make_plan(short, ["pcn", "pcn"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -231,11 +233,11 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_written(
     [
         ("pcn,pcn-sablstm", "back.width 9 is odd; pcn-sablstm needs"),  # the first would fit
         ("pcn,lstm", "unknown system lstm; known: pcn, "),
-        ("pcn,pcn", "pcn is asked for twice"),
+        ("pcn,pcn", "system pcn is listed twice"),
         ("", "unknown system ; known: pcn, "),
     ],
 )
-def test_a_wrong_call_is_one_line(
+def test_the_error_for_a_wrong_call_is_one_line(
     corpus_root: Path, network_alone_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     systems: str, words: str,
 ) -> None:  # fmt: skip
@@ -252,15 +254,15 @@ def test_a_wrong_call_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_something_else_is_refused(
-    plan: Plan, told: list[Epoch], short: Experiment, tmp_path: Path
+def test_a_folder_of_something_else_is_refused(
+    plan: Plan, reported: list[Epoch], short: Experiment, tmp_path: Path
 ) -> None:
-    assert told
+    assert reported
     (tmp_path / "letter.txt").write_text("Dear reader")
     with pytest.raises(RunError, match=r"holds other files, but no recipe\.json"):
         train_table(make_plan(short, CHOSEN, tmp_path), workers=1)
     other = replace(short, recipe=short.recipe.model_copy(update={"stage2_views": 3}))
-    with pytest.raises(RunError, match=r"another recipe\.views"):
+    with pytest.raises(RunError, match=r"another recipe\.stage2_views"):
         train_table(make_plan(other, CHOSEN, plan.output), workers=1)
     with pytest.raises(RunError, match="another system"):
         train_table(make_plan(short, CHOSEN, plan.output / "pcnse-sadrn"), workers=1)
@@ -303,7 +305,7 @@ epochs = 1
     ],
     ids=["iemocap", "fau-aibo"],
 )  # fmt: skip
-def test_the_whole_protocol_of_the_papers_corpora_runs(
+def test_the_protocols_of_the_papers_corpora_run_completely(
     name: str, make: Callable[[Path], Path], folds: int, utterances: int,
     paper: dict[str, tuple[float, float | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -318,7 +320,7 @@ def test_the_whole_protocol_of_the_papers_corpora_runs(
         main([str(part) for part in command])
     assert end.value.code == 0
     assert capfd.readouterr().out == (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
-    told = json.loads((tmp_path / "out" / "table.json").read_text())
-    assert (len(told["folds"]), told["utterances"]) == (folds, utterances)
-    assert {row["system"]: (row["ua_paper"], row["wa_paper"]) for row in told["rows"]} == paper
+    reported = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert (len(reported["folds"]), reported["utterances"]) == (folds, utterances)
+    assert {row["system"]: (row["ua_paper"], row["wa_paper"]) for row in reported["rows"]} == paper
     assert "paper's UA" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A model folder says what the network says, in any batch and at any length."""
+"""An exported model equals the network in any batch and at any length."""
 
 import json
 import shutil
@@ -31,16 +31,15 @@ ONE_FAST_SYSTEM = [
     *(pytest.param(name, marks=pytest.mark.slow) for name in SYSTEMS if name != "pcnse-sadrn-ctc"),
 ]
 FLOOR = -10.0  # posteriors below e^-10 are noise
-# With functionals: systems of either loss, one with a step for each frame, and one that starts from the other
-# spectrum. Others are without.
-HEARING_MORE = ("pcnse-sadrn-ctc", "sadrn-ctc", "pcnse-sablstm", "cnn-gru")
+# Systems exported with functionals: both heads, one with a step per frame, one with the linear spectrogram.
+WITH_FUNCTIONALS = ("pcnse-sadrn-ctc", "sadrn-ctc", "pcnse-sablstm", "cnn-gru")
 
 Exported = tuple[EmotionModel, Path]
 Floats = npt.NDArray[np.float32]
 
 
-def lively(network: EmotionModel) -> EmotionModel:
-    """Random weights, and statistics as training leaves them, so that outputs differ from one another."""
+def randomise(network: EmotionModel) -> EmotionModel:
+    """Set random weights and statistics, so that outputs differ between inputs."""
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, value in network.state_dict().items():
@@ -50,7 +49,7 @@ def lively(network: EmotionModel) -> EmotionModel:
                 value.copy_(0.3 + torch.rand(value.shape, generator=random))
             elif name.endswith("output.weight"):
                 value.mul_(5)
-            # Of a mixture's components that are all alike, vectors would be rounding alone.
+            # With equal components Fisher vectors would be zero, and only rounding errors would be compared.
             elif name in ("functionals.weight", "functionals.mean", "functionals.fisher.means"):
                 value.copy_(torch.randn(value.shape, generator=random))
             elif name == "functionals.scale":
@@ -66,9 +65,9 @@ def exported(tiny_recipe: Recipe, shared_folder: Callable[..., Path]) -> Callabl
 
     def export(system: str, masked: bool = True) -> Exported:
         torch.manual_seed(1)
-        changes = {} if system in HEARING_MORE else {"functionals_l2": 0.0}
+        changes = {} if system in WITH_FUNCTIONALS else {"functionals_l2": 0.0}
         recipe = tiny_recipe.model_copy(update={"masked": masked, **changes})
-        network = lively(build(recipe, system, len(LABELS)))
+        network = randomise(build(recipe, system, len(LABELS)))
         provenance = Provenance(
             name=f"a-{system}", system=system, recipe=recipe, emotions=LABELS, corpus="a corpus",
             protocol="a protocol", version="7", temperature=2.5,
@@ -80,8 +79,8 @@ def exported(tiny_recipe: Recipe, shared_folder: Callable[..., Path]) -> Callabl
     return export
 
 
-def sounds(lengths: tuple[int, ...]) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Noise that swells, padded with what must not matter."""
+def noise_batch(lengths: tuple[int, ...]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Noise of growing level, with noise beyond the true lengths."""
     batch = np.random.default_rng(0).uniform(-0.5, 0.5, (len(lengths), max(lengths)))
     batch *= np.linspace(0.05, 1, max(lengths))
     return batch.astype(np.float32), np.array(lengths, dtype=np.int64)
@@ -95,63 +94,65 @@ def run_onnx(folder: Path, waveform: Floats, lengths: npt.NDArray[np.int64]) -> 
     return found
 
 
-def rows_of(outputs: list[npt.NDArray[np.generic]]) -> list[Floats]:
-    """What is said of each utterance, without what lies beyond its length."""
+def utterance_rows(outputs: list[npt.NDArray[np.generic]]) -> list[Floats]:
+    """The output of each utterance, without steps beyond its length."""
     if len(outputs) == 1:
         return list(outputs[0])
     return [row[:steps] for row, steps in zip(*outputs[:2], strict=True)]
 
 
-def assert_same(found: Floats, wanted: Floats) -> None:
-    assert found.shape == wanted.shape
-    assert np.abs(np.maximum(found, FLOOR) - np.maximum(wanted, FLOOR)).max() < 1e-4
+def assert_same(found: Floats, expected: Floats) -> None:
+    assert found.shape == expected.shape
+    assert np.abs(np.maximum(found, FLOOR) - np.maximum(expected, FLOOR)).max() < 1e-4
 
 
 @pytest.mark.parametrize("system", ONE_FAST_SYSTEM)
-def test_the_graph_says_what_torch_says_alone_and_in_company(
+def test_the_graph_equals_the_network_alone_and_in_a_batch(
     exported: Callable[..., Exported], system: str
 ) -> None:
     network, folder = exported(system)
-    waveform, lengths = sounds(LENGTHS)
-    asked = torch.from_numpy(waveform), torch.from_numpy(lengths)
-    ctc, along = SYSTEMS[system].head == "ctc", None
+    waveform, lengths = noise_batch(LENGTHS)
+    inputs = torch.from_numpy(waveform), torch.from_numpy(lengths)
+    ctc, step_scores = SYSTEMS[system].head == "ctc", None
     with torch.inference_mode():
-        output, steps = network(*asked)
+        output, steps = network(*inputs)
         outputs = (output, steps) if ctc else (output,)
-        if system in HEARING_MORE:
-            same, _, scores, sound = network.forward_with_functionals(*asked)
+        if system in WITH_FUNCTIONALS:
+            same, _, scores, spectra = network.forward_with_functionals(*inputs)
             assert_same(same.numpy(), output.numpy())
-            along = network.step_scores(sound, output.shape[1]) if ctc else along
-            outputs = (output, steps, scores, along) if ctc else (output + scores[:, :-1],)
+            step_scores = network.step_scores(spectra, output.shape[1]) if ctc else None
+            outputs = (output, steps, scores, step_scores) if ctc else (output + scores[:, :-1],)
             assert scores.std() > 0.05
-    wanted = rows_of([output.numpy() for output in outputs])
+    expected = utterance_rows([output.numpy() for output in outputs])
     found = run_onnx(folder, waveform, lengths)
     assert len(found) == len(outputs)
-    together = rows_of(found)
-    for place, length in enumerate(LENGTHS):
-        assert_same(together[place], wanted[place])
-        one = run_onnx(folder, waveform[place : place + 1, :length], lengths[place : place + 1])
-        assert_same(rows_of(one)[0], wanted[place])
-        if along is not None:
-            assert_same(one[2][0], scores[place].numpy())
-            assert_same(found[2][place], scores[place].numpy())
-            assert_same(one[3][0], along[place, : steps[place]].numpy())
-            assert_same(found[3][place], along[place].numpy())
-    assert max(np.ptp(row.reshape(-1, row.shape[-1]), axis=-1).max() for row in wanted) > 0.1  # not all alike
+    together = utterance_rows(found)
+    for index, length in enumerate(LENGTHS):
+        assert_same(together[index], expected[index])
+        one = run_onnx(folder, waveform[index : index + 1, :length], lengths[index : index + 1])
+        assert_same(utterance_rows(one)[0], expected[index])
+        if step_scores is not None:
+            assert_same(one[2][0], scores[index].numpy())
+            assert_same(found[2][index], scores[index].numpy())
+            assert_same(one[3][0], step_scores[index, : steps[index]].numpy())
+            assert_same(found[3][index], step_scores[index].numpy())
+    assert (
+        max(np.ptp(row.reshape(-1, row.shape[-1]), axis=-1).max() for row in expected) > 0.1
+    )  # outputs differ
 
 
 @pytest.mark.slow
-def test_the_keras_reading_has_a_graph_too(exported: Callable[..., Exported]) -> None:
+def test_the_graph_of_the_keras_reading_equals_the_network(exported: Callable[..., Exported]) -> None:
     network, folder = exported("pcnse-sadrn-ctc", masked=False)
-    waveform, lengths = sounds((40_001, 80_240))
+    waveform, lengths = noise_batch((40_001, 80_240))
     with torch.inference_mode():
-        wanted, steps = network(torch.from_numpy(waveform), torch.from_numpy(lengths))
+        expected, steps = network(torch.from_numpy(waveform), torch.from_numpy(lengths))
     assert steps.tolist() == [243, 243]
-    for found, row in zip(rows_of(run_onnx(folder, waveform, lengths)), wanted.numpy(), strict=True):
+    for found, row in zip(utterance_rows(run_onnx(folder, waveform, lengths)), expected.numpy(), strict=True):
         assert_same(found, row)
 
 
-def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> None:
+def test_a_model_folder_describes_the_model(exported: Callable[..., Exported]) -> None:
     network, folder = exported("pcnse-sadrn-ctc")
     assert {path.name for path in folder.iterdir()} == {
         "model.onnx", "config.json", "README.md", "model.safetensors",
@@ -161,7 +162,7 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert config["sampling_rate"] == 16_000
     assert (config["window_samples"], config["hop_samples"]) == (80_240, 40_000)
     assert (config["frame_first_s"], config["frame_step_s"]) == (network.first_step_s, network.step_s)
-    assert config["calibration"] == {"temperature": 2.5, "no_emotion_above": None}
+    assert config["calibration"] == {"temperature": 2.5, "rejection_threshold": None}
     assert config["functionals"] is True
     assert config["recipe"]["back"]["dilations"] == [1, 2]
     assert set(config["sha256"]) == {"model.onnx", "README.md", "model.safetensors"}
@@ -170,20 +171,20 @@ def test_a_model_folder_says_what_it_is(exported: Callable[..., Exported]) -> No
     assert metadata["sampling_rate"] == "16000"
 
 
-def test_the_graph_names_no_file_of_the_machine_that_made_it(exported: Callable[..., Exported]) -> None:
+def test_the_graph_contains_no_path_of_the_exporting_machine(exported: Callable[..., Exported]) -> None:
     content = (exported("pcnse-sadrn-ctc")[1] / "model.onnx").read_bytes()
     assert b'File "' not in content
     assert b"site-packages" not in content
 
 
-def test_a_graph_joined_from_halves_names_each_set_of_operators_once(
+def test_a_graph_joined_from_halves_lists_each_operator_set_once(
     exported: Callable[..., Exported],
 ) -> None:
     graph = onnx.load(exported("pcnse-sadrn-ctc")[1] / "model.onnx")
     assert [operators.domain for operators in graph.opset_import] == [""]
 
 
-def test_windows_are_those_of_the_system(exported: Callable[..., Exported]) -> None:
+def test_windows_have_the_length_of_the_system(exported: Callable[..., Exported]) -> None:
     config = json.loads((exported("cnn-blstm")[1] / "config.json").read_text())
     assert (config["window_samples"], config["hop_samples"]) == (48_000, 148 * 160)
     assert (config["frame_samples"], config["frame_hop_samples"]) == (640, 160)
@@ -194,34 +195,34 @@ def test_windows_are_those_of_the_system(exported: Callable[..., Exported]) -> N
     assert config["decoding"] == "vote"
 
 
-def test_the_card_has_front_matter_and_what_was_measured(exported: Callable[..., Exported]) -> None:
+def test_the_card_has_front_matter_and_measured_figures(exported: Callable[..., Exported]) -> None:
     text = (exported("pcnse-sadrn-ctc")[1] / "README.md").read_text()
     opening, front, body = text.split("---\n", 2)
     assert opening == ""
     fields = dict(line.split(": ", 1) for line in front.splitlines())
     assert fields["pipeline_tag"] == "audio-classification"
     assert fields["library_name"] == "emotrace"
-    assert "anger, happiness, sadness in speech, and where in time they show" in body
+    assert "Recognises anger, happiness, sadness in speech and locates them in time." in body
     assert "| test UA | 0.750 | 0.500 to 1.000 |" in body
     assert "a protocol" in body
     assert "Of no use." in body.split("## Limits")[1]
-    for said in (
+    for text in (
         "Article 5(1)(f)",
         "workplace and in education institutions",
         "medical or safety",
         "Annex III",
     ):
-        assert said in body
+        assert text in body
 
 
-def test_a_model_folder_runs_and_an_altered_one_does_not(
+def test_a_model_folder_with_a_changed_file_is_refused(
     exported: Callable[..., Exported], tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     for path in exported("pcnse-sadrn-ctc")[1].iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    waveform, _ = sounds((30_000,))
+    waveform, _ = noise_batch((30_000,))
     result = load(folder)((waveform[0], 16_000))
     assert result.scores is not None
     assert sum(result.scores.values()) == pytest.approx(1)
@@ -232,39 +233,41 @@ def test_a_model_folder_runs_and_an_altered_one_does_not(
         load(folder)
 
 
-def test_a_card_says_whom_functionals_learnt_from(finished_model: Path) -> None:
+def test_the_card_describes_the_training_speakers_of_functionals(finished_model: Path) -> None:
     text = (finished_model / "README.md").read_text()
-    (line,) = (line for line in text.splitlines() if "functionals learnt from them too" in line)
-    assert "3, and 2 (bea, cem)" in line
+    (line,) = (
+        line for line in text.splitlines() if "final training of the functionals includes them" in line
+    )
+    assert "3 for training; 2 (bea, cem)" in line
 
 
-def test_functionals_count_in_the_scores_of_a_window(exported: Callable[..., Exported]) -> None:
+def test_functionals_contribute_to_the_scores_of_a_window(exported: Callable[..., Exported]) -> None:
     network, folder = exported("pcnse-sadrn-ctc")
-    waveform, lengths = sounds((30_000,))
+    waveform, lengths = noise_batch((30_000,))
     with torch.inference_mode():
-        output, _, more, _ = network.forward_with_functionals(
+        output, _, functionals, _ = network.forward_with_functionals(
             torch.from_numpy(waveform), torch.from_numpy(lengths)
         )
     alone = class_log_likelihoods(output[0].double().numpy())
     result = load(folder)((waveform[0], 16_000))
     assert result.scores is not None
     found = [result.scores[label] for label in LABELS]
-    assert found == pytest.approx(class_scores(alone + more[0, :-1].double().numpy(), 2.5), rel=0.01)
+    assert found == pytest.approx(class_scores(alone + functionals[0, :-1].double().numpy(), 2.5), rel=0.01)
     assert found != pytest.approx(class_scores(alone, 2.5), rel=0.5)
 
 
-def test_a_config_that_is_silent_about_them_is_refused(
+def test_a_config_without_the_outputs_of_functionals_is_refused(
     exported: Callable[..., Exported], tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
     shutil.copytree(exported("pcnse-sadrn-ctc")[1], folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"functionals_l2": False}))
+    (folder / "config.json").write_text(json.dumps(config | {"functionals": False}))
     with pytest.raises(ModelError, match=r"has outputs .*label_scores.* but config\.json says"):
         load(folder)
 
 
-def test_only_a_model_or_nothing_may_lie_where_a_model_is_written(finished_run: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_as_output(finished_run: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match="holds other files"):
         export_run(finished_run, tmp_path)

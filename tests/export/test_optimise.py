@@ -1,4 +1,4 @@
-"""Fewer multiplications change nothing that a network says."""
+"""Optimisation for inference never changes the outputs of a network."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from emotrace.models.layers.pcnse import LAYOUTS
 from emotrace.recipe import Recipe
 
 
-def lively(layout: str, batch_norm: bool = True) -> EmotionModel:
-    """A narrow network with statistics as training leaves them."""
+def random_network(layout: str, batch_norm: bool = True) -> EmotionModel:
+    """A narrow network with random weights and statistics."""
     torch.manual_seed(1)
     recipe = Recipe.model_validate(
         {"front": {"layout": layout, "width": 8, "batch_norm": batch_norm}, "back": {"width": 16}}
@@ -29,20 +29,20 @@ def lively(layout: str, batch_norm: bool = True) -> EmotionModel:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("fft", [True, False])
-def test_the_network_says_the_same_of_padded_batches(layout: str, fft: bool) -> None:
-    network = lively(layout)
+def test_outputs_on_padded_batches_stay_equal(layout: str, fft: bool) -> None:
+    network = random_network(layout)
     waveform, lengths = 0.1 * torch.randn(3, 20_001), torch.tensor([20_001, 9_000, 2_800])
     with torch.inference_mode():
-        wanted, steps = network(waveform, lengths)
+        expected, steps = network(waveform, lengths)
         found, same = optimise_for_inference(network, fft=fft)(waveform, lengths)
     assert same.equal(steps)
-    assert wanted.std() > 0.1
-    for one, other, length in zip(found, wanted, steps, strict=True):
+    assert expected.std() > 0.1
+    for one, other, length in zip(found, expected, steps, strict=True):
         assert (one[:length] - other[:length]).abs().max() < 1e-4
 
 
-def test_a_network_without_batch_normalisation_has_fewer_products_too() -> None:
-    network = lively("branch-pool", batch_norm=False)
+def test_a_network_without_batch_normalisation_is_optimised_too() -> None:
+    network = random_network("branch-pool", batch_norm=False)
     waveform, lengths = 0.1 * torch.randn(1, 20_001), torch.tensor([20_001])
     with torch.inference_mode():
         assert (
@@ -50,8 +50,8 @@ def test_a_network_without_batch_normalisation_has_fewer_products_too() -> None:
         ).abs().max() < 1e-4
 
 
-def test_the_network_itself_stays_as_it_was() -> None:
-    network = lively("branch-pool")
+def test_the_network_itself_is_not_changed() -> None:
+    network = random_network("branch-pool")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     optimise_for_inference(network)
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())

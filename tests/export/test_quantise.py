@@ -1,4 +1,4 @@
-"""A model in int8 is smaller, says so and what it lost, and hardly differs."""
+"""A model in int8 is smaller and nearly as accurate, and its config records the loss."""
 
 import shutil
 from pathlib import Path
@@ -14,8 +14,8 @@ from emotrace.export.run_export import export_run_in_int8
 from emotrace.inference.recogniser import load
 
 
-def of_functionals(model: Path) -> np.ndarray:
-    """What functionals say of a sound and of its moments."""
+def functionals_outputs(model: Path) -> np.ndarray:
+    """Scores of functionals for a whole clip and for its steps."""
     sound = np.random.default_rng(0).normal(scale=0.1, size=(1, 24_000)).astype(np.float32)
     session = onnxruntime.InferenceSession(model / "model.onnx", providers=["CPUExecutionProvider"])
     feeds = {"waveform": sound, "lengths": np.array([24_000])}
@@ -24,7 +24,7 @@ def of_functionals(model: Path) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_run_in_int8_says_nearly_the_same_and_what_it_lost(
+def test_a_run_in_int8_has_nearly_the_same_scores_and_records_the_loss(
     finished_run: Path, finished_model: Path, corpus_root: Path, tmp_path: Path
 ) -> None:
     config = export_run_in_int8(finished_run, tmp_path, corpus_root)
@@ -39,7 +39,7 @@ def test_a_run_in_int8_says_nearly_the_same_and_what_it_lost(
     assert (tmp_path / "model.onnx").stat().st_size < (finished_model / "model.onnx").stat().st_size
     nodes = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
     assert "QuantizeLinear" in nodes
-    assert of_functionals(tmp_path) == pytest.approx(of_functionals(finished_model), abs=1e-4)
+    assert functionals_outputs(tmp_path) == pytest.approx(functionals_outputs(finished_model), abs=1e-4)
     for file in sorted(corpus_root.rglob("*.wav"))[:8]:
         one, other = exact(file).scores, approximate(file).scores
         assert one is not None
@@ -55,9 +55,7 @@ def test_int8_needs_the_corpus_and_an_empty_folder(finished_run: Path, tmp_path:
         export_run_in_int8(finished_run, tmp_path)
 
 
-def test_int8_wants_the_corpus_that_the_run_was_trained_on(
-    finished_run: Path, corpus_root: Path, tmp_path: Path
-) -> None:
+def test_int8_needs_the_corpus_of_the_run(finished_run: Path, corpus_root: Path, tmp_path: Path) -> None:
     shutil.copytree(corpus_root, tmp_path / "corpus")
     manifest = tmp_path / "corpus" / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(",cem", ",zoe"))
@@ -65,7 +63,7 @@ def test_int8_wants_the_corpus_that_the_run_was_trained_on(
         export_run_in_int8(finished_run, tmp_path / "model", tmp_path / "corpus")
 
 
-def test_a_network_without_convolutions_is_not_made_int8(tmp_path: Path) -> None:
+def test_a_network_without_convolutions_cannot_be_quantised(tmp_path: Path) -> None:
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "none", [value], [result])

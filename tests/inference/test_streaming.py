@@ -237,6 +237,7 @@ print(json.dumps({"peak": peak, "seconds": result.duration_s, "spans": len(resul
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+@pytest.mark.slow
 def test_twelve_minutes_take_no_more_memory_than_two(tiny_model: Path, tmp_path: Path) -> None:
     def measured(minutes: int) -> dict[str, float]:
         with soundfile.SoundFile(tmp_path / "a.flac", "w", 44_100, 2) as file:

@@ -36,8 +36,8 @@ def small(
     )
 
 
-def settled(recipe: Recipe, name: str, labels: int = 4) -> EmotionModel:
-    """A network in evaluation mode, as after some training: no buffer has the value it began with."""
+def trained_like(recipe: Recipe, name: str, labels: int = 4) -> EmotionModel:
+    """A network in evaluation mode whose buffers differ from their initial values, as after training."""
     torch.manual_seed(0)
     network = build(recipe, name, labels).eval()
     network.front.normalise.mean.normal_(-8, 1)
@@ -55,7 +55,7 @@ def noise(batch: int, samples: int, seed: int = 1) -> Tensor:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_each_system_scores_an_utterance_or_each_of_its_steps(name: str) -> None:
-    network, lengths = settled(small(), name), torch.tensor(LENGTHS)
+    network, lengths = trained_like(small(), name), torch.tensor(LENGTHS)
     output, steps = network(noise(5, 6000), lengths)
     frames = [36, 16, 26, 17, 17]
     if SYSTEMS[name].front is None:
@@ -82,39 +82,39 @@ def test_each_system_scores_an_utterance_or_each_of_its_steps(name: str) -> None
     ],
 )
 def test_padding_and_batch_mates_never_change_an_utterance(name: str, recipe: Recipe) -> None:
-    network, lengths = settled(recipe, name), torch.tensor(LENGTHS)
-    waveform = noise(5, 6500)  # noise stands beyond every true length
+    network, lengths = trained_like(recipe, name), torch.tensor(LENGTHS)
+    waveform = noise(5, 6500)  # noise beyond every true length
     with torch.inference_mode():
         output, steps = network(waveform, lengths)
         for row, length in enumerate(LENGTHS):
-            (alone,), own_steps = network(waveform[row : row + 1, :length], lengths[row : row + 1])
-            assert steps[row] == own_steps[0]
+            (alone,), steps_alone = network(waveform[row : row + 1, :length], lengths[row : row + 1])
+            assert steps[row] == steps_alone[0]
             together = output[row, : steps[row]] if SYSTEMS[name].head == "ctc" else output[row]
             torch.testing.assert_close(together, alone, rtol=0, atol=5e-6)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_the_keras_reading_takes_five_seconds_for_all(name: str) -> None:
+def test_in_the_keras_reading_every_utterance_is_padded_to_the_longest_window(name: str) -> None:
     recipe = small(masked=False).model_copy(update={"max_frames": 500})
-    network = settled(recipe, name)
+    network = trained_like(recipe, name)
     waveform = noise(1, 4000)
     longest = {"cnn-blstm": 297, "cnn-gru": 1000}.get(name, 500)
-    wanted = {"cnn": longest // 8, None: longest}.get(SYSTEMS[name].front, 243)
+    expected = {"cnn": longest // 8, None: longest}.get(SYSTEMS[name].front, 243)
     with torch.inference_mode():
         output, steps = network(waveform, torch.tensor([4000]))
         image = network.front.image(*network.spectrum(waveform, torch.tensor([4000])))
         _, channels, frames, bands = image.shape
         silence = torch.zeros(1, channels, longest - frames, bands)  # the mean of the normalised spectrogram
         local, _ = network.front.extract(torch.cat([image, silence], dim=2), torch.tensor([longest]))
-        expected = network.back(local, torch.tensor([wanted]))
-    assert steps.tolist() == [wanted]
-    assert network.front.steps_out(frames) == wanted
+        expected = network.back(local, torch.tensor([expected]))
+    assert steps.tolist() == [expected]
+    assert network.front.steps_out(frames) == expected
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "masked"), [*product(("pcnse", "cnn-gru", "sadrn-ctc"), (True, False))])
-def test_a_front_knows_how_many_steps_come_out(name: str, masked: bool) -> None:
-    network = settled(small(masked=masked), name)
+def test_steps_out_is_the_number_of_steps_of_the_front(name: str, masked: bool) -> None:
+    network = trained_like(small(masked=masked), name)
     for frames in (16, 17, 59, 60):
         static = torch.zeros(1, network.spectrum.bands, frames)
         local, steps = network.front(static, torch.tensor([frames]))
@@ -122,9 +122,9 @@ def test_a_front_knows_how_many_steps_come_out(name: str, masked: bool) -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_each_system_learns_eight_utterances_by_heart(name: str) -> None:
-    # Without a residual, attention gives every step of so small a network the same posteriors, and CTC
-    # rests where each step names the label with probability 1 / steps: a loss of nearly 1, and no place.
+def test_each_system_fits_eight_utterances(name: str) -> None:
+    # Without a residual connection, attention in so small a network gives all steps the same posteriors. CTC
+    # training then stops where each step has the label with probability 1 / steps, at a loss of nearly 1.
     ctc = SYSTEMS[name].head == "ctc"
     torch.manual_seed(3)
     network = build(small(normalisation="utterance", residual=ctc), name, labels=4).train()
@@ -156,8 +156,8 @@ def test_each_system_learns_eight_utterances_by_heart(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "layout"), [*product(["pcn"], LAYOUTS), ("sadrn-ctc", LAYOUTS[0])])
-def test_a_step_hears_what_lies_around_the_time_it_states(name: str, layout: str) -> None:
-    network = settled(small(layout=layout), name)
+def test_a_step_depends_on_audio_centred_on_its_time(name: str, layout: str) -> None:
+    network = trained_like(small(layout=layout), name)
     every, samples = 20, 60 * 160 + 240
     waveform = noise(1, samples)
     clicked = torch.arange(0, samples, every)
@@ -169,10 +169,10 @@ def test_a_step_hears_what_lies_around_the_time_it_states(name: str, layout: str
     moved = (local[1:] != local[0]).any(2)
     checked = 0
     for step in range(moved.shape[1]):
-        heard = clicked[moved[:, step]]
-        if heard[0] > 0 and heard[-1] < clicked[-1]:  # else the ends of the audio cut what it would hear
-            middle_s = (heard[0] + heard[-1]).item() / 2 / 16_000
-            # Clicks are 1.25 ms apart, and the last one that a frame hears lies so long before its end.
+        inside = clicked[moved[:, step]]
+        if inside[0] > 0 and inside[-1] < clicked[-1]:  # the receptive field lies within the audio
+            middle_s = (inside[0] + inside[-1]).item() / 2 / 16_000
+            # Clicks are 1.25 ms apart, so the last one within a frame lies up to 1.25 ms before its end.
             assert middle_s == pytest.approx(network.first_step_s + step * network.step_s, abs=0.63e-3)
             checked += 1
     assert checked >= 5
@@ -194,7 +194,7 @@ def test_steps_are_20_ms_apart_and_frames_10(name: str, layout: str, first_s: fl
 
 @pytest.mark.parametrize("normalisation", ["utterance", "level"])
 def test_normalisation_by_utterance_or_level_makes_loudness_irrelevant(normalisation: str) -> None:
-    network = settled(small(normalisation=normalisation), "pcnse-sadrn-ctc")
+    network = trained_like(small(normalisation=normalisation), "pcnse-sadrn-ctc")
     waveform, lengths = noise(5, 6000), torch.tensor(LENGTHS)
     with torch.inference_mode():
         soft, _ = network(waveform, lengths)
@@ -204,7 +204,7 @@ def test_normalisation_by_utterance_or_level_makes_loudness_irrelevant(normalisa
 
 
 @pytest.mark.parametrize("normalisation", ["corpus", "level"])
-def test_what_lies_further_below_the_level_than_the_range_is_raised_to_it(normalisation: str) -> None:
+def test_bands_are_floored_at_the_dynamic_range_below_the_level(normalisation: str) -> None:
     front = build(small(normalisation=normalisation, range_db=60), "pcnse-sadrn-ctc", 4).front
     x = torch.randn(2, 40, 30, generator=torch.Generator().manual_seed(5)) * 10
     lengths = torch.tensor([30, 12])
@@ -212,14 +212,14 @@ def test_what_lies_further_below_the_level_than_the_range_is_raised_to_it(normal
     for row, length in enumerate(lengths):
         bands = x[row, :, :length].double().numpy()
         power = np.exp(bands).sum(0)
-        own = np.log((power**2).sum() / power.sum())  # the mean of powers that weigh themselves
-        wanted = np.maximum(bands, own - np.log(1e6)) - (own if normalisation == "level" else 0)
-        assert (wanted > bands - (own if normalisation == "level" else 0) + 1).any()
-        np.testing.assert_allclose(found[row, :, :length], wanted, rtol=0, atol=1e-5)
+        level = np.log((power**2).sum() / power.sum())  # the mean power, weighted by power
+        expected = np.maximum(bands, level - np.log(1e6)) - (level if normalisation == "level" else 0)
+        assert (expected > bands - (level if normalisation == "level" else 0) + 1).any()
+        np.testing.assert_allclose(found[row, :, :length], expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("scope", ["corpus", "utterance"])
-def test_normalisation_is_of_real_frames_by_channel_and_band(scope: str) -> None:
+def test_normalisation_uses_real_frames_by_channel_and_band(scope: str) -> None:
     x = torch.randn(2, 3, 9, 5, generator=torch.Generator().manual_seed(5)) * 4 + 2
     normalise = Normalisation(3, 5, scope)
     normalise.mean.normal_()
@@ -242,12 +242,12 @@ def test_glorot_weights_are_uniform_and_biases_zero() -> None:
             field = math.prod(weight.shape[2:])
             bound = math.sqrt(6 / (field * (weight.shape[0] + weight.shape[1])))
             assert weight.abs().max() <= bound
-            # Of n uniform numbers the greatest falls short by a share of 20/n with probability e^-20.
+            # The largest of n uniform numbers is below 1 - 20/n with probability e^-20.
             assert weight.abs().max() >= bound * (1 - 20 / weight.numel())
             assert module.bias is None or not module.bias.any()
 
 
-def test_glorot_recurrent_weights_are_those_keras_begins_with() -> None:
+def test_glorot_recurrent_weights_are_keras_initial_weights() -> None:
     network = build(Recipe(weights="glorot"), "pcnse-sablstm", labels=4)
     for layer in network.back.context.forward_layers:
         bound = math.sqrt(6 / sum(layer.weight_ih_l0.shape))
@@ -260,27 +260,27 @@ def test_glorot_recurrent_weights_are_those_keras_begins_with() -> None:
 
 
 def test_only_systems_with_a_front_and_a_back_end_have_two_stages() -> None:
-    one = {name for name in SYSTEMS if SYSTEMS[name].stages == 1}
-    assert one == {"pcn", "pcnse", "sadrn-ctc", "cnn-blstm", "cnn-gru", "blstm-ctc"}
+    single_stage = {name for name in SYSTEMS if SYSTEMS[name].stages == 1}
+    assert single_stage == {"pcn", "pcnse", "sadrn-ctc", "cnn-blstm", "cnn-gru", "blstm-ctc"}
 
 
-def test_an_unknown_system_is_answered_with_those_there_are() -> None:
+def test_an_unknown_system_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(RecipeError, match=r"unknown system pcsne; known: pcn, pcnse, .*sadrn-ctc"):
         find_system("pcsne")
 
 
-def test_heads_that_do_not_divide_the_width_are_refused() -> None:
+def test_attention_heads_must_divide_the_width() -> None:
     with pytest.raises(RecipeError, match=r"back\.heads 3 does not divide back\.width 16"):
         build(small(heads=3), "pcnse-sadrn-ctc", labels=4)
 
 
-def test_a_width_that_two_directions_cannot_share_is_refused() -> None:
+def test_the_width_of_bidirectional_layers_must_be_even() -> None:
     build(small(width=17), "pcnse-sadrn", labels=4)
     with pytest.raises(RecipeError, match=r"back\.width 17 is odd; pcn-sablstm needs"):
         build(small(width=17), "pcn-sablstm", labels=4)
 
 
-def test_the_baselines_go_by_their_papers_whatever_the_recipe_says_of_ours() -> None:
+def test_baselines_keep_the_settings_of_their_papers_whatever_the_recipe() -> None:
     recipe = Recipe(max_frames=400, ctc_target="single", decoding="likelihood")
     ours, theirs = find_system("pcnse-sadrn-ctc"), find_system("blstm-ctc")
     assert (ours.ctc_target(recipe), theirs.ctc_target(recipe)) == ("single", "repeated")
@@ -299,7 +299,7 @@ def test_the_baselines_go_by_their_papers_whatever_the_recipe_says_of_ours() -> 
         ("blstm-ctc", (1, 500, 120), [("context", 512), ("head.dense", 128)]),
     ],
 )
-def test_recurrent_systems_have_the_sizes_of_their_papers(
+def test_recurrent_systems_have_the_layer_widths_of_their_papers(
     name: str, local: tuple[int, ...], widths: list[tuple[str, int]]
 ) -> None:
     network, frames = build(Recipe(), name, labels=4).eval(), SYSTEMS[name].max_frames(Recipe())
@@ -316,7 +316,7 @@ def test_recurrent_systems_have_the_sizes_of_their_papers(
     assert found == widths
 
 
-def test_systems_with_one_front_begin_with_the_same_one() -> None:
+def test_systems_with_the_same_front_start_with_the_same_weights() -> None:
     for weights in ("torch", "glorot"):
         fronts = []
         for name in ("pcnse", "pcnse-sablstm", "pcnse-sadrn-ctc"):

@@ -11,8 +11,8 @@ import pytest
 
 from emotrace.errors import RecipeError
 from emotrace.evaluation.predictions import Prediction, read_predictions
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, no_progress
-from emotrace.training.split import Experiment
 
 RESEARCH = Path(__file__).parents[2] / "research"
 

@@ -1,6 +1,7 @@
 """Every research script states its usage; those that read a cross-validation run on a small one."""
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -8,8 +9,9 @@ from types import ModuleType
 import pytest
 
 from emotrace.experiments.cross_validation import run_folds
+from emotrace.inference.pretrained import pretrained_model
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment
 
 RESEARCH = Path(__file__).parents[2] / "research"
 SCRIPTS = sorted(
@@ -82,14 +84,22 @@ def test_a_folder_without_folds_is_refused(tmp_path: Path, monkeypatch: pytest.M
         run_script(monkeypatch, "no_speech", tmp_path, tmp_path, tmp_path)
 
 
-@pytest.mark.slow
 def test_noise_and_int8_are_measured_on_exported_models(
     small_crossval: Path, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def export_pretrained(run: Path, output: Path, root: Path | None = None) -> None:
+        """The pretrained model in place of an export, which takes minutes."""
+        shutil.copytree(pretrained_model(), output)
+
+    robustness, quantised = map(importlib.import_module, ("robustness", "quantised"))
     conditions = importlib.import_module("conditions").CONDITIONS
     chosen = {name: conditions[name] for name in ("clean", "white noise, 0 dB")}
-    monkeypatch.setattr(importlib.import_module("robustness"), "CONDITIONS", chosen)
+    monkeypatch.setattr(robustness, "CONDITIONS", chosen)
+    monkeypatch.setattr(robustness, "export_run", export_pretrained)
+    monkeypatch.setattr(quantised, "export_run", export_pretrained)
+    monkeypatch.setattr(quantised, "export_run_in_int8", export_pretrained)
     run_script(monkeypatch, "robustness", small_crossval, corpus_root, tmp_path / "noise", "--folds", "0")
     assert "| white noise, 0 dB | " in (tmp_path / "noise" / "report.md").read_text()
     run_script(monkeypatch, "quantised", small_crossval, corpus_root, tmp_path / "int8", "--folds", "ann")
-    assert (tmp_path / "int8" / "table.csv").read_text().splitlines()[-1].startswith("all,4,")
+    last = (tmp_path / "int8" / "table.csv").read_text().splitlines()[-1]
+    assert last.startswith("all,4,")

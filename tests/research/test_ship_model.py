@@ -17,8 +17,8 @@ from emotrace.evaluation.metrics import score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.experiments.cross_validation import fold_folder
 from emotrace.inference import pretrained as shipped
+from emotrace.training.experiment import Experiment
 from emotrace.training.run_folder import Run, same_experiment
-from emotrace.training.split import Experiment
 
 NAME = "emotrace-manifest-1"
 
@@ -117,7 +117,7 @@ def test_the_shipped_model_runs_and_states_its_measured_figures(
 
 DIFFERENCES: dict[str, Callable[[dict[str, dict[str, object]]], object]] = {
     "corpus": lambda settings: settings.update(corpus="emodb"),  # type: ignore[call-overload]
-    r"recipe\.views": lambda settings: settings["recipe"].update(views=3),
+    r"recipe\.stage2_views": lambda settings: settings["recipe"].update(stage2_views=3),
     "emotions": lambda settings: settings.update(emotions=["anger", "fear"]),  # type: ignore[call-overload]
 }
 
@@ -160,5 +160,5 @@ def test_a_fold_is_refused_because_it_held_speakers_out(
 def test_a_setting_unknown_to_the_cross_validation_counts_as_its_default(
     finished_run: Path, crossval: Path
 ) -> None:
-    change_settings(crossval, lambda settings: settings["recipe"].pop("refit"))  # type: ignore[attr-defined]
-    assert same_experiment(finished_run, crossval)["recipe"]["refit"] is False
+    change_settings(crossval, lambda settings: settings["recipe"].pop("refit_on_validation"))  # type: ignore[attr-defined]
+    assert same_experiment(finished_run, crossval)["recipe"]["refit_on_validation"] is False

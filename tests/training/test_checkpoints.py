@@ -1,4 +1,4 @@
-"""What goes into a checkpoint comes out of it, and nothing in it could run code."""
+"""Checkpoints are restored exactly, and reading them never executes code."""
 
 import math
 from pathlib import Path
@@ -18,7 +18,7 @@ def round_trip(checkpoint: dict[str, Any], folder: Path) -> dict[str, Any]:
     return load_checkpoint(folder / "new" / "a.safetensors")
 
 
-def test_numbers_texts_and_their_containers_come_back_exactly(tmp_path: Path) -> None:
+def test_numbers_text_and_containers_are_restored_exactly(tmp_path: Path) -> None:
     tree = {
         "state": {0: {"step": 3}, -7: None, ("a", 1): [True, False, 1, 0]},
         "floats": [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0, math.inf, -math.inf],
@@ -28,26 +28,26 @@ def test_numbers_texts_and_their_containers_come_back_exactly(tmp_path: Path) ->
         True: "a key",
     }
     found = round_trip(tree, tmp_path)
-    assert repr(found) == repr(tree)  # which tells 1 from True and -0.0 from 0.0, as equality does not
+    assert repr(found) == repr(tree)  # repr distinguishes 1 from True and -0.0 from 0.0, equality does not
 
 
-def test_not_a_number_stays_none(tmp_path: Path) -> None:
+def test_nan_is_restored(tmp_path: Path) -> None:
     assert math.isnan(round_trip({"a": math.nan}, tmp_path)["a"])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool])
-def test_tensors_come_back_bit_for_bit(tmp_path: Path, dtype: torch.dtype) -> None:
+def test_tensors_are_restored_to_the_bit(tmp_path: Path, dtype: torch.dtype) -> None:
     square = torch.randn(4, 6).to(dtype)
     tree = {"strided": square.T[::2], "scalar": square[0, 0], "none": square[:0], "list": [square, square]}
     found = round_trip(tree, tmp_path)
     pairs = [(tree[name], found[name]) for name in ("strided", "scalar", "none")]
-    for wanted, got in [*pairs, *zip(tree["list"], found["list"], strict=True)]:
+    for expected, got in [*pairs, *zip(tree["list"], found["list"], strict=True)]:
         assert got.dtype == dtype
-        assert got.shape == wanted.shape
-        assert torch.equal(got, wanted)
+        assert got.shape == expected.shape
+        assert torch.equal(got, expected)
 
 
-def test_an_optimiser_goes_on_from_its_checkpoint_as_from_itself(tmp_path: Path) -> None:
+def test_an_optimiser_restored_from_a_checkpoint_takes_the_same_steps(tmp_path: Path) -> None:
     weights = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
     adams = [torch.optim.AdamW([weight], 0.1, weight_decay=0.0) for weight in weights]
     gradients = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
@@ -61,14 +61,14 @@ def test_an_optimiser_goes_on_from_its_checkpoint_as_from_itself(tmp_path: Path)
     assert torch.equal(*weights)
 
 
-def test_what_is_no_plain_value_is_refused(tmp_path: Path) -> None:
+def test_a_value_of_another_type_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="Path"):
         round_trip({"a": tmp_path}, tmp_path)
     assert not (tmp_path / "new" / "a.safetensors").exists()
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut short", "text", "another's", "pickle"])
-def test_a_damaged_checkpoint_is_one_line_that_names_it(tmp_path: Path, damage: str) -> None:
+def test_the_error_for_a_damaged_checkpoint_is_one_line_with_its_path(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "last.safetensors"
     save_checkpoint({"a": torch.ones(100)}, path)
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Which class counts how much, and for which corpus."""
+"""Class weights agree with Table 3, and are refused for other labels."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ import pytest
 from emotrace.errors import RecipeError
 from emotrace.recipe import Recipe, Stage
 from emotrace.training.class_weights import FAU_AEC, class_weights, refuse_weights_of_other_labels
-from emotrace.training.split import Experiment
+from emotrace.training.experiment import Experiment
 
 # Table 2 of the paper: training chunks of each class.
 OHM = Counter(anger=881, emphatic=2093, neutral=5590, positive=674, rest=721)
@@ -23,7 +23,7 @@ def test_the_weights_of_table_3_are_about_n_over_10_n_c() -> None:
         assert math.isclose(weight, exact, abs_tol=0.0501)
 
 
-def test_the_weights_of_table_3_are_for_its_corpus_alone(experiment: Experiment) -> None:
+def test_the_weights_of_table_3_are_refused_for_other_labels(experiment: Experiment) -> None:
     refuse_weights_of_other_labels(FAU_RECIPE, list(FAU_AEC))
     with pytest.raises(RecipeError, match=r"stage1\.class_weights fau-aec is for anger, emphatic, .*; found"):
         replace(experiment, recipe=FAU_RECIPE)

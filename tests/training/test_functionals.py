@@ -1,4 +1,4 @@
-"""The classifier of functionals is scikit-learn's logistic regression, and counts as much as the network."""
+"""The functionals classifier is a set of logistic regressions, calibrated like the network."""
 
 import importlib
 from dataclasses import replace
@@ -18,24 +18,25 @@ from emotrace.models.functionals.statistics import trim_silence
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example
+from emotrace.training.experiment import Experiment
 from emotrace.training.functionals import (
     classifier_log_scores,
-    fit,
+    compute_statistics,
+    fit_classifier,
     fit_functionals,
     fit_fusion_weight,
-    fit_mixture,
-    statistics_of,
+    fit_mixtures,
     window_log_scores,
 )
 from emotrace.training.progress import no_progress
 from emotrace.training.run_folder import read_run
 from emotrace.training.scoring import fit_temperature
 from emotrace.training.seeds import seed_of
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 from emotrace.training.two_stage import TwoStageTrainer
 
 L2 = 0.1
-# Of the small corpus, which functionals know by heart, and networks that heard it elsewhere too.
+# A penalty with which the classifier does not learn the small corpus by heart.
 UNSURE = {"functionals_l2": 30.0, "acoustic_augmentation": False}
 BINS = 257
 
@@ -66,8 +67,8 @@ def clip_of(name: str, label: int, spectra: tuple[torch.Tensor, ...]) -> Example
 def fitted(tiny_recipe: Recipe, examples: list[Example]) -> EmotionModel:
     torch.manual_seed(0)
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 3).eval()
-    fit_mixture(network, examples, 0)
-    fit(network, [examples], L2)
+    fit_mixtures(network, examples, 0)
+    fit_classifier(network, [examples], L2)
     return network
 
 
@@ -76,7 +77,7 @@ def drawn_by(seed: int) -> torch.Generator:
 
 
 def added(network: EmotionModel, examples: list[Example]) -> np.ndarray:
-    """What functionals say, a row a window."""
+    """Log-scores of the functionals classifier, a row per window."""
     both, alone = (
         np.array([row for rows in window_log_scores(network, examples, functionals=with_them)
                   for row in rows])
@@ -85,28 +86,30 @@ def added(network: EmotionModel, examples: list[Example]) -> np.ndarray:
     return (both - alone) / UTTERANCE_WEIGHT
 
 
-def test_it_is_scikit_learns(fitted: EmotionModel, examples: list[Example]) -> None:
-    """The mean of what a regression on each kind of statistics says."""
-    x = statistics_of(fitted, examples).double().numpy()
+def test_scores_are_those_of_scikit_learns_logistic_regressions(
+    fitted: EmotionModel, examples: list[Example]
+) -> None:
+    """The weighted mean of the log-probabilities of one regression per feature set."""
+    x = compute_statistics(fitted, examples).double().numpy()
     truth = np.array([example.label for example in examples for _ in example.windows])
-    scaled = (x - x.mean(0)) / (x.std(0, ddof=1) + 1e-4)  # what never varies says nothing, rounding neither
+    scaled = (x - x.mean(0)) / (x.std(0, ddof=1) + 1e-4)  # constant statistics have no influence
     assert fitted.functionals is not None
-    kinds = np.split(scaled, np.cumsum(fitted.functionals.feature_set_sizes)[:-1], axis=1)
+    feature_sets = np.split(scaled, np.cumsum(fitted.functionals.feature_set_sizes)[:-1], axis=1)
     regression = LogisticRegression(C=1 / (L2 * len(x)), class_weight="balanced", tol=1e-8, max_iter=10_000)
-    said = [regression.fit(kind, truth).predict_log_proba(kind) for kind in kinds]
-    wanted = log_softmax(np.average(said, axis=0, weights=(2, 2, 2, 1)), axis=1)
+    logs = [regression.fit(kind, truth).predict_log_proba(kind) for kind in feature_sets]
+    expected = log_softmax(np.average(logs, axis=0, weights=(2, 2, 2, 1)), axis=1)
     found = added(fitted, examples)
-    np.testing.assert_allclose(found, wanted, rtol=5e-3, atol=2e-3)
-    assert np.ptp(wanted) > 1
+    np.testing.assert_allclose(found, expected, rtol=5e-3, atol=2e-3)
+    assert np.ptp(expected) > 1
     assert (found.argmax(1) == truth).mean() > 0.9
 
 
 @pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize("test", [("eve",), ()])
-def test_functionals_of_a_whole_count_several_times(
+def test_fusion_weight_and_temperature_come_from_validation_speakers_before_the_refit(
     experiment: Experiment, tmp_path: Path, refit: bool, test: tuple[str, ...]
 ) -> None:
-    """The share and the temperature are those of speakers they never heard, from whom they learn at last."""
+    """Both are fitted before the classifier learns from the validation speakers."""
     of = replace(
         experiment, recipe=experiment.recipe.model_copy(update={"refit_on_validation": refit, **UNSURE})
     )
@@ -117,8 +120,8 @@ def test_functionals_of_a_whole_count_several_times(
     assert trained.functionals is not None
     train, judges = of.of(part.train), of.of(part.validation)
     examples = of.of(part.train + part.validation)
-    takes = augmented_copies(trained.spectrum, examples, recipe, drawn_by(1))
-    statistics = torch.cat([statistics_of(trained, take) for take in takes])
+    copies = augmented_copies(trained.spectrum, examples, recipe, drawn_by(1))
+    statistics = torch.cat([compute_statistics(trained, copy) for copy in copies])
     assert torch.allclose(trained.functionals.mean, statistics.mean(0), atol=1e-5)
 
     before = TwoStageTrainer(recipe, 1, tmp_path, no_progress).train(
@@ -146,7 +149,7 @@ def test_functionals_of_a_whole_count_several_times(
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_the_mixture_is_of_the_frames_of_the_clips(
+def test_the_mixture_has_the_mean_of_the_frames_and_a_higher_likelihood_than_one_gaussian(
     fitted: EmotionModel, examples: list[Example], place: int
 ) -> None:
     """Its mean is the frames', and it finds them likelier than one Gaussian does."""
@@ -156,11 +159,11 @@ def test_the_mixture_is_of_the_frames_of_the_clips(
     for example in examples:
         for spectrum in example.spectra:
             lengths = torch.tensor([len(spectrum)])
-            heard = fitted.representations(
+            representations = fitted.representations(
                 *fitted.spectrum.bands_and_autocorrelation(spectrum[None]), lengths
             )
-            counts = trim_silence(heard[0, :, 0], lengths)
-            frames.append(classifier.coefficients(heard, counts)[0][place, 0, counts[0]])
+            counts = trim_silence(representations[0, :, 0], lengths)
+            frames.append(classifier.coefficients(representations, counts)[0][place, 0, counts[0]])
     x = torch.cat(frames).double()
     weights, means, deviations = (
         part[place].double()
@@ -173,19 +176,19 @@ def test_the_mixture_is_of_the_frames_of_the_clips(
     single = -(((x - x.mean(0)) / x.std(0)).square().sum(1) / 2 + x.std(0).log().sum()).mean()
     assert mixed > single + 0.1
     before = classifier.fisher.means.clone()
-    fit_mixture(fitted, examples, 0)
+    fit_mixtures(fitted, examples, 0)
     assert classifier.fisher.means.equal(before)
 
 
-def test_few_frames_and_flat_ones_make_a_mixture_too(tiny_recipe: Recipe) -> None:
+def test_a_mixture_is_fitted_to_few_constant_frames(tiny_recipe: Recipe) -> None:
     network = build(tiny_recipe, "pcnse-sadrn-ctc", 2).eval()
     examples = [clip_of(str(label), label, (torch.full((20, BINS), -3.0 - label).exp(),)) for label in (0, 1)]
-    fit_mixture(network, examples, 0)
-    fit(network, [examples], L2)
+    fit_mixtures(network, examples, 0)
+    fit_classifier(network, [examples], L2)
     assert all(np.isfinite(rows[0]).all() for rows in classifier_log_scores(network, examples))
 
 
-def test_the_parts_of_a_fold_make_up_the_whole(
+def test_scores_of_network_and_functionals_add_up_to_the_predictions(
     experiment: Experiment, corpus_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`research/functionals.py` separates the parts that the model adds."""
@@ -196,9 +199,9 @@ def test_the_parts_of_a_fold_make_up_the_whole(
     part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
     written = train_split(experiment, part, fold=0, seed=1, folder=tmp_path, progress=no_progress)
     (tmp_path / "recipe.json").write_text(f'{{"recipe": {experiment.recipe.model_dump_json()}}}')
-    said = list(bench.predictions_by_part(tmp_path, corpus_root))
-    assert len(said) == len(written) == 4
-    for parts, whole in zip(said, written, strict=True):
+    logs = list(bench.predictions_by_part(tmp_path, corpus_root))
+    assert len(logs) == len(written) == 4
+    for parts, whole in zip(logs, written, strict=True):
         network, functionals = (
             np.log(list(parts[name].scores.values())) for name in ("network", "functionals")
         )

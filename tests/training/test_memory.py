@@ -1,4 +1,4 @@
-"""Freed memory is used again, in a process of its own since nothing turns that off."""
+"""Freed memory is reused; measured in another process, because the options cannot be reset."""
 
 import platform
 import subprocess
@@ -32,8 +32,9 @@ def faults(what: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
-def test_a_step_finds_the_memory_of_the_step_before() -> None:
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can keep freed memory")
+def test_a_step_reuses_the_memory_of_the_step_before() -> None:
     assert faults("keep") < faults("give back") / 10
 
 
@@ -56,8 +57,8 @@ print(full - kept, full - resident_mib())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to give memory back")
-def test_what_a_stage_has_freed_goes_back_once_it_has_ended() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can return freed memory")
+def test_freed_memory_is_returned_to_the_system_after_a_stage() -> None:
     done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
     while_kept, given_back = map(float, done.stdout.split())
     assert while_kept < 50

@@ -1,4 +1,4 @@
-"""Optimisers step as Keras's do, which plain loops over its formulas tell."""
+"""Optimisers take the steps of Keras's formulas, written as plain loops."""
 
 import math
 
@@ -54,18 +54,18 @@ def keras_adam(rate: float, scale: float, *, inside: bool, epsilon: float = 1e-7
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6])
 @pytest.mark.parametrize("rate", [1.0, 4e-3])
-def test_adadelta_steps_as_keras_does(rate: float, scale: float) -> None:
+def test_adadelta_takes_the_steps_of_keras(rate: float, scale: float) -> None:
     stage = Stage(epochs=1, optimiser="adadelta", learning_rate=rate)
     assert stepped(stage, scale) == pytest.approx(keras_adadelta(rate, scale), rel=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6])
-def test_adam_steps_as_its_paper_says_with_the_epsilon_of_keras(scale: float) -> None:
+def test_adam_takes_the_steps_of_its_paper_with_the_epsilon_of_keras(scale: float) -> None:
     stage = Stage(epochs=1, learning_rate=3e-4)
     assert stepped(stage, scale) == pytest.approx(keras_adam(3e-4, scale, inside=True), rel=1e-12)
 
 
-def test_where_keras_puts_epsilon_matters_for_vanishing_gradients_alone() -> None:
+def test_the_position_of_epsilon_matters_for_tiny_gradients_only() -> None:
     stage = Stage(epochs=1, learning_rate=3e-4)
     apart = {}
     for scale in (1e-1, 1e-6):
@@ -75,7 +75,7 @@ def test_where_keras_puts_epsilon_matters_for_vanishing_gradients_alone() -> Non
     assert apart[1e-6] > 0.1
 
 
-def test_decay_divides_the_rate_and_leaves_weights_alone() -> None:
+def test_decay_divides_the_learning_rate_and_is_not_weight_decay() -> None:
     stage = Stage(epochs=1, learning_rate=1.0, lr_decay=0.25)
     assert [rate_factor(step, 100, stage) for step in (0, 1, 4)] == [1, 1 / 1.25, 1 / 2]
     weight = torch.nn.Parameter(torch.ones(()))
@@ -94,7 +94,7 @@ def test_the_cosine_falls_to_zero_over_all_steps_and_stays_there() -> None:
     assert factors == sorted(factors, reverse=True)
 
 
-def test_weight_decay_shrinks_weights_by_the_rate_times_itself() -> None:
+def test_weight_decay_shrinks_weights_by_its_product_with_the_learning_rate() -> None:
     weight = torch.nn.Parameter(torch.ones((), dtype=torch.float64))
     weight.grad = torch.zeros((), dtype=torch.float64)
     optimiser([weight], Stage(epochs=1, learning_rate=0.1, weight_decay=0.01)).step()

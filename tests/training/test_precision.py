@@ -1,4 +1,4 @@
-"""Trainings are in bfloat16 where the processor computes in it, and nowhere else."""
+"""Training is in bfloat16 only on processors with instructions for it."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from emotrace.training.two_stage import FromStatic
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("reported", "expected"),
     [
         ({"avx2": True, "avx512_bf16": False}, False),
         ({"avx512_bf16": True}, True),
@@ -19,20 +19,22 @@ from emotrace.training.two_stage import FromStatic
         ({}, False),
     ],
 )
-def test_bfloat16_is_for_processors_that_have_it(
-    monkeypatch: pytest.MonkeyPatch, told: dict[str, object], wanted: bool
+def test_training_is_in_bfloat16_on_processors_with_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, reported: dict[str, object], expected: bool
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
-    assert trains_in_bfloat16("bfloat16", "cpu") is wanted
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: reported, raising=False)
+    assert trains_in_bfloat16("bfloat16", "cpu") is expected
     assert not trains_in_bfloat16("float32", "cpu")
 
 
-def test_a_torch_that_does_not_tell_trains_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_is_in_single_precision_where_pytorch_reports_no_capabilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not trains_in_bfloat16("bfloat16", "cpu")
 
 
-def test_a_graphics_card_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emulated_bfloat16_of_a_graphics_card_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
 
     def without_emulation(*, including_emulation: bool) -> bool:
@@ -42,7 +44,7 @@ def test_a_graphics_card_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     assert trains_in_bfloat16("bfloat16", "cuda")
 
 
-def test_features_are_in_full_precision_whatever_products_are(
+def test_features_are_computed_in_full_precision_under_autocast(
     monkeypatch: pytest.MonkeyPatch, tiny_recipe: Recipe
 ) -> None:
     network = build(tiny_recipe, "pcnse", labels=2).eval()

@@ -1,4 +1,4 @@
-"""Fine-tuning begins with a model's weights, takes what fits, and never meets its speakers in a test."""
+"""Fine-tuning starts from the weights that fit, and never tests on speakers of the earlier training."""
 
 import json
 import shutil
@@ -16,9 +16,10 @@ from emotrace.experiments.cross_validation import run_folds
 from emotrace.inference.model_folder import load_model_folder, write_config
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.pretrained_weights import PretrainedWeights, read_pretrained_weights
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, train_run
+from emotrace.training.split import train_run
 
 SYSTEM = "pcnse-sadrn-ctc"
 EMOTIONS = ("anger", "sadness")
@@ -41,7 +42,9 @@ def still(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update=stages)
 
 
-def test_what_fits_is_taken_over_and_the_rest_stays_fresh(finished_model: Path, tiny_recipe: Recipe) -> None:
+def test_weights_that_fit_are_copied_and_the_rest_keep_their_initial_values(
+    finished_model: Path, tiny_recipe: Recipe
+) -> None:
     learnt = load_file(finished_model / "model.safetensors")
     for emotions in (EMOTIONS, ("sadness", "anger"), ("anger", "sadness", "fear")):
         torch.manual_seed(0)
@@ -53,7 +56,7 @@ def test_what_fits_is_taken_over_and_the_rest_stays_fresh(finished_model: Path, 
             assert torch.equal(value, fresh[name] if name.startswith(own) else learnt[name]), name
 
 
-def test_a_classifier_takes_the_front_of_a_larger_system(finished_model: Path, tiny_recipe: Recipe) -> None:
+def test_the_front_of_a_larger_system_is_copied(finished_model: Path, tiny_recipe: Recipe) -> None:
     learnt = load_file(finished_model / "model.safetensors")
     network = build(tiny_recipe, "pcnse", 2)
     read_pretrained_weights(finished_model, "pcnse", tiny_recipe, EMOTIONS).into(network)
@@ -62,13 +65,16 @@ def test_a_classifier_takes_the_front_of_a_larger_system(finished_model: Path, t
     assert all(torch.equal(value, learnt[name]) for name, value in front.items())
 
 
-def test_training_begins_there_and_fits_normalisation_anew(
+def test_training_starts_from_the_weights_and_fits_normalisation(
     experiment: Experiment, foreign: Path, tmp_path: Path
 ) -> None:
     recipe = still(experiment.recipe)
     start = read_pretrained_weights(foreign, SYSTEM, recipe, EMOTIONS)
     train_run(
-        replace(experiment, recipe=recipe, start=start), seed=7, folder=tmp_path / "run", progress=no_progress
+        replace(experiment, recipe=recipe, pretrained=start),
+        seed=7,
+        folder=tmp_path / "run",
+        progress=no_progress,
     )
     learnt, found = load_file(foreign / "model.safetensors"), load_file(tmp_path / "run/weights.safetensors")
     moved = {name for name, value in found.items() if not torch.allclose(value, learnt[name], atol=1e-6)}
@@ -76,15 +82,15 @@ def test_training_begins_there_and_fits_normalisation_anew(
     assert all(
         name.endswith(statistics) or "normalise" in name or name.startswith("functionals.") for name in moved
     )
-    told = json.loads((tmp_path / "run" / "recipe.json").read_text())["start"]
-    assert told == start.fingerprint
-    assert told["model"] == "emotrace-ravdess-1"
+    reported = json.loads((tmp_path / "run" / "recipe.json").read_text())["start"]
+    assert reported == start.fingerprint
+    assert reported["model"] == "emotrace-ravdess-1"
     with pytest.raises(RunError, match=r"a run with another start"):
         train_run(replace(experiment, recipe=recipe), seed=7, folder=tmp_path / "run", progress=no_progress)
 
 
 @pytest.mark.slow
-def test_the_model_says_what_it_learnt_from_before(
+def test_a_fine_tuned_model_states_its_earlier_corpora(
     foreign: Path, corpus_root: Path, tiny_toml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     call = ["train", "--corpus", "manifest", "--root", corpus_root, "--recipe", tiny_toml, "--device", "cpu"]
@@ -102,16 +108,16 @@ def test_the_model_says_what_it_learnt_from_before(
     assert "ravdess, then manifest" in capfd.readouterr().out
 
 
-def test_no_test_speaker_was_heard_before(
+def test_cross_validation_refuses_a_model_trained_on_the_same_corpus(
     experiment: Experiment, finished_model: Path, foreign: Path, tmp_path: Path
 ) -> None:
     own = read_pretrained_weights(finished_model, SYSTEM, experiment.recipe, EMOTIONS)
-    with pytest.raises(ModelError, match="learnt from manifest, and so may know the speakers to be tested"):
+    with pytest.raises(ModelError, match="was trained on manifest, and so may know its test speakers"):
         run_folds(replace(experiment, pretrained=own), output=tmp_path / "own")
     config = load_model_folder(foreign).config
     write_config(foreign, config.model_copy(update={"earlier_corpora": ("emodb", "manifest")}))
     twice = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
-    with pytest.raises(ModelError, match="learnt from manifest"):
+    with pytest.raises(ModelError, match="was trained on manifest"):
         run_folds(replace(experiment, pretrained=twice), output=tmp_path / "twice")
     assert not (tmp_path / "own").exists()
 
@@ -140,7 +146,7 @@ def test_another_front_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_without_weights_is_refused_and_so_are_weights_of_another_shape(
+def test_a_folder_without_weights_and_weights_of_another_shape_are_refused(
     finished_model: Path, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
@@ -156,7 +162,7 @@ def test_a_folder_without_weights_is_refused_and_so_are_weights_of_another_shape
         PretrainedWeights(load_model_folder(folder), same_emotions=True).into(build(tiny_recipe, SYSTEM, 2))
     (folder / "model.safetensors").unlink()
     write_config(folder, start.model.config)
-    with pytest.raises(ModelError, match=r"has no model\.safetensors to begin with"):
+    with pytest.raises(ModelError, match=r"has no model\.safetensors, which training starts from"):
         read_pretrained_weights(folder, SYSTEM, tiny_recipe, EMOTIONS)
     with pytest.raises(ModelError, match="found no such folder"):
         read_pretrained_weights(tmp_path / "none", SYSTEM, tiny_recipe, EMOTIONS)

@@ -1,4 +1,4 @@
-"""Once validation speakers have chosen the epochs they may train too; the test speaker never."""
+"""A refit trains on validation speakers too, never on test speakers."""
 
 import math
 from collections.abc import Callable
@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from emotrace.features.deltas import stack_deltas
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import RUN_WEIGHTS_FILE
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",))
 STAGES = ("front-pcnse", "back")
@@ -46,19 +47,21 @@ def at_one_level(window: Tensor, range_db: float) -> Tensor:
     return against.clamp(min=math.log(10 ** (-range_db / 10)))
 
 
-def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
+def test_a_refit_has_the_chosen_number_of_epochs_and_learns_from_validation_speakers_too(
     learn: Callable[..., Path], experiment: Experiment
 ) -> None:
-    told: list[Epoch] = []
-    plain, refitted = learn("plain", refit=False), learn("refitted", refit=True, progress=told.append)
+    reported: list[Epoch] = []
+    plain, refitted = learn("plain", refit=False), learn("refitted", refit=True, progress=reported.append)
     for stage in STAGES:
         kept = int((plain / stage / "done").read_text().split()[1])
         assert (refitted / stage / "curve.csv").read_bytes() == (plain / stage / "curve.csv").read_bytes()
         curve = rows(refitted / "refit" / stage / "curve.csv")
         assert len(curve) == kept
         assert all(math.isfinite(loss) and math.isnan(val) for _, loss, val, _ in curve)
-        assert [epoch.number for epoch in told if epoch.stage == f"{stage}, refit"] == [*range(1, kept + 1)]
-    # What is said of the validation speaker is said by a network that had not learnt from him.
+        assert [epoch.number for epoch in reported if epoch.stage == f"{stage}, refit"] == [
+            *range(1, kept + 1)
+        ]
+    # Predictions for the validation speaker come from the network before the refit.
     assert (refitted / "predictions.csv").read_bytes() == (plain / "predictions.csv").read_bytes()
     assert (refitted / RUN_WEIGHTS_FILE).read_bytes() != (plain / RUN_WEIGHTS_FILE).read_bytes()
 
@@ -81,7 +84,7 @@ def test_a_refit_goes_as_far_as_validation_chose_and_learns_from_four_speakers(
 
 
 @pytest.mark.slow
-def test_a_refit_that_was_killed_goes_on_and_ends_the_same(learn: Callable[..., Path]) -> None:
+def test_a_killed_refit_resumes_and_gives_the_same_weights(learn: Callable[..., Path]) -> None:
     undisturbed = learn("undisturbed", refit=True)
     for stage in STAGES:
 

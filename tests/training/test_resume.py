@@ -1,4 +1,4 @@
-"""A run that was stopped, however and whenever, ends as if it had not been."""
+"""An interrupted run resumes and ends with the same files as one that was not interrupted."""
 
 import os
 import shutil
@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from emotrace.recipe import Recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, no_progress
-from emotrace.training.split import Experiment, train_run
+from emotrace.training.split import train_run
 
 SAME = ("weights.safetensors", "predictions.csv", "metrics.json", "*/curve.csv", "*/done")
 
@@ -37,14 +38,14 @@ def train_in_process(experiment: Experiment, folder: Path, seed: int = 1) -> Non
     train_run(experiment, seed=seed, folder=folder, progress=no_progress)
 
 
-def test_a_run_killed_once_before_each_of_its_writes_ends_the_same(
+def test_a_run_killed_before_each_of_its_writes_gives_the_same_files(
     experiment: Experiment, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: set[tuple[str, bytes]] = set()
     rename = Path.replace
 
     def killed_the_first_time(self: Path, target: Path) -> Path:
-        # run.json tells how long it took, so its content is never the same.
+        # run.json holds the duration, which always differs.
         content = b"" if target.name == "run.json" else self.read_bytes()
         key = target.relative_to(tmp_path).as_posix(), content
         if key not in written:
@@ -75,7 +76,7 @@ def stop_after(epoch: Epoch, stage: str, number: int) -> None:
         raise Killed
 
 
-def test_a_run_whose_folder_was_moved_goes_on_there(
+def test_a_run_resumes_in_a_folder_that_was_moved(
     experiment: Experiment, finished_run: Path, tmp_path: Path
 ) -> None:
     for place, stage in (("first", "front-pcnse"), ("second", "back")):
@@ -89,7 +90,7 @@ def test_a_run_whose_folder_was_moved_goes_on_there(
     assert outcome(tmp_path / "third") == outcome(finished_run)
 
 
-def test_a_run_killed_after_it_ran_out_of_patience_does_not_train_on(
+def test_a_run_killed_after_early_stopping_does_not_continue_training(
     experiment: Experiment, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
     stage = tiny_recipe.stage1.model_copy(update={"epochs": 40, "patience": 1, "learning_rate": 0.3})
@@ -102,14 +103,14 @@ def test_a_run_killed_after_it_ran_out_of_patience_does_not_train_on(
             impatient, seed=1, folder=tmp_path / "killed",
             progress=lambda epoch: stop_after(epoch, "front-pcn", last),
         )  # fmt: skip
-    told: list[Epoch] = []
-    train_run(impatient, seed=1, folder=tmp_path / "killed", progress=told.append)
-    assert told == []
+    reported: list[Epoch] = []
+    train_run(impatient, seed=1, folder=tmp_path / "killed", progress=reported.append)
+    assert reported == []
     for name in ("weights.safetensors", "front-pcn/curve.csv", "front-pcn/done"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
 
-def test_one_seed_gives_one_network_and_another_seed_another(
+def test_equal_seeds_give_equal_networks_and_other_seeds_other_networks(
     experiment: Experiment, finished_run: Path, tmp_path: Path
 ) -> None:
     train_in_process(experiment, tmp_path / "again")
@@ -134,20 +135,20 @@ def start(corpus_root: Path, tiny_toml: Path, tmp_path: Path) -> Callable[[], su
 
 
 def stopped(process: subprocess.Popen[str], line: str, by: signal.Signals) -> tuple[int, str]:
-    """Send a signal once a line was told; the exit code, and what was told after it."""
+    """Send a signal once a line is printed; the exit code, and the lines after it."""
     assert process.stderr is not None
-    for told in process.stderr:
-        if told.startswith(line):
+    for reported in process.stderr:
+        if reported.startswith(line):
             process.send_signal(by)
             break
     else:
-        pytest.fail(f"never told {line}: {process.communicate()}")
+        pytest.fail(f"never printed {line}: {process.communicate()}")
     _, after = process.communicate()
     return process.returncode, after
 
 
 @pytest.mark.slow
-def test_a_process_that_was_interrupted_and_killed_in_both_stages_ends_the_same(
+def test_a_process_interrupted_and_killed_in_both_stages_gives_the_same_files(
     start: Callable[[], subprocess.Popen[str]], finished_run: Path, tmp_path: Path
 ) -> None:
     code, after = stopped(start(), "front-pcnse: epoch 1 of", signal.SIGINT)
@@ -156,9 +157,9 @@ def test_a_process_that_was_interrupted_and_killed_in_both_stages_ends_the_same(
     assert stopped(start(), "front-pcnse: epoch 3 of", signal.SIGKILL)[0] == -signal.SIGKILL
     assert stopped(start(), "back: epoch 2 of", signal.SIGKILL)[0] == -signal.SIGKILL
     process = start()
-    out, told = process.communicate()
-    assert process.returncode == 0, told
-    assert all(": epoch " in line for line in told.splitlines()), told
+    out, reported = process.communicate()
+    assert process.returncode == 0, reported
+    assert all(": epoch " in line for line in reported.splitlines()), reported
     assert outcome(tmp_path / "new" / "run") == outcome(finished_run)
     assert (tmp_path / "new" / "run" / "model" / "model.onnx").exists()
     assert str(tmp_path / "new" / "run" / "model") in out

@@ -1,4 +1,4 @@
-"""A run folder is one run's alone, and says what is wrong with it."""
+"""A run folder holds one run, and errors name what is wrong with it."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 
 from emotrace.errors import RunError
 from emotrace.recipe import Front, Recipe
+from emotrace.training.constants import training_constants
 from emotrace.training.run_folder import create_or_resume, read_run
 
 
@@ -16,27 +17,27 @@ def recipe(width: int = 64, stage2_views: int = 1) -> dict[str, Any]:
     return Recipe(front=Front(width=width), stage2_views=stage2_views).model_dump(mode="json")
 
 
-IDENTITY = {"corpus": "emodb", "seed": 1, "recipe": recipe()}
+FINGERPRINT = {"corpus": "emodb", "seed": 1, "recipe": recipe(), "constants": training_constants()}
 
 
-def test_a_folder_is_claimed_once_and_found_again(tmp_path: Path) -> None:
+def test_a_run_folder_is_created_once_and_then_resumed(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there" / "yet"
-    create_or_resume(folder, IDENTITY)
+    create_or_resume(folder, FINGERPRINT)
     before = (folder / "recipe.json").read_bytes()
     (folder / "anything.txt").touch()
-    create_or_resume(folder, IDENTITY)
+    create_or_resume(folder, FINGERPRINT)
     assert (folder / "recipe.json").read_bytes() == before
 
 
-def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_path: Path) -> None:
-    create_or_resume(tmp_path / "run", IDENTITY)
+def test_a_setting_newer_than_the_run_has_its_default(tmp_path: Path) -> None:
+    create_or_resume(tmp_path / "run", FINGERPRINT)
     path = tmp_path / "run" / "recipe.json"
     old = json.loads(path.read_text())
     del old["recipe"]["stage2_views"]
     path.write_text(json.dumps(old))
-    create_or_resume(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", FINGERPRINT)
     with pytest.raises(RunError, match=r"with another recipe\.stage2_views;"):
-        create_or_resume(tmp_path / "run", {**IDENTITY, "recipe": recipe(stage2_views=2)})
+        create_or_resume(tmp_path / "run", {**FINGERPRINT, "recipe": recipe(stage2_views=2)})
 
 
 @pytest.mark.parametrize(
@@ -49,16 +50,16 @@ def test_a_setting_that_was_unknown_when_a_run_began_counts_as_its_default(tmp_p
         ({"system": "pcn"}, "system"),
     ],
 )
-def test_another_run_is_refused_and_the_difference_is_named(
+def test_a_folder_of_another_run_is_refused_with_the_differing_setting(
     tmp_path: Path, change: dict[str, object], named: str
 ) -> None:
-    create_or_resume(tmp_path / "run", IDENTITY)
+    create_or_resume(tmp_path / "run", FINGERPRINT)
     with pytest.raises(RunError, match=rf"run holds a run with another {named};"):
-        create_or_resume(tmp_path / "run", {**IDENTITY, **change})
+        create_or_resume(tmp_path / "run", {**FINGERPRINT, **change})
 
 
 def test_a_run_that_has_trained_nothing_may_go_on_with_fewer_utterances(tmp_path: Path) -> None:
-    before, after = {**IDENTITY, "utterances": 20}, {**IDENTITY, "utterances": 19}
+    before, after = {**FINGERPRINT, "utterances": 20}, {**FINGERPRINT, "utterances": 19}
     create_or_resume(tmp_path, before)
     create_or_resume(tmp_path, after)
     (tmp_path / "front").mkdir()
@@ -68,27 +69,27 @@ def test_a_run_that_has_trained_nothing_may_go_on_with_fewer_utterances(tmp_path
         create_or_resume(tmp_path, before)
 
 
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match="holds other files"):
-        create_or_resume(tmp_path, IDENTITY)
+        create_or_resume(tmp_path, FINGERPRINT)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_damaged_recipe_is_one_line(tmp_path: Path) -> None:
+def test_the_error_for_a_damaged_recipe_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("{")
     with pytest.raises(RunError, match=r"recipe\.json is damaged; .*delete"):
-        create_or_resume(tmp_path, IDENTITY)
+        create_or_resume(tmp_path, FINGERPRINT)
 
 
-def test_what_a_killed_process_left_is_no_other_file(tmp_path: Path) -> None:
+def test_unfinished_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".unfinished-0123456789ab.json").write_text("{")
-    create_or_resume(tmp_path, IDENTITY)
-    create_or_resume(tmp_path, IDENTITY)
+    create_or_resume(tmp_path, FINGERPRINT)
+    create_or_resume(tmp_path, FINGERPRINT)
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
 
 
-def test_a_finished_run_gives_its_network_back(finished_run: Path) -> None:
+def test_the_network_of_a_finished_run_is_restored(finished_run: Path) -> None:
     run, recipe, network = read_run(finished_run)
     assert run.system == "pcnse-sadrn-ctc"
     assert recipe.back.dilations == (1, 2)
@@ -107,7 +108,7 @@ def copied(source: Path, target: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "run.json", "weights.safetensors"])
-def test_a_run_that_lacks_a_file_is_refused_by_its_name(
+def test_the_error_for_an_incomplete_run_names_the_missing_file(
     finished_run: Path, tmp_path: Path, name: str
 ) -> None:
     folder = copied(finished_run, tmp_path / "deeper")
@@ -117,7 +118,7 @@ def test_a_run_that_lacks_a_file_is_refused_by_its_name(
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "run.json", "weights.safetensors"])
-def test_a_damaged_run_is_one_line(finished_run: Path, tmp_path: Path, name: str) -> None:
+def test_the_error_for_a_damaged_run_is_one_line(finished_run: Path, tmp_path: Path, name: str) -> None:
     folder = copied(finished_run, tmp_path / "run")
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])

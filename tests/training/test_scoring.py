@@ -1,4 +1,4 @@
-"""Training measures with the very scores that the exported model will give."""
+"""Training computes the scores that the exported model gives."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +41,7 @@ def assert_training_agrees(run: Path, model: Path, utterances: Sequence[Utteranc
         assert result.label == facts.emotions[int(row.argmax())], utterance.name
 
 
-def test_made_speech_scores_alike_in_training_and_in_the_runtime(
+def test_training_and_runtime_give_the_same_scores_for_synthetic_speech(
     finished_run: Path, finished_model: Path
 ) -> None:
     made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS]
@@ -54,7 +54,7 @@ def test_made_speech_scores_alike_in_training_and_in_the_runtime(
 
 
 @pytest.mark.slow
-def test_real_speech_scores_alike_in_training_and_in_the_runtime(
+def test_training_and_runtime_give_the_same_scores_for_real_speech(
     finished_run: Path, finished_model: Path, data: Path, tmp_path: Path
 ) -> None:
     real = [u for u in open_corpus("emodb", data / "emodb").utterances if u.emotion in LABELS][::9]
@@ -65,7 +65,7 @@ def test_real_speech_scores_alike_in_training_and_in_the_runtime(
     assert_training_agrees(finished_run, finished_model, [*real, long], windows=4)
 
 
-def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> None:
+def test_cached_local_features_give_the_scores_of_the_whole_network(finished_run: Path) -> None:
     facts, recipe, network = read_run(finished_run)
     made = [u for u in open_corpus("synthetic").utterances if u.emotion in LABELS][::10]
     examples = read_examples(
@@ -92,7 +92,7 @@ def test_cached_features_score_as_the_whole_network_does(finished_run: Path) -> 
 
 
 @pytest.mark.parametrize("system", ["pcn", "sadrn-ctc"])
-def test_scores_do_not_depend_on_which_clips_are_scored_together(tiny_recipe: Recipe, system: str) -> None:
+def test_scores_do_not_depend_on_the_batch(tiny_recipe: Recipe, system: str) -> None:
     torch.manual_seed(0)
     network = build(tiny_recipe, system, 2)
     random = torch.Generator().manual_seed(0)
@@ -110,13 +110,13 @@ def clips_with(labels: Sequence[int]) -> list[Example]:
     return [Example(str(i), "a", label, ((torch.zeros(1, 1),),), (1,)) for i, label in enumerate(labels)]
 
 
-def test_windows_count_by_their_duration() -> None:
+def test_scores_of_windows_are_weighted_by_duration() -> None:
     example = Example("a", "a", 0, ((torch.zeros(9, 1), torch.zeros(9, 1)),), (300, 100))
     logs = [[np.log([0.8, 0.2]), np.log([0.4, 0.6])]]
     assert example_scores(logs, [example]) == pytest.approx(np.array([[0.7, 0.3]]))
 
 
-def test_the_fitted_temperature_makes_the_truth_likeliest() -> None:
+def test_the_fitted_temperature_minimises_the_log_loss() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 400)
     frame_scores = random.normal(2 * labels - 1, 1.0)  # log-odds are twice that
@@ -131,7 +131,7 @@ def test_the_fitted_temperature_makes_the_truth_likeliest() -> None:
     assert losses[1] == min(losses)
 
 
-def test_ua_counts_each_emotion_that_occurs_alike() -> None:
+def test_ua_gives_each_emotion_that_occurs_the_same_weight() -> None:
     scores = np.eye(3)[[0, 0, 0, 0, 1, 2]]
     assert recall_mean(scores, [0, 0, 0, 1, 1, 1]) == pytest.approx((1 + 1 / 3) / 2)
     assert recall_mean(scores[:3], [0, 0, 0]) == 1.0

@@ -1,4 +1,4 @@
-"""Nobody who is tested, or chooses among epochs, has a say in what is learnt."""
+"""Test and validation speakers have no influence on the weights."""
 
 import json
 from collections.abc import Callable
@@ -18,8 +18,9 @@ from emotrace.experiments.cross_validation import Job, run_folds, run_job
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Features, Recipe
 from emotrace.training.data.examples import Example
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, SpeakerSplit, final_split, train_split
+from emotrace.training.split import SpeakerSplit, final_split, train_split
 from emotrace.training.two_stage import fit_normalisation
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
@@ -27,7 +28,7 @@ PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve
 
 @pytest.fixture
 def learn(make_corpus: Callable[..., Path], tiny_recipe: Recipe, tmp_path: Path) -> Callable[..., Path]:
-    """Train on the small corpus with some speakers far louder, which tells here; the folder."""
+    """Train on the small corpus with some speakers far louder; the run folder."""
     features = tiny_recipe.features.model_copy(update={"normalisation": "corpus"})
     recipe = tiny_recipe.model_copy(update={"features": features})
 
@@ -45,7 +46,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / "weights.safetensors")
 
 
-def test_what_the_test_speaker_says_changes_nothing_but_what_is_said_of_it(
+def test_audio_of_the_test_speaker_changes_only_its_predictions(
     learn: Callable[..., Path],
 ) -> None:
     plain, louder = learn(), learn(eve=4.0)
@@ -106,7 +107,7 @@ def test_a_split_that_trains_on_a_tested_session_is_refused(tmp_path: Path, tiny
         mixed.folds()
 
 
-def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(
+def test_audio_of_the_validation_speaker_changes_no_normalisation_and_no_training_loss(
     learn: Callable[..., Path],
 ) -> None:
     plain, louder, trained_louder = learn(), learn(dov=4.0), learn(ann=4.0)
@@ -131,13 +132,13 @@ def test_what_the_validation_speaker_says_changes_no_statistics_and_no_loss(
         (("ann", "ann"), ("bea",), ("cem",)),
     ],
 )
-def test_a_speaker_in_two_parts_is_refused_by_name(parts: tuple[tuple[str, ...], ...]) -> None:
+def test_the_error_for_a_speaker_in_two_parts_names_the_speaker(parts: tuple[tuple[str, ...], ...]) -> None:
     (twice,) = {name for name in sum(parts, ()) if sum(parts, ()).count(name) > 1}
     with pytest.raises(CorpusError, match=f"speaker {twice} is in two parts"):
         SpeakerSplit(*parts)
 
 
-def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_protocol_with_a_speaker_in_two_parts_is_refused(experiment: Experiment, tmp_path: Path) -> None:
     fold = experiment.corpus.folds()[0]
     mixed = object.__new__(Fold)  # past the check that a fold makes of itself
     for name, value in vars(replace(fold)).items():
@@ -149,7 +150,7 @@ def test_a_protocol_that_mixes_speakers_up_is_never_run(experiment: Experiment, 
     assert not (tmp_path / "fold").exists()
 
 
-def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
+def test_each_speaker_is_tested_once_by_a_network_trained_on_others(
     experiment: Experiment, tmp_path: Path
 ) -> None:
     short = experiment.recipe.model_copy(
@@ -172,7 +173,7 @@ def test_each_speaker_is_tested_once_by_a_network_that_never_heard_them(
     assert sorted(tested) == sorted(experiment.corpus.speakers)
 
 
-def test_a_model_to_keep_learns_from_all_but_two_speakers(experiment: Experiment) -> None:
+def test_a_final_model_is_trained_on_all_but_two_speakers(experiment: Experiment) -> None:
     part = final_split(experiment.corpus)
     assert len(part.validation) == 2
     assert part.test == ()

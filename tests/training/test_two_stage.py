@@ -1,4 +1,4 @@
-"""What the systems of a table have in common: a front for all, features for all; and that each trains."""
+"""Systems share fronts and examples, and every system can be trained and exported."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +13,10 @@ from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.models.architectures import SYSTEMS, find_system
 from emotrace.recipe import Recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, no_progress
 from emotrace.training.run_folder import read_run
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 PART = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
 
@@ -30,16 +31,18 @@ def short(experiment: Experiment) -> Experiment:
     return replace(experiment, recipe=experiment.recipe.model_copy(update=stages))
 
 
-def test_hybrids_that_share_a_front_are_those_that_train_it_alone(short: Experiment, tmp_path: Path) -> None:
+def test_systems_with_a_shared_front_have_the_same_weights_as_with_a_front_of_their_own(
+    short: Experiment, tmp_path: Path
+) -> None:
     stages: dict[str, list[str]] = {}
     for system in ("pcnse-sadrn", "pcnse", "pcnse-sablstm"):
         of = replace(short, system=system)
-        told: list[Epoch] = []
+        reported: list[Epoch] = []
         for name, front in (("alone", None), ("shared", tmp_path / "fronts")):
             folder = tmp_path / name / system
-            progress = told.append if front else no_progress
+            progress = reported.append if front else no_progress
             train_split(of, PART, fold=0, seed=1, folder=folder, progress=progress, front_folder=front)
-        stages[system] = [epoch.stage for epoch in told]
+        stages[system] = [epoch.stage for epoch in reported]
         for name in ("weights.safetensors", "predictions.csv", "validation.csv"):
             alone, shared = (tmp_path / kind / system / name for kind in ("alone", "shared"))
             assert alone.read_bytes() == shared.read_bytes()
@@ -57,15 +60,17 @@ def test_hybrids_that_share_a_front_are_those_that_train_it_alone(short: Experim
         assert all(map(torch.equal, fronts[0].values(), front.values()))
 
 
-def test_a_front_learns_from_other_places_too(short: Experiment, tmp_path: Path) -> None:
-    """And from nothing else that functionals, which may be left away, need."""
+def test_acoustic_augmentation_changes_the_front_with_and_without_functionals(
+    short: Experiment, tmp_path: Path
+) -> None:
+    """The front does not depend on whether there is a functionals classifier."""
     curves = []
-    for name, functionals, surroundings in (
+    for name, functionals, acoustic in (
         ("without", 0.0, False),
         ("alone", 0.0, True),
         ("both", 0.1, True),
     ):
-        changes = {"functionals_l2": functionals, "acoustic_augmentation": surroundings}
+        changes = {"functionals_l2": functionals, "acoustic_augmentation": acoustic}
         of = replace(short, system="pcnse", recipe=short.recipe.model_copy(update=changes), read={})
         train_split(of, PART, fold=0, seed=1, folder=tmp_path / name, progress=no_progress)
         curves.append((tmp_path / name / "front-pcnse" / "curve.csv").read_text())
@@ -108,7 +113,7 @@ def trained(short: Experiment, tmp_path: Path) -> Callable[..., Path]:
         ("sadrn-ctc", "float32", 0.1),
     ],
 )
-def test_what_was_trained_scores_alike_in_the_runtime(
+def test_the_exported_model_gives_the_predictions_of_the_training(
     short: Experiment,
     trained: Callable[..., Path],
     system: str,

@@ -37,13 +37,13 @@ def compare(
     require_training_packages()
     from emotrace.corpora import open_corpus
     from emotrace.experiments.run_comparison import compare as compare_runs
-    from emotrace.experiments.run_comparison import compared_text
+    from emotrace.experiments.run_comparison import format_comparison
 
     if name is None and root is not None:
         raise EmotraceError("--root is the folder of a corpus; also name the corpus with --corpus NAME")
     opened = None if name is None else open_corpus(name, root, **corpus_options.as_dict())
     compared = compare_runs(runs, opened)
     print_report(
-        json.dumps([run.as_dict() for run in compared], indent=2) if as_json else compared_text(compared)
+        json.dumps([run.as_dict() for run in compared], indent=2) if as_json else format_comparison(compared)
     )
     return DONE

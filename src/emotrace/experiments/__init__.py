@@ -1,1 +1,1 @@
-"""Cross-validation, tables of systems, reports."""
+"""Experiments: training a model, cross-validation, tables of systems, and comparisons of runs."""

@@ -1,4 +1,4 @@
-"""What a system costs: seconds of its stages, kept while they train, and seconds to hear one of speech."""
+"""Costs of a system: seconds of its training stages, and its real-time factor."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ REPEATS = 3
 
 @dataclass
 class Stopwatch:
-    """Passes on what a training tells, and keeps in its folder how many seconds the epochs of a stage took.
+    """A progress callback that records in `folder` how many seconds each stage of a training takes.
 
-    What comes between stages, such as computing local features, counts for the stage that follows. An epoch
-    that was killed is trained again, and counts once.
+    Work between stages, such as computing local features, counts for the stage that follows. An interrupted
+    epoch is trained again, and counts once.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class Stopwatch:
     last_s: float = field(default_factory=time.monotonic)
 
     def __call__(self, epoch: Epoch) -> None:
-        """One epoch has ended."""
+        """Record a finished epoch, and pass it on."""
         if not epoch.text:
             now_s, seconds = time.monotonic(), stage_seconds(self.folder)
             seconds[epoch.stage] = round(seconds.get(epoch.stage, 0.0) + now_s - self.last_s, 3)
@@ -47,7 +47,7 @@ class Stopwatch:
 
 
 def stage_seconds(folder: Path) -> dict[str, float]:
-    """Seconds of each stage trained in a folder, by its name; none where they were not kept.
+    """Seconds of each stage trained in a folder, by name; empty where they were not recorded.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -62,36 +62,40 @@ def stage_seconds(folder: Path) -> dict[str, float]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError):
-        raise RunError(f"{folder / SECONDS_FILE} is damaged; delete it: its times are lost") from None
+        raise RunError(
+            f"{folder / SECONDS_FILE} is damaged; delete it, which loses the times of the stages"
+        ) from None
 
 
 def real_time_factor(
-    network: EmotionModel, sounds: Sequence[npt.NDArray[np.float32]], longest_frames: int
+    network: EmotionModel, recordings: Sequence[npt.NDArray[np.float32]], max_frames: int
 ) -> float:
-    """Seconds that one thread needs for a second of sound, from the waveform to the network's output.
+    """Seconds that one thread needs for one second of audio, from the waveform to the network's output.
 
-    Sounds are cut into the windows of evaluation, one after the other; of each the fastest of three counts.
+    Recordings are processed one by one in windows, as in evaluation. Each is measured three times, and the
+    fastest counts.
 
-    Shape: each sound (sample,), mono at 16 kHz.
+    Shape: each recording (sample,), mono at 16 kHz.
     """
     spent_s = 0.0
     with one_thread(), torch.inference_mode():
-        for sound in sounds:
-            spent_s += min(_once(network, torch.from_numpy(sound), longest_frames) for _ in range(REPEATS))
-    return spent_s / (sum(map(len, sounds)) / SAMPLE_RATE_HZ)
+        for recording in recordings:
+            samples = torch.from_numpy(recording)
+            spent_s += min(_time_once(network, samples, max_frames) for _ in range(REPEATS))
+    return spent_s / (sum(map(len, recordings)) / SAMPLE_RATE_HZ)
 
 
-def _once(network: EmotionModel, sound: torch.Tensor, longest_frames: int) -> float:
+def _time_once(network: EmotionModel, samples: torch.Tensor, max_frames: int) -> float:
     started_s = time.perf_counter()
     frame = network.spectrum.frame_samples
-    for pretrained, stop in window_samples(len(sound), longest_frames, longest_frames // 2, frame):
-        network(sound[None, pretrained:stop], torch.tensor([stop - pretrained]))
+    for start, stop in window_samples(len(samples), max_frames, max_frames // 2, frame):
+        network(samples[None, start:stop], torch.tensor([stop - start]))
     return time.perf_counter() - started_s
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread in this block."""
+    """Limit PyTorch to one thread in this block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

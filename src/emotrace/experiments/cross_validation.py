@@ -18,10 +18,11 @@ from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.experiments.report import fold_row, write_report
 from emotrace.experiments.workers import work_on
 from emotrace.system.processors import available_processors
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import DONE_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 
 @dataclass(frozen=True)

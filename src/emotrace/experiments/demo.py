@@ -1,4 +1,4 @@
-"""The main job on the built-in synthetic corpus: train, measure on unseen speakers, trace, draw."""
+"""The demonstration on the built-in synthetic corpus: training, evaluation, a timeline and its picture."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from emotrace.export.run_export import export_run
 from emotrace.inference.recogniser import load
 from emotrace.recipes import load_recipe
 from emotrace.system.files import write_bytes
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback
 from emotrace.training.run_folder import create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 SYSTEM = "pcnse-sadrn-ctc"
 
 
 def run_demo(output: Path, progress: ProgressCallback) -> str:
-    """Both stages on made speech, then what came of it; writes a model and `trace.png` under `output`.
+    """Train on synthetic speech, test on other speakers, and trace a recording in which the emotion changes.
+
+    It writes a model and `trace.png` to `output`, and returns a summary.
+
 
     Raises:
         RunError: `output` holds something else.
@@ -62,8 +66,8 @@ def run_demo(output: Path, progress: ProgressCallback) -> str:
     )
     truth = ", ".join(f"{span.emotion} {span.start:.2f}-{span.end:.2f} s" for span in example.truth)
     return (
-        "On made speech of speakers it never heard (this says nothing about real speech):\n"
+        "On synthetic speech of other speakers than in training (not a measure for real speech):\n"
         f"{score_predictions(predictions).as_text()}\n\n"
-        f"A made clip whose emotion changes: {truth}\n{text.format_timeline(result)}\n"
+        f"A synthetic recording in which the emotion changes: {truth}\n{text.format_timeline(result)}\n"
         f"model    {output / 'model'}\npicture  {picture}\n"
     )

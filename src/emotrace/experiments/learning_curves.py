@@ -10,14 +10,17 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from emotrace.training.recorder import CURVE_FILE, best_epoch_count
-
-COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
+from emotrace.training.recorder import COLUMNS, CURVE_FILE, best_epoch_count
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One stage of one fold with one seed; `rows` are those of its `curve.csv`, `best` the one kept."""
+    """One stage of one fold with one seed.
+
+    Attributes:
+        rows: rows of `curve.csv`, one per epoch
+        best: index of the epoch whose weights were kept
+    """
 
     fold: str
     seed: int
@@ -27,7 +30,7 @@ class Curve:
 
 
 def read_curve(folder: Path, fold: str = "", seed: int = 0) -> Curve:
-    """The learning curve of a finished stage, by its folder."""
+    """Read the learning curve of a finished stage from its folder."""
     lines = (folder / CURVE_FILE).read_text(encoding="utf-8").splitlines()[1:]
     rows = tuple(tuple(float(cell) for cell in line.split(",")) for line in lines)
     return Curve(fold, seed, folder.name, rows, best_epoch_count(folder) - 1)
@@ -49,7 +52,7 @@ def curves_csv(curves: Sequence[Curve]) -> str:
 
 
 def curves_png(curves: Sequence[Curve]) -> bytes:
-    """A column per stage: the training loss, and below it the validation UA with a dot where it was kept."""
+    """A picture with a column per stage: training loss, and validation UA with a dot at the kept epoch."""
     stages = list(dict.fromkeys(curve.stage for curve in curves))
     figure = Figure(figsize=(1 + 4.5 * len(stages), 5.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)

@@ -14,8 +14,8 @@ from emotrace.experiments.checks import check_labels, check_windows
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build
 from emotrace.recipes import load_recipe
+from emotrace.training.experiment import Experiment
 from emotrace.training.pretrained_weights import read_pretrained_weights
-from emotrace.training.split import Experiment
 
 DEFAULT_SYSTEM = "pcnse-sadrn-ctc"
 

@@ -1,4 +1,4 @@
-"""What a cross-validation leaves beside its folds: predictions, metrics, confusion matrix and curves."""
+"""The report of a cross-validation: predictions, metrics, confusion matrix, curves and a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emotrace.training.run_folder import METRICS_FILE, PREDICTIONS_FILE, RUN_FIL
 def fold_row(
     folder: Path, number: int, seed: int, fold: Fold, predictions: Sequence[Prediction]
 ) -> dict[str, Any]:
-    """A fold's line in `metrics.json`."""
+    """The entry of a fold in `metrics.json`."""
     run = Run.model_validate_json((folder / RUN_FILE).read_text(encoding="utf-8"))
     test = score_predictions(predictions, resamples=1)
     validation = score_predictions(read_predictions(folder / VALIDATION_FILE), resamples=1)
@@ -51,7 +51,7 @@ def write_report(
     rows: Sequence[dict[str, Any]],
     curves: Sequence[Curve],
 ) -> None:
-    """Predictions, metrics and pictures of a whole cross-validation, and a page."""
+    """Write predictions, metrics, pictures and the page of a cross-validation."""
     write_predictions(output / PREDICTIONS_FILE, predictions)
     seeds = sorted({p.seed for p in predictions})
     metrics = {
@@ -71,20 +71,30 @@ def write_report(
 
 
 def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[int]) -> str:
-    """The figures of a cross-validation as Markdown."""
+    """The metrics of a cross-validation as Markdown."""
 
-    def spread_of(kind: str, name: str) -> str:
-        values = metrics[kind]
+    def format_spread(group: str, name: str) -> str:
+        values = metrics[group]
         deviation = "" if values[f"{name}_sd"] is None else f" ± {values[f'{name}_sd']:.3f}"
         return f"{values[f'{name}_mean']:.3f}{deviation}"
 
-    over = ["over_folds", *(["over_seeds"] if metrics["over_seeds"] else [])]
-    head = ["measure", "pooled", "95 % interval", *(f"mean ± SD {name.replace('_', ' ')}" for name in over)]
+    groups = ["over_folds", *(["over_seeds"] if metrics["over_seeds"] else [])]
+    head = ["measure", "pooled", "95 % interval", *(f"mean ± SD {name.replace('_', ' ')}" for name in groups)]
     figures = [
-        ["WA (accuracy)", f"{scores.wa:.3f}", str(scores.wa_interval), *(spread_of(o, "wa") for o in over)],
-        ["UA (UAR)", f"{scores.ua:.3f}", str(scores.ua_interval), *(spread_of(o, "ua") for o in over)],
-        ["macro-F1", f"{scores.macro_f1:.3f}", "", *("" for _ in over)],
-        ["calibration error (ECE)", f"{metrics['calibration_error']:.3f}", "", *("" for _ in over)],
+        [
+            "WA (accuracy)",
+            f"{scores.wa:.3f}",
+            str(scores.wa_interval),
+            *(format_spread(group, "wa") for group in groups),
+        ],
+        [
+            "UA (UAR)",
+            f"{scores.ua:.3f}",
+            str(scores.ua_interval),
+            *(format_spread(group, "ua") for group in groups),
+        ],
+        ["macro-F1", f"{scores.macro_f1:.3f}", "", *("" for _ in groups)],
+        ["calibration error (ECE)", f"{metrics['calibration_error']:.3f}", "", *("" for _ in groups)],
     ]
     folds = [
         [
@@ -105,7 +115,7 @@ def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[i
         [
             f"# {title}",
             "",
-            f"{scores.n} predictions for {scores.speakers} speakers, each by a model that never heard them; "
+            f"{scores.n} predictions for {scores.speakers} speakers, each by a model not trained on them; "
             f"seeds {', '.join(map(str, seeds))}. Intervals resample speakers.",
             "",
             *table(head, figures),
@@ -114,8 +124,8 @@ def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[i
             confusion_text(scores.labels, scores.confusion),
             "```",
             "",
-            "Validation speakers set the temperature, and chose the epoch where it is not the last: then "
-            "their UA flatters. Each is the test of another fold.",
+            "Validation speakers set the temperature, and chose the epoch where it is not the last; their UA "
+            "is optimistic then. Each of them is a test speaker of another fold.",
             "",
             *table(columns, folds),
             "",

@@ -1,4 +1,4 @@
-"""Finished runs on the same utterances side by side."""
+"""Comparison of finished runs on the same utterances."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ from emotrace.recipes import differences
 from emotrace.training.run_folder import PREDICTIONS_FILE, RECIPE_FILE, read_fingerprint
 
 UNKNOWN = "not stated"
-BOUNDS_S = (2.0, 5.0)  # what is longer than 5 s, the paper cuts
+BOUNDS_S = (2.0, 5.0)  # the paper cuts utterances at 5 s
 LENGTHS = ("0 to 2 s", "2 to 5 s", "over 5 s")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A run beside others; `comparison` is with the first of them.
+    """A run among others, compared with the first of them.
 
-    `differs_in` names the settings that are not the first's, and is None where a folder does not say its own.
-    `by_emotion` is the share of each emotion's utterances that were recognised; None where there are none.
-    `by_sex` is known where the corpus says who is which, `by_length` where it is there at all.
+    Attributes:
+        differs_in: settings that differ from those of the first run; None where a folder has no settings
+        by_emotion: fraction of each emotion's utterances that were recognised; None where there are none
+        by_sex: metrics by the speaker's sex; empty without a corpus that states it
+        by_length: metrics by duration; empty without a corpus
+        comparison: with the first run; None for the first run itself
     """
 
     run: str
@@ -45,7 +48,7 @@ class Compared:
     comparison: Comparison | None
 
     def as_dict(self) -> dict[str, Any]:
-        """What `emotrace compare --json` prints of a run."""
+        """The entry of a run in the JSON of `emotrace compare`."""
         scores = self.scores.as_dict()
         names = ("n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval")
         c = self.comparison
@@ -72,19 +75,19 @@ class Compared:
 
 
 def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[Compared]:
-    """Measure runs on the same utterances, and each but the first against the first.
+    """Measure runs on the same utterances, and compare each with the first.
 
     Args:
-        folders: of cross-validations, or of anything else with a `predictions.csv`
-        corpus: the one they ran on, which knows how long utterances are, and may know who is a woman or a man
+        folders: folders of cross-validations, or others with a `predictions.csv`
+        corpus: the corpus of the runs, for durations and the speakers' sex
 
     Raises:
-        EmotraceError: there are fewer than two.
-        RunError: one is no run, or two do not cover the same utterances with the same truth; or the corpus
+        EmotraceError: there are fewer than two runs.
+        RunError: a folder is not a run, two runs have different utterances or true labels, or the corpus
             lacks an utterance.
     """
     if len(folders) < 2:
-        raise EmotraceError(f"found {len(folders)} run; expected two or more to compare")
+        raise EmotraceError(f"found {len(folders)} run; give two or more to compare")
     predictions_by_run = [read_predictions(folder / PREDICTIONS_FILE) for folder in folders]
     for folder, predictions in zip(folders[1:], predictions_by_run[1:], strict=True):
         try:
@@ -96,8 +99,8 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
         *compare_to(predictions_by_run[0], predictions_by_run[1:]),
     ]
     labels = predictions_by_run[0][0].labels
-    sexes = {} if corpus is None else of_corpus(predictions_by_run[0], corpus, sex_of)
-    lengths = {} if corpus is None else of_corpus(predictions_by_run[0], corpus, length_of)
+    sexes = {} if corpus is None else group_utterances(predictions_by_run[0], corpus, speaker_sex)
+    lengths = {} if corpus is None else group_utterances(predictions_by_run[0], corpus, duration_group)
     found = []
     for folder, predictions, comparison in zip(folders, predictions_by_run, compared, strict=True):
         scores = score_predictions(predictions)
@@ -118,43 +121,43 @@ def compare(folders: Sequence[Path], corpus: OpenCorpus | None = None) -> list[C
 
 
 def by_group(predictions: Sequence[Prediction], groups: Mapping[str, str]) -> dict[str, Metrics]:
-    """The figures of each group of utterances, groups by alphabet."""
+    """Metrics of each group of utterances, in alphabetical order of the groups."""
     return {
         group: score_predictions([p for p in predictions if groups[p.file] == group], resamples=1)
         for group in sorted(set(groups.values()))
     }
 
 
-def of_corpus(
+def group_utterances(
     predictions: Sequence[Prediction], corpus: OpenCorpus, group: Callable[[Utterance], str]
 ) -> dict[str, str]:
-    """The group of each utterance, by its name; empty where all of them are unknown.
+    """The group of each utterance by name; empty where all groups are unknown.
 
     Raises:
         RunError: the corpus lacks an utterance.
     """
     known = {utterance.name: utterance for utterance in corpus.utterances}
     names = sorted({p.file for p in predictions})
-    lacking = [name for name in names if name not in known]
-    if lacking:
+    missing = [name for name in names if name not in known]
+    if missing:
         raise RunError(
-            f"{corpus.corpus.name} has no utterance {lacking[0]} ({len(lacking)} such); "
-            "name with --corpus and --root the corpus of the runs"
+            f"{corpus.corpus.name} has no utterance {missing[0]} ({len(missing)} such); "
+            "give the corpus of the runs with --corpus and --root"
         )
     groups = {name: group(known[name]) for name in names}
     return {} if set(groups.values()) == {UNKNOWN} else groups
 
 
-def sex_of(utterance: Utterance) -> str:
-    """The speaker's sex, as the corpus says it."""
+def speaker_sex(utterance: Utterance) -> str:
+    """The speaker's sex as the corpus states it."""
     return utterance.sex or UNKNOWN
 
 
-def length_of(utterance: Utterance) -> str:
-    """How long it is, by whole groups; of a file the header says it, if it can be read.
+def duration_group(utterance: Utterance) -> str:
+    """The group of an utterance's duration, which a file's header gives.
 
     >>> from pathlib import Path
-    >>> length_of(Utterance("a", Path("a.wav"), "anger", "A", "03", start_s=1.0, end_s=4.5))
+    >>> duration_group(Utterance("a", Path("a.wav"), "anger", "A", "03", start_s=1.0, end_s=4.5))
     '2 to 5 s'
     """
     if utterance.end_s is not None:
@@ -171,13 +174,13 @@ def length_of(utterance: Utterance) -> str:
     return LENGTHS[bisect_left(BOUNDS_S, seconds)]
 
 
-def compared_text(runs: Sequence[Compared]) -> str:
-    """Figures, differences to the first run, accuracy by emotion, sex and length, as text for people."""
+def format_comparison(runs: Sequence[Compared]) -> str:
+    """The comparison as text: metrics, differences to the first run, and results by emotion, sex, length."""
     first, others = runs[0], runs[1:]
     numbers = [str(number) for number in range(1, len(runs) + 1)]
     names = [f"{n}  {run.run}  {run.system}".rstrip() for n, run in zip(numbers, runs, strict=True)]
     settings = [
-        f"{n} differs from 1 in {', '.join(run.differs_in or ()) or 'nothing that its folder says'}"
+        f"{n} differs from 1 in {', '.join(run.differs_in or ()) or 'no setting that its folder records'}"
         for n, run in zip(numbers[1:], others, strict=True)
         if run.differs_in is not None
     ]
@@ -203,7 +206,7 @@ def compared_text(runs: Sequence[Compared]) -> str:
     for emotion in first.by_emotion:
         shares = [run.by_emotion[emotion] for run in runs]
         emotions.append([emotion, *("–" if share is None else f"{share:.3f}" for share in shares)])
-    few = ", and are too sure for so few" if first.scores.speakers < FEW_SPEAKERS else ""
+    few = ", and are too narrow for so few" if first.scores.speakers < FEW_SPEAKERS else ""
     blocks = [
         f"{first.scores.n} predictions for {first.scores.speakers} speakers, the same for all runs",
         "\n".join([*names, *settings]),
@@ -217,8 +220,8 @@ def compared_text(runs: Sequence[Compared]) -> str:
     for title, groups in (("speakers", "by_sex"), ("utterances", "by_length")):
         lines = [[title, "predictions", *(f"UA {n}" for n in numbers), *(f"WA {n}" for n in numbers)]]
         for group, scores in vars(first)[groups].items():
-            of = [vars(run)[groups][group] for run in runs]
-            cells = [*(f"{s.ua:.3f}" for s in of), *(f"{s.wa:.3f}" for s in of)]
+            values = [vars(run)[groups][group] for run in runs]
+            cells = [*(f"{s.ua:.3f}" for s in values), *(f"{s.wa:.3f}" for s in values)]
             lines.append([group, str(scores.n), *cells])
         if len(lines) > 1:
             blocks.append(align_columns(lines))
@@ -226,7 +229,7 @@ def compared_text(runs: Sequence[Compared]) -> str:
 
 
 def _system(folder: Path) -> str:
-    """The system of a run, where its folder says it."""
+    """The system of a run; empty where its folder does not record it."""
     try:
         return str(json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))["system"])
     except (OSError, ValueError, KeyError, TypeError):

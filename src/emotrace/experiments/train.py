@@ -48,7 +48,7 @@ def train(
 ) -> TrainingResult:
     """Train a model on a corpus, and export it to `output`/model.
 
-    The validation speakers of the protocol's first fold set the temperature and, if the recipe says so,
+    The validation speakers of the protocol's first fold set the temperature and, depending on the recipe,
     choose the epochs. All other speakers train the model, except those that the protocol reserves for tests.
     An interrupted training resumes when it is called again with the same arguments.
 

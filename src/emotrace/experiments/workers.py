@@ -1,4 +1,4 @@
-"""Several trainings at once, each in a process of its own, and none that outlives the one that started it."""
+"""Parallel training in worker processes, which end with the process that started them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emotrace.experiments.cost import one_thread
 from emotrace.training.progress import ProgressCallback
 
 J = TypeVar("J")
-WORKER: dict[str, Any] = {}  # what a worker process keeps from one job to the next
+WORKER: dict[str, Any] = {}  # state of a worker process, shared by its jobs
 
 
 def work_on(
@@ -29,9 +29,9 @@ def work_on(
     device: str,
     progress: ProgressCallback,
 ) -> None:
-    """Call `work` on each job, here one after the other or in as many processes as `workers`.
+    """Call `work` on each job, one after the other in this process, or in `workers` processes.
 
-    On a CPU each has one thread, so what comes out does not depend on their number.
+    On a CPU each job has one thread, so results do not depend on the number of processes.
     """
     if workers > 1 and len(jobs) > 1:
         in_processes(work, jobs, workers, progress)
@@ -44,14 +44,14 @@ def work_on(
 def in_processes(
     work: Callable[[J, ProgressCallback], None], jobs: Sequence[J], workers: int, progress: ProgressCallback
 ) -> None:
-    """Call `work` on each job in as many processes as `workers`, each with one thread.
+    """Call `work` on each job in `workers` processes with one thread each.
 
-    Both must be such as can be sent to another process. However this ends, so do the processes, whatever they
-    are at; so the work must be such as can be taken up again where it was killed.
+    `work` and the jobs must be picklable. The processes are killed if this function ends early, so jobs must
+    be able to resume.
 
     Raises:
-        RunError: a process was killed from outside.
-        Exception: whatever `work` raised.
+        RunError: a process was killed.
+        Exception: any exception that `work` raised.
     """
     context = multiprocessing.get_context("spawn")
     messages: Any = context.Queue()
@@ -62,32 +62,31 @@ def in_processes(
     try:
         with sigint_blocked():
             running = [pool.submit(call_in_worker, job) for job in jobs]
-            # The pool looks for processes to watch before it starts the one that a job asks for: without one
-            # more thing to do it would overlook the death of the last.
+            # The pool collects the processes to watch before it starts the process for a job. One more task
+            # makes it watch the last process too.
             pool.submit(os.getpid)
         for done in as_completed(running):
             done.result()
     except BaseException as error:
-        messages.cancel_join_thread()  # what a killed worker left half said must not keep this process waiting
+        messages.cancel_join_thread()  # a message that a killed worker left unfinished would block the exit
         for worker in set(multiprocessing.active_children()) - others:
             worker.kill()
         pool.shutdown(cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
             raise RunError(
-                "a worker process was killed, for want of memory perhaps; call this again, and each fold "
-                "goes on from its last epoch"
+                "a worker process was killed (possibly out of memory); run the same command again to resume"
             ) from None
         raise
-    pool.shutdown()  # only then has everything been told
+    pool.shutdown()  # all messages are in the queue after it
     messages.put(None)
     forwarder.join()
     messages.close()
-    messages.join_thread()  # or it would race the interpreter's exit
+    messages.join_thread()  # it must not run during the exit of the interpreter
 
 
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
-    """Keep interrupts from the processes that start in this block: their parent hears them, and ends them."""
+    """Block SIGINT in processes that start in this block; their parent handles it, and ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -99,20 +98,20 @@ def sigint_blocked() -> Iterator[None]:
 
 
 def forward_messages(messages: Any, progress: ProgressCallback) -> None:
-    """Hand on what the workers tell, until None comes."""
+    """Pass on the progress of the workers, until the message is None."""
     while (epoch := messages.get()) is not None:
         progress(epoch)
 
 
 def start_worker(work: Callable[[Any, ProgressCallback], None], messages: Any) -> None:
-    """Make a fresh process a worker."""
+    """Set up a worker process."""
     threading.Thread(target=exit_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     WORKER.update(work=work, progress=messages.put)
 
 
 def exit_with_parent() -> None:
-    """End this process as soon as its parent has ended: two runs must not write to one folder."""
+    """End this process when its parent ends, so that two runs never write to one folder."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -120,5 +119,5 @@ def exit_with_parent() -> None:
 
 
 def call_in_worker(job: Any) -> None:
-    """One job, in a worker process."""
+    """Run one job in a worker process."""
     WORKER["work"](job, WORKER["progress"])

@@ -57,7 +57,7 @@ class Front(nn.Module):
         return stack_deltas(self.adjust_level(static, frames), frames, self.reach, self.channels)
 
     def adjust_level(self, static: Tensor, frames: Tensor) -> Tensor:
-        """Static bands with the recipe's dynamic range, relative to the utterance's level if it says so."""
+        """Static bands with the recipe's dynamic range, relative to the level if it says so."""
         if not self.subtract_level and not self.dynamic_range_db:
             return static
         reference = level(loudness(static), frames)

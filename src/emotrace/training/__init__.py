@@ -1,1 +1,1 @@
-"""Training, evaluation on unseen speakers, and tests of significance: needs the extra `train`."""
+"""Training of one model on one speaker split."""

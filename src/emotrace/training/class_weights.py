@@ -1,4 +1,4 @@
-"""How much an utterance of each class counts in the loss."""
+"""Weights of the classes in the loss."""
 
 from __future__ import annotations
 
@@ -15,21 +15,28 @@ from emotrace.training.data.examples import Example
 FAU_AEC = {"anger": 1.1, "emphatic": 0.5, "neutral": 0.2, "positive": 1.5, "rest": 1.4}
 
 
-def class_weights(examples: Sequence[Example], labels: int, kind: str) -> Tensor:
-    """(K,): all 1; N / (K n_c) where `kind` is "balanced"; Table 3 where it is "fau-aec"."""
-    if kind == "none":
+def class_weights(examples: Sequence[Example], labels: int, scheme: str) -> Tensor:
+    """Weight of each class, (K,).
+
+    Args:
+        scheme: "none": all 1; "balanced": N / (K n_c); "fau-aec": Table 3
+
+    >>> class_weights([], 2, "none")
+    tensor([1., 1.])
+    """
+    if scheme == "none":
         return torch.ones(labels)
-    if kind == "fau-aec":
+    if scheme == "fau-aec":
         return torch.tensor(list(FAU_AEC.values()))
     counts = torch.bincount(torch.tensor([example.label for example in examples]), minlength=labels)
     return len(examples) / (labels * counts.clamp(min=1)).float()
 
 
 def refuse_weights_of_other_labels(recipe: Recipe, emotions: Sequence[str]) -> None:
-    """Refuse the weights of Table 3 for a corpus with other labels.
+    """Check that the weights of Table 3 are only used with the labels of FAU-AEC.
 
     Raises:
-        RecipeError: a stage asks for them, and the labels are not those of FAU-AEC.
+        RecipeError: a stage uses them, and the corpus has other labels.
 
     >>> refuse_weights_of_other_labels(Recipe(), ["anger", "sadness"])
     """

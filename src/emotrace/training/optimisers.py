@@ -1,4 +1,4 @@
-"""Optimisers with the constants and the `decay` of Keras, which the paper used."""
+"""Optimisers and learning-rate schedules with the constants of Keras, which the paper used."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ADADELTA_RHO = 0.95
 
 
 def optimiser(parameters: Iterable[nn.Parameter], stage: Stage) -> torch.optim.Optimizer:
-    """Adam or Adadelta as Keras has them: epsilon 1e-7, rho .95 (PyTorch's differ).
+    """Adam or Adadelta with Keras's epsilon 1e-7 and rho 0.95, which differ from PyTorch's.
 
-    One difference stays: Keras's Adam adds epsilon before it corrects the bias of the squares, PyTorch's
-    after, which tells where gradients are as small as 1e-6.
+    One difference remains: Keras's Adam adds epsilon before it corrects the bias of the squares, PyTorch's
+    after. It matters where gradients are as small as 1e-6.
     """
     if stage.optimiser == "adadelta":
         return torch.optim.Adadelta(
@@ -28,10 +28,10 @@ def optimiser(parameters: Iterable[nn.Parameter], stage: Stage) -> torch.optim.O
 
 
 def rate_factor(step: int, steps: int, stage: Stage) -> float:
-    """What the learning rate is multiplied by at a step of `steps` in all.
+    """Factor of the learning rate at optimiser step `step`, counted from 0, of `steps`.
 
-    Keras's `decay` d means 1 / (1 + d x step), not a decay of weights; the cosine schedule, where a recipe
-    asks for it, falls to zero over all steps beside it.
+    Keras's `decay` d gives 1 / (1 + d x step); it is not weight decay. The cosine schedule multiplies this by
+    a factor that falls to zero over all steps.
 
     >>> from emotrace.recipe import Recipe
     >>> rate_factor(1_000_000, 2_000_000, Recipe().stage1)

@@ -1,4 +1,4 @@
-"""The model whose weights a training begins with, in place of random ones: fine-tuning."""
+"""Fine-tuning: a model whose weights training starts from."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from emotrace.recipes import differences, resolve
 
 MODEL_WEIGHTS_FILE = "model.safetensors"
 OUTPUT_LAYER = "back.head."
-MUST_AGREE = ("features", "front")  # of the recipes: a front's weights mean nothing to another one
+SHARED_SETTINGS = ("features", "front")  # sections of the recipe that determine the shape of the front
 
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """A finished model, and whether its emotions are those to be learnt.
+    """A finished model, and whether its emotions are those of the new training.
 
-    Its front is taken over, and of its back end what has the same name and shape; the output layer only where
-    the emotions are the same. The normalisation is fitted anew to the corpus at hand.
+    The whole front is used, and the tensors of the back end that have the same name and shape; the output
+    layer only if the emotions are the same. Normalisation is fitted to the new corpus.
     """
 
     model: ModelFolder
@@ -35,79 +35,83 @@ class PretrainedWeights:
 
     @property
     def fingerprint(self) -> dict[str, str]:
-        """What makes two trainings begin alike, for `create_or_resume`."""
+        """Identifies the weights, for the fingerprint of a run."""
         config = self.model.config
         return {"model": config.name, "corpus": config.corpus, "sha256": config.sha256[MODEL_WEIGHTS_FILE]}
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """What the model learnt from, first to last."""
+        """The corpora that the model was trained on, first to last."""
         config = self.model.config
         return (*config.earlier_corpora, config.corpus)
 
     def refuse_same_corpus(self, name: str) -> None:
-        """Refuse to be cross-validated on a corpus it learnt from: it may know the speakers to be tested.
+        """Check that the model was not trained on a corpus, whose test speakers it would know.
 
         Raises:
-            ModelError: it learnt from the corpus of that name.
+            ModelError: it was trained on the corpus of that name.
         """
         if name in self.corpora:
             raise ModelError(
-                f"{self.model.path} learnt from {name}, and so may know the speakers to be tested; "
-                "begin with a model of another corpus"
+                f"{self.model.path} was trained on {name}, and so may know its test speakers; "
+                "start from a model of another corpus"
             )
 
     def into(self, network: EmotionModel) -> None:
-        """Give a network with fresh weights what fits it of the model's.
+        """Copy the model's weights into a network, where they fit.
 
         Raises:
-            ModelError: the weights are damaged, or of another front.
+            ModelError: the weights are damaged, or belong to another front.
         """
         path = self.model.path / MODEL_WEIGHTS_FILE
         try:
             weights = with_current_names(load(self.model.read(MODEL_WEIGHTS_FILE)))
         except SafetensorError as error:
             raise ModelError(f"{path} is damaged ({error}); export the model again") from None
-        own = network.state_dict()
-        for name, value in own.items():
+        state = network.state_dict()
+        for name, value in state.items():
             if name.startswith(OUTPUT_LAYER) and not self.same_emotions:
                 continue
-            if name.startswith("functionals."):  # fitted anew, which takes a second
+            if name.startswith("functionals."):  # fitted to the new corpus
                 continue
-            learnt = weights.get(name)
-            if learnt is not None and learnt.shape == value.shape:
-                own[name] = learnt
+            pretrained = weights.get(name)
+            if pretrained is not None and pretrained.shape == value.shape:
+                state[name] = pretrained
             elif name.startswith("front."):
                 raise ModelError(
                     f"{path} has no {name} of shape {tuple(value.shape)}; export the model again"
                 )
-        network.load_state_dict(own)
+        network.load_state_dict(state)
 
 
 def read_pretrained_weights(
     folder: Path, system: str, recipe: Recipe, emotions: Sequence[str]
 ) -> PretrainedWeights:
-    """A model folder to begin with.
+    """Read a model folder to start training from.
 
     Raises:
-        ModelError: it is no model folder, is damaged, or has no weights for torch.
-        RecipeError: its front is another than that of the system and recipe.
+        ModelError: it is not a model folder, is damaged, or has no weights for training.
+        RecipeError: its front differs from that of the system and recipe.
     """
     model = load_model_folder(folder)
     config = model.config
     if MODEL_WEIGHTS_FILE not in config.sha256:
         raise ModelError(
-            f"{folder} has no {MODEL_WEIGHTS_FILE} to begin with; give the model/ of a run, or what "
-            "`emotrace export` makes without --int8"
+            f"{folder} has no {MODEL_WEIGHTS_FILE}, which training starts from; give the model/ of a run, or "
+            "a folder that `emotrace export` wrote without --int8"
         )
-    theirs, ours = find_system(config.system), find_system(system)
-    if theirs.front is None or theirs.front != ours.front:
-        raise RecipeError(f"{config.system}, the system of {folder}, has another front than {system}")
-    older = resolve(config.recipe).model_dump(mode="json")  # its settings may have old names
-    found, wanted = ({key: of[key] for key in MUST_AGREE} for of in (older, recipe.model_dump(mode="json")))
-    if found != wanted:
+    front = find_system(config.system).front
+    if front is None or front != find_system(system).front:
         raise RecipeError(
-            f"{folder} was trained with another {', '.join(differences(found, wanted))}; "
-            "give a --recipe that agrees with it"
+            f"{config.system}, the system of {folder}, has another front than {system}; start from a model "
+            f"with the front of {system}"
+        )
+    settings = resolve(config.recipe).model_dump(mode="json")  # its settings may have old names
+    expected_settings = recipe.model_dump(mode="json")
+    found, expected = ({key: s[key] for key in SHARED_SETTINGS} for s in (settings, expected_settings))
+    if found != expected:
+        raise RecipeError(
+            f"{folder} was trained with another {', '.join(differences(found, expected))}; "
+            "give a --recipe with the same settings"
         )
     return PretrainedWeights(model, config.labels == tuple(emotions))

@@ -1,4 +1,4 @@
-"""How long work goes: bars on a terminal, plain lines elsewhere, both on standard error."""
+"""Progress of training: bars on a terminal, otherwise plain lines, both on standard error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from emotrace.system.escaping import escape_control_characters
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch that has ended, of a stage of a run; or with `text` alone, something else worth telling."""
+    """A finished epoch of a stage of a run, or, with `text`, a message about a run.
+
+    Attributes:
+        of: number of epochs of the stage
+        loss: mean loss over the training examples
+        ua: validation UA; None where there is no validation
+        best: greatest validation UA so far
+    """
 
     run: str = ""
     stage: str = ""
@@ -32,15 +39,15 @@ class Epoch:
         >>> print(Epoch("fold 03", "back", 2, 40, loss=1.25, ua=0.5, best=0.75))
         fold 03, back: epoch 2 of 40, loss 1.250, validation UA 0.500 (best 0.750)
         """
-        where = ", ".join(part for part in (self.run, self.stage) if part)
-        message = self.text or f"epoch {self.number} of {self.of}, {self.how}"
-        return f"{where}: {message}" if where else message
+        prefix = ", ".join(part for part in (self.run, self.stage) if part)
+        message = self.text or f"epoch {self.number} of {self.of}, {self.metrics}"
+        return f"{prefix}: {message}" if prefix else message
 
     @property
-    def how(self) -> str:
-        """Loss, and what validation says, where there is any.
+    def metrics(self) -> str:
+        """Loss, and the validation UA if there is one.
 
-        >>> Epoch(loss=1.25).how
+        >>> Epoch(loss=1.25).metrics
         'loss 1.250'
         """
         loss = f"loss {self.loss:.3f}"
@@ -51,17 +58,17 @@ ProgressCallback = Callable[[Epoch], None]
 
 
 def with_run_name(report: ProgressCallback, run: str) -> ProgressCallback:
-    """The same, with the name of the run to which the epochs belong."""
+    """A callback that adds the name of the run to each epoch."""
     return lambda epoch: report(replace(epoch, run=run))
 
 
 def no_progress(_: Epoch) -> None:
-    """Tell nothing."""
+    """Ignore an epoch."""
 
 
 @contextmanager
 def show_progress() -> Iterator[ProgressCallback]:
-    """Show each run's stage as a bar where standard error is a terminal, else a line an epoch."""
+    """Show one bar per running stage if standard error is a terminal, otherwise one line per epoch."""
     if not sys.stderr.isatty():
         yield lambda epoch: print_line(str(epoch))
         return
@@ -70,7 +77,7 @@ def show_progress() -> Iterator[ProgressCallback]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[how]}"),
+        TextColumn("{task.fields[metrics]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[tuple[str, str], TaskID] = {}
@@ -81,17 +88,17 @@ def show_progress() -> Iterator[ProgressCallback]:
                 return
             key = epoch.run, epoch.stage
             if key not in tasks:
-                for run, stage in list(tasks):  # a run's next stage takes the place of the one before
+                for run, stage in list(tasks):  # the next stage of a run replaces the one before
                     if run == epoch.run:
                         bars.remove_task(tasks.pop((run, stage)))
                 name = escape_control_characters(", ".join(part for part in key if part))
-                tasks[key] = bars.add_task(name, total=epoch.of, how="")
-            bars.update(tasks[key], completed=epoch.number, how=epoch.how)
+                tasks[key] = bars.add_task(name, total=epoch.of, metrics="")
+            bars.update(tasks[key], completed=epoch.number, metrics=epoch.metrics)
 
         yield report
 
 
 def print_line(line: str) -> None:
-    """A line on standard error."""
+    """Write a line to standard error."""
     sys.stderr.write(escape_control_characters(line) + "\n")
     sys.stderr.flush()

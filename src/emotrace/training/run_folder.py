@@ -1,4 +1,4 @@
-"""Run folders: what was trained, on whom, with which settings; written so that an interrupted run goes on."""
+"""Run folders: settings, speakers and weights of a training, which can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from emotrace.models.state_names import with_current_names
 from emotrace.recipe import Recipe
 from emotrace.recipes import differences
 from emotrace.system.files import UNFINISHED, clear_unfinished, list_files, write_bytes, write_text
+from emotrace.training.constants import training_constants
 
 RUN_FILE = "run.json"
 RECIPE_FILE = "recipe.json"
@@ -28,10 +29,16 @@ VALIDATION_FILE = "validation.csv"
 
 
 class Run(BaseModel):
-    """A finished training: `train` and `validation` are speakers; `test` is empty where nothing was held out.
+    """A finished training, as `run.json` describes it.
 
-    `temperature` divides log-scores before they are normalised; it was fitted on the validation speakers.
-    `earlier_corpora` are those of the model whose weights it began with, if any.
+    Attributes:
+        train: training speakers
+        validation: validation speakers
+        test: test speakers; empty for a final model
+        temperature: divides log-scores before they are normalised; fitted on the validation speakers
+        version: version of emotrace
+        earlier_corpora: corpora of the model whose weights training started from
+        seconds: duration of the training
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +58,7 @@ class Run(BaseModel):
 
 
 def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
-    """Take a folder for a run, or go on with the same run there.
+    """Create a run folder, or check that it holds the same run, which then resumes.
 
     A run that stopped before it trained anything, as for a damaged recording, may be called again with a
     different number of utterances.
@@ -60,21 +67,21 @@ def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
         RunError: the folder holds a run with other settings, or something else.
     """
     path = folder / RECIPE_FILE
-    wanted = json.loads(json.dumps(fingerprint))
+    expected = json.loads(json.dumps(fingerprint))
     if path.exists():
         try:
             found = read_fingerprint(folder)
         except (OSError, ValueError, KeyError, TypeError):
             raise RunError(f"{path} is damaged; choose another --output or delete {folder}") from None
-        differing = differences(found, wanted)
+        differing = differences(found, expected)
         if differing == ["utterances"]:
             if _is_trained(folder):
                 raise RunError(
                     f"{folder} holds a run on {found.get('utterances')} utterances, and the corpus now has "
-                    f"{wanted.get('utterances')}; restore the corpus to resume it, or train on the corpus as "
-                    "it is with another --output"
+                    f"{expected.get('utterances')}; restore the corpus to resume it, or train on the corpus "
+                    "as it is with another --output"
                 )
-            write_text(path, json.dumps(wanted, indent=2) + "\n")
+            write_text(path, json.dumps(expected, indent=2) + "\n")
         elif differing:
             raise RunError(
                 f"{folder} holds a run with another {', '.join(differing)}; choose another --output, or "
@@ -85,7 +92,7 @@ def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:
     if list_files(folder):
         raise RunError(f"{folder} holds other files, but no {RECIPE_FILE}; choose an empty --output")
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(wanted, indent=2) + "\n")
+    write_text(path, json.dumps(expected, indent=2) + "\n")
 
 
 def _is_trained(folder: Path) -> bool:
@@ -97,14 +104,14 @@ def _is_trained(folder: Path) -> bool:
 
 
 def write_run(folder: Path, run: Run, network: EmotionModel) -> None:
-    """Keep a trained network; `run.json` comes last, so that its presence means that all is there."""
+    """Write a trained network; `run.json` is written last, so that its presence means a complete run."""
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     write_bytes(folder / RUN_WEIGHTS_FILE, save(tensors))
     write_text(folder / RUN_FILE, run.model_dump_json(indent=2) + "\n")
 
 
 def read_run(folder: Path) -> tuple[Run, Recipe, EmotionModel]:
-    """A finished run and its network, in evaluation mode.
+    """Read a finished run, its recipe, and its network in evaluation mode.
 
     Raises:
         RunError: the folder is not a finished run, or is damaged.
@@ -112,7 +119,7 @@ def read_run(folder: Path) -> tuple[Run, Recipe, EmotionModel]:
     path = folder / RUN_FILE
     try:
         run = Run.model_validate_json(path.read_text(encoding="utf-8"))
-        recipe = recipe_of(folder)
+        recipe = read_recipe(folder)
         network = build(recipe, run.system, len(run.emotions))
         weights = load((folder / RUN_WEIGHTS_FILE).read_bytes())
         network.load_state_dict(with_current_names(weights))
@@ -129,49 +136,52 @@ def read_run(folder: Path) -> tuple[Run, Recipe, EmotionModel]:
 
 
 def same_experiment(run: Path, crossval: Path) -> dict[str, Any]:
-    """What a run and a cross-validation have in common: corpus, protocol, emotions, system, recipe …
+    """The fingerprint that a run and a cross-validation share: corpus, protocol, emotions, system, recipe …
 
     Raises:
-        RunError: they differ in any of them, or one is no such folder.
+        RunError: they differ, or one of them is not such a folder.
     """
-    identities = []
+    fingerprints = []
     for folder in (run, crossval):
         try:
             found = read_fingerprint(folder)
         except FileNotFoundError:
             raise RunError(
-                f"{folder} has no {RECIPE_FILE}; give what `emotrace train` and `emotrace crossval` left"
+                f"{folder} has no {RECIPE_FILE}; give the folders of `emotrace train` and `emotrace crossval`"
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise RunError(f"{folder / RECIPE_FILE} is damaged ({reason}); run it again") from None
         found.pop("seed", None)
-        identities.append(found)
-    if identities[0] != identities[1]:
-        differing = ", ".join(differences(identities[0], identities[1]))
+        fingerprints.append(found)
+    if fingerprints[0] != fingerprints[1]:
+        differing = ", ".join(differences(fingerprints[0], fingerprints[1]))
         raise RunError(
             f"{run} and {crossval} differ in {differing}; expected a run and a cross-validation of the same "
             "corpus, system and recipe"
         )
-    return dict(identities[0])
+    return dict(fingerprints[0])
 
 
-def recipe_of(folder: Path) -> Recipe:
-    """The resolved recipe of a run, which a fold shares with its cross-validation two folders above."""
-    for place in (folder, *folder.resolve().parents[:2]):
-        if (place / RECIPE_FILE).exists():
-            settings = json.loads((place / RECIPE_FILE).read_text(encoding="utf-8"))
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a run; that of a fold is in its cross-validation, two folders above."""
+    for candidate in (folder, *folder.resolve().parents[:2]):
+        if (candidate / RECIPE_FILE).exists():
+            settings = json.loads((candidate / RECIPE_FILE).read_text(encoding="utf-8"))
             return Recipe.model_validate(settings["recipe"])
     raise FileNotFoundError(2, "no such file", str(folder / RECIPE_FILE))
 
 
 def read_fingerprint(folder: Path) -> dict[str, Any]:
-    """What `create_or_resume` wrote; a setting that was unknown then counts as its default.
+    """The fingerprint of a run folder; settings and constants that it lacks have today's defaults.
 
     Raises:
         FileNotFoundError, OSError, ValueError, KeyError, TypeError: it is missing or damaged.
     """
     found: dict[str, Any] = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
-    with suppress(ValidationError):  # a setting that is no more
+    constants = found.get("constants", {})
+    today = json.loads(json.dumps(training_constants()))
+    found["constants"] = {name: {**values, **constants.get(name, {})} for name, values in today.items()}
+    with suppress(ValidationError):  # a setting that was removed is reported as a difference
         found["recipe"] = Recipe.model_validate(found["recipe"]).model_dump(mode="json")
     return found

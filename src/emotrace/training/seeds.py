@@ -1,10 +1,10 @@
-"""Random state that depends on nothing but names and numbers, so that a run can go on where it stopped."""
+"""Seeds derived from names and numbers, so that a resumed run draws the same random numbers."""
 
 import hashlib
 
 
 def seed_of(*parts: object) -> int:
-    """A seed for, say, a run's seed, a stage and an epoch; equal parts give an equal seed.
+    """A seed for a run's seed, a stage and an epoch, for example; equal parts give equal seeds.
 
     >>> seed_of(1, "front", 3) == seed_of(1, "front", 3) != seed_of(1, "front", 4)
     True

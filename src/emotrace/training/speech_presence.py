@@ -1,4 +1,4 @@
-"""What tells functionals whether anybody speaks."""
+"""Training of the functionals' detector of speech: speech against synthetic sounds without speech."""
 
 from __future__ import annotations
 
@@ -15,68 +15,71 @@ from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import AcousticAugmenter, augmented_copy
 from emotrace.training.data.examples import Example
 from emotrace.training.data.non_speech import non_speech_examples
-from emotrace.training.functionals import regression, statistics_of, weight_feature_sets
+from emotrace.training.functionals import compute_statistics, functionals_of, weight_feature_sets
+from emotrace.training.logistic_regression import fit_logistic_regression
 from emotrace.training.seeds import seed_of
 
-EACH = 2  # sounds for each window of speech, times `recipe.non_speech_per_utterance`
-SNR_DB = (-5.0, 10.0)  # of speech in noise, which must be told from noise alone
-SHORTEST = 20  # frames of a part
-MOST_WINDOWS = 2_000  # of speech, some 500 MB of statistics and 1 GB of sounds
+SOUNDS_PER_WINDOW = 2  # times `recipe.non_speech_per_utterance`
+SNR_DB = (-5.0, 10.0)  # of speech in noise, which must be distinguished from noise alone
+MIN_FRAMES = 20  # of an excerpt
+MAX_WINDOWS = 2_000  # of speech: some 500 MB of statistics and 1 GB of sounds
 
 
 def fit_speech_presence(
     network: EmotionModel, examples: Sequence[Example], recipe: Recipe, seed: int
 ) -> None:
-    """Set the last row of the classifier of `network.functionals` by clips of training speakers.
+    """Set the last row of the classifier of `network.functionals`: the log-odds that there is no speech.
 
-    It is a logistic regression between them and sounds without speech. It hears each clip as it is, and parts
-    of other takes of it in a room, through a channel, and in noise that may be the louder of the two; and
-    sounds of the kinds that CTC learns from too. What statistics are at large, `fit` must have found before.
-    Of a corpus with more than `MOST_WINDOWS` windows it hears every second clip, or every third … A recipe
-    without `non_speech` leaves the row as it is, which says nothing.
+    It is a logistic regression between training examples and synthetic sounds without speech. Speech is given
+    as it is, and as random excerpts with reverberation, with a band limit, and with noise that may be louder
+    than the speech. Statistics are standardised as `fit_functionals`, which must run before, has set. Of a
+    corpus with more than `MAX_WINDOWS` windows, every second example is used, or every third, and so on. With
+    `non_speech_per_utterance` 0 the row stays zero.
     """
     if not recipe.non_speech_per_utterance:
         return
-    classifier = network.functionals
-    assert classifier is not None
+    classifier = functionals_of(network)
     generator = torch.Generator().manual_seed(seed_of(seed, "no speech"))
     augmenter = AcousticAugmenter(copy.deepcopy(network.spectrum).cpu(), recipe, generator)
-    examples = examples[:: math.ceil(sum(len(example.windows) for example in examples) / MOST_WINDOWS)]
-    count = round(EACH * recipe.non_speech_per_utterance * sum(len(example.windows) for example in examples))
+    examples = examples[:: math.ceil(count_windows(examples) / MAX_WINDOWS)]
+    sounds = round(SOUNDS_PER_WINDOW * recipe.non_speech_per_utterance * count_windows(examples))
 
-    def inputs() -> Iterator[Sequence[Example]]:  # one after the other: spectra are large
+    def inputs() -> Iterator[Sequence[Example]]:  # generated one by one, to limit memory
         yield examples
-        for condition in (
-            augmenter.in_room,
-            augmenter.through_channel,
-            partial(augmenter.in_noise, snr_db=SNR_DB),
-        ):
-            yield [
-                random_excerpt(augmented_copy(example, augmenter, condition), augmenter.uniform)
-                for example in examples
-            ]
-        yield non_speech_examples(count, augmenter.spectrum, recipe.max_frames, generator, spectra=True)
+        noisy = partial(augmenter.in_noise, snr_db=SNR_DB)
+        for condition in (augmenter.in_room, augmenter.through_channel, noisy):
+            copies = (augmented_copy(example, augmenter, condition) for example in examples)
+            yield [random_excerpt(example, augmenter.uniform) for example in copies]
+        yield non_speech_examples(sounds, augmenter.spectrum, recipe.max_frames, generator, spectra=True)
 
-    found = torch.cat([statistics_of(network, examples_of_kind) for examples_of_kind in inputs()])
-    without = (torch.arange(len(found)) >= len(found) - count).long()
-    standardised = (found - classifier.mean.cpu()) * classifier.scale.cpu()
-    feature_sets = standardised.split(list(classifier.feature_set_sizes), 1)
+    statistics = torch.cat([compute_statistics(network, group) for group in inputs()])
+    labels = (torch.arange(len(statistics)) >= len(statistics) - sounds).long()  # 1: no speech
+    standardised = (statistics - classifier.mean.cpu()) * classifier.scale.cpu()
     fits = [
-        regression(feature_set.double(), without, 2, recipe.functionals_l2) for feature_set in feature_sets
+        fit_logistic_regression(feature_set, labels, 2, recipe.functionals_l2)
+        for feature_set in standardised.split(list(classifier.feature_set_sizes), 1)
     ]
     weights, biases = zip(*fits, strict=True)
-    classifier.weight[-1] = torch.cat([own[1] - own[0] for own in weight_feature_sets(weights)])
-    classifier.bias[-1] = sum(own[1] - own[0] for own in weight_feature_sets(biases))
+    classifier.weight[-1] = torch.cat([rows[1] - rows[0] for rows in weight_feature_sets(weights)])
+    classifier.bias[-1] = sum(values[1] - values[0] for values in weight_feature_sets(biases))
+
+
+def count_windows(examples: Sequence[Example]) -> int:
+    """Number of windows of all examples."""
+    return sum(len(example.windows) for example in examples)
 
 
 def random_excerpt(example: Example, uniform: Callable[[], float]) -> Example:
-    """A part of each window, of any length from anywhere: else what is short would be no speech.
+    """The example with each power spectrum cut to a random length at a random position.
 
-    `uniform` draws a number between 0 and 1.
+    Without short speech among the training data, short recordings would count as no speech.
+
+    Args:
+        uniform: draws a number between 0 and 1
     """
     excerpts = []
     for power in example.spectra:
-        length = min(len(power), max(SHORTEST, int(uniform() * len(power))))
+        length = min(len(power), max(MIN_FRAMES, int(uniform() * len(power))))
         start = int(uniform() * (len(power) - length + 1))
         excerpts.append(power[start : start + length])
     return replace(example, spectra=tuple(excerpts))

@@ -1,15 +1,12 @@
-"""Training on one split of a corpus: nobody in two parts of it, and whoever is tested unheard."""
+"""Training of one model on one speaker split, in steps from the network to the run folder."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from emotrace.corpora import OpenCorpus
 from emotrace.corpora.splits import refuse_trained_sessions, speakers_in_sessions_of
@@ -17,15 +14,11 @@ from emotrace.errors import CorpusError
 from emotrace.evaluation.confusion import confusion_png
 from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
-from emotrace.models.architectures import find_system
-from emotrace.models.emotion_model import EmotionModel, build_spectrum
-from emotrace.recipe import Recipe
+from emotrace.models.emotion_model import EmotionModel
 from emotrace.system.files import write_bytes, write_text
-from emotrace.training.augmentation.acoustic import augmented_views
-from emotrace.training.class_weights import refuse_weights_of_other_labels
-from emotrace.training.data.examples import Example, read_examples
+from emotrace.training.data.examples import Example
+from emotrace.training.experiment import Experiment
 from emotrace.training.functionals import fit_functionals, fit_fusion_weight, window_log_scores
-from emotrace.training.pretrained_weights import PretrainedWeights
 from emotrace.training.progress import ProgressCallback
 from emotrace.training.run_folder import (
     METRICS_FILE,
@@ -37,85 +30,24 @@ from emotrace.training.run_folder import (
     write_run,
 )
 from emotrace.training.scoring import build_predictions, example_scores, fit_temperature
-from emotrace.training.seeds import seed_of
 from emotrace.training.speech_presence import fit_speech_presence
 from emotrace.training.two_stage import TwoStageTrainer
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """One system with one recipe on one corpus: all that its runs have in common."""
-
-    corpus: OpenCorpus
-    system: str
-    recipe: Recipe
-    version: str
-    device: str = "cpu"
-    pretrained: PretrainedWeights | None = (
-        None  # the model whose weights networks begin with, in place of random ones
-    )
-    # What was read so far, by spectrum and window: other systems' experiments made by `replace` share it.
-    read: dict[tuple[str, int, int, bool], tuple[object, list[Example]]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-
-    def __post_init__(self) -> None:
-        refuse_weights_of_other_labels(self.recipe, self.corpus.emotions)
-
-    @property
-    def examples(self) -> list[Example]:
-        """The whole corpus as windows of what the system starts from, read when it is first needed."""
-        system, utterances = find_system(self.system), self.corpus.utterances
-        spectrum, longest = build_spectrum(self.recipe, system), system.max_frames(self.recipe)
-        spectra = self.recipe.functionals_l2 > 0 or self.recipe.acoustic_augmentation
-        key = type(spectrum).__name__, spectrum.bands, longest, spectra
-        if key not in self.read or self.read[key][0] is not utterances:
-            found = read_examples(utterances, self.corpus.emotions, spectrum, longest, spectra=spectra)
-            self.read[key] = utterances, found
-        return self.read[key][1]
-
-    def of(self, speakers: Sequence[str]) -> list[Example]:
-        """The clips of some speakers."""
-        wanted = set(speakers)
-        return [example for example in self.examples if example.speaker in wanted]
-
-    def training_views(self, examples: Sequence[Example], seed: int) -> Sequence[Example]:
-        """What networks learn from: the clips, with `surroundings` elsewhere too."""
-        if not self.recipe.acoustic_augmentation:
-            return examples
-        generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
-        return augmented_views(
-            build_spectrum(self.recipe, find_system(self.system)), examples, self.recipe, generator
-        )
-
-    def fingerprint(self, **more: Any) -> dict[str, Any]:
-        """What makes two runs the same, for `create_or_resume`."""
-        return {
-            "corpus": self.corpus.corpus.name,
-            "protocol": self.corpus.protocol,
-            "utterances": len(self.corpus.utterances),
-            "emotions": list(self.corpus.emotions),
-            "system": self.system,
-            **({} if self.pretrained is None else {"start": self.pretrained.fingerprint}),
-            **more,
-            "recipe": self.recipe.model_dump(mode="json"),
-        }
-
-
-@dataclass(frozen=True)
 class SpeakerSplit:
-    """Which speakers train a network, choose among its epochs, and test it (nobody, in a model to keep)."""
+    """The speakers that train a model, validate it, and test it; a final model has no test speakers."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        everyone = [*self.train, *self.validation, *self.test]
-        twice = sorted({speaker for speaker in everyone if everyone.count(speaker) > 1})
-        if twice:
+        speakers = [*self.train, *self.validation, *self.test]
+        repeated = sorted({speaker for speaker in speakers if speakers.count(speaker) > 1})
+        if repeated:
             raise CorpusError(
-                f"speaker {', '.join(twice)} is in two parts of a split; parts must be disjoint"
+                f"speaker {', '.join(repeated)} is in two parts of a split; parts must be disjoint"
             )
 
 
@@ -131,81 +63,160 @@ def train_split(
 ) -> tuple[Prediction, ...]:
     """Train on one split, or find it trained: predictions for the test speakers, else the validation ones.
 
-    The validation speakers choose the epochs, if anyone does, the temperature, and how much functionals
-    count. Then functionals learn from them too, unless they share a session with a test speaker. The network
-    learns from them too, for as many epochs as before, if nobody is tested (a model to keep) and the recipe
-    says `refit_on_validation`. The folder ends with the weights, `run.json`, `predictions.csv`, and, where
-    speakers were held out for a test, `validation.csv`, which was made before anything had learnt from those
-    in it.
-    `front_folder` is `Trainer`'s: where systems share their trained front.
+    The folder ends with the weights, `run.json`, `predictions.csv` and, where there are test speakers,
+    `validation.csv`, whose predictions were made before any part of the model learnt from these speakers.
+
+    Args:
+        front_folder: where systems that share a trained front keep it (see `TwoStageTrainer`)
     """
     utterances = experiment.corpus.utterances
     refuse_trained_sessions("this split", split.train, split.test, utterances)
     if not (folder / RUN_FILE).exists():
-        started = time.monotonic()
-        train, validation = experiment.of(split.train), experiment.of(split.validation)
-        trainer = TwoStageTrainer(
-            experiment.recipe,
-            seed,
-            folder,
-            progress,
-            experiment.device,
-            front_folder,
-            pretrained=experiment.pretrained,
-        )
-        emotions = experiment.corpus.emotions
-        network = trainer.train(
-            experiment.system, len(emotions), experiment.training_views(train, seed), validation
-        )
-        if network.functionals is not None:
-            fit_functionals(network, train, experiment.recipe, seed)
-            fit_fusion_weight(network, validation)
-        temperature = fit_temperature(window_log_scores(network, validation), validation)
-
-        def predictions(network: EmotionModel, examples: Sequence[Example]) -> list[Prediction]:
-            scores = example_scores(window_log_scores(network, examples), examples, temperature)
-            return build_predictions(examples, scores, emotions, fold=fold, seed=seed)
-
-        judged = predictions(network, validation)
-        tested = speakers_in_sessions_of(split.test, utterances)
-        everybody = [example for example in (*train, *validation) if example.speaker not in tested]
-        if experiment.recipe.refit_on_validation and not split.test:
-            again = trainer.refit(
-                experiment.system, len(emotions), experiment.training_views(everybody, seed)
-            )
-            if again.functionals is not None and network.functionals is not None:
-                again.functionals.fusion_weight.copy_(network.functionals.fusion_weight)
-            network = again
-        if network.functionals is not None:
-            fit_functionals(network, everybody, experiment.recipe, seed)
-            if network.objective.is_per_frame:
-                fit_speech_presence(network, everybody, experiment.recipe, seed)
-        if split.test:
-            write_predictions(folder / VALIDATION_FILE, judged)
-            judged = predictions(network, experiment.of(split.test))
-        write_predictions(folder / PREDICTIONS_FILE, judged)
-        run = Run(
-            system=experiment.system,
-            corpus=experiment.corpus.corpus.name,
-            protocol=experiment.corpus.protocol,
-            emotions=emotions,
-            seed=seed,
-            train=split.train,
-            validation=split.validation,
-            test=split.test,
-            temperature=temperature,
-            version=experiment.version,
-            earlier_corpora=() if experiment.pretrained is None else experiment.pretrained.corpora,
-            seconds=round(time.monotonic() - started, 1),
-        )
-        write_run(folder, run, network)
+        started_s = time.monotonic()
+        training = SplitTraining(experiment, split, fold, seed, folder, progress, front_folder)
+        network = training.fit_network()
+        training.fit_functionals(network)
+        training.fit_fusion_weight(network)
+        temperature = training.fit_temperature(network)
+        validation = training.predict(network, split.validation, temperature)
+        network = training.refit_network(network)
+        training.refit_functionals(network)
+        test = training.predict(network, split.test, temperature)
+        training.write(network, temperature, validation, test, time.monotonic() - started_s)
     return read_predictions(folder / PREDICTIONS_FILE)
 
 
-def final_split(corpus: OpenCorpus) -> SpeakerSplit:
-    """For a model to keep: the first fold's validation speakers validate, and all others train.
+@dataclass(frozen=True)
+class SplitTraining:
+    """The steps of `train_split`."""
 
-    Whom a protocol only ever tests, as the second school of FAU-AEC, it does not hear.
+    experiment: Experiment
+    split: SpeakerSplit
+    fold: int
+    seed: int
+    folder: Path
+    progress: ProgressCallback
+    front_folder: Path | None
+
+    @property
+    def stages(self) -> TwoStageTrainer:
+        """Trains the network."""
+        return TwoStageTrainer(
+            self.experiment.recipe,
+            self.seed,
+            self.folder,
+            self.progress,
+            self.experiment.device,
+            self.front_folder,
+            pretrained=self.experiment.pretrained,
+        )
+
+    @property
+    def known_examples(self) -> list[Example]:
+        """The examples of the training speakers, then those of the validation speakers."""
+        return [*self.experiment.of(self.split.train), *self.experiment.of(self.split.validation)]
+
+    @property
+    def refit_examples(self) -> list[Example]:
+        """The known examples without those of speakers who share a session with a test speaker."""
+        tested = speakers_in_sessions_of(self.split.test, self.experiment.corpus.utterances)
+        return [example for example in self.known_examples if example.speaker not in tested]
+
+    def fit_network(self) -> EmotionModel:
+        """Train the network; the validation speakers choose its epochs, depending on the recipe."""
+        train = self.experiment.of(self.split.train)
+        return self.stages.train(
+            self.experiment.system,
+            len(self.experiment.corpus.emotions),
+            self.experiment.training_views(train, self.seed),
+            self.experiment.of(self.split.validation),
+        )
+
+    def fit_functionals(self, network: EmotionModel) -> None:
+        """Fit the functionals classifier, if there is one, to the training speakers."""
+        if network.functionals is not None:
+            train = self.experiment.of(self.split.train)
+            fit_functionals(network, train, self.experiment.recipe, self.seed)
+
+    def fit_fusion_weight(self, network: EmotionModel) -> None:
+        """Set the weight of the functionals classifier by the validation speakers."""
+        if network.functionals is not None:
+            fit_fusion_weight(network, self.experiment.of(self.split.validation))
+
+    def fit_temperature(self, network: EmotionModel) -> float:
+        """The temperature that calibrates the scores for the validation speakers."""
+        validation = self.experiment.of(self.split.validation)
+        return fit_temperature(window_log_scores(network, validation), validation)
+
+    def predict(self, network: EmotionModel, speakers: Sequence[str], temperature: float) -> list[Prediction]:
+        """The predictions for all utterances of some speakers."""
+        examples = self.experiment.of(speakers)
+        if not examples:
+            return []
+        scores = example_scores(window_log_scores(network, examples), examples, temperature)
+        emotions = self.experiment.corpus.emotions
+        return build_predictions(examples, scores, emotions, fold=self.fold, seed=self.seed)
+
+    def refit_network(self, network: EmotionModel) -> EmotionModel:
+        """A network trained on the validation speakers too, for a final model whose recipe has a refit.
+
+        It takes as long as the first training, and keeps the fusion weight of the first network.
+        """
+        if not self.experiment.recipe.refit_on_validation or self.split.test:
+            return network
+        examples = self.experiment.training_views(self.known_examples, self.seed)
+        emotions = self.experiment.corpus.emotions
+        refitted = self.stages.refit(self.experiment.system, len(emotions), examples)
+        if refitted.functionals is not None and network.functionals is not None:
+            refitted.functionals.fusion_weight.copy_(network.functionals.fusion_weight)
+        return refitted
+
+    def refit_functionals(self, network: EmotionModel) -> None:
+        """Fit the functionals classifier to the validation speakers too, and the detector of speech.
+
+        Validation speakers who share a session with a test speaker are left out.
+        """
+        if network.functionals is None:
+            return
+        examples, recipe = self.refit_examples, self.experiment.recipe
+        fit_functionals(network, examples, recipe, self.seed)
+        if network.objective.is_per_frame:
+            fit_speech_presence(network, examples, recipe, self.seed)
+
+    def write(
+        self,
+        network: EmotionModel,
+        temperature: float,
+        validation: Sequence[Prediction],
+        test: Sequence[Prediction],
+        seconds: float,
+    ) -> None:
+        """Write predictions, weights and `run.json`."""
+        if self.split.test:
+            write_predictions(self.folder / VALIDATION_FILE, validation)
+        write_predictions(self.folder / PREDICTIONS_FILE, test if self.split.test else validation)
+        corpus, pretrained = self.experiment.corpus, self.experiment.pretrained
+        run = Run(
+            system=self.experiment.system,
+            corpus=corpus.corpus.name,
+            protocol=corpus.protocol,
+            emotions=corpus.emotions,
+            seed=self.seed,
+            train=self.split.train,
+            validation=self.split.validation,
+            test=self.split.test,
+            temperature=temperature,
+            version=self.experiment.version,
+            earlier_corpora=() if pretrained is None else pretrained.corpora,
+            seconds=round(seconds, 1),
+        )
+        write_run(self.folder, run, network)
+
+
+def final_split(corpus: OpenCorpus) -> SpeakerSplit:
+    """The split of a final model: the first fold's validation speakers validate, and all others train.
+
+    Speakers that the protocol reserves for tests, such as the second school of FAU-AEC, are never used.
     """
     folds = corpus.folds()
     known_speakers = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
@@ -213,13 +224,12 @@ def final_split(corpus: OpenCorpus) -> SpeakerSplit:
 
 
 def train_run(experiment: Experiment, *, seed: int, folder: Path, progress: ProgressCallback) -> Metrics:
-    """Train a model to keep, and measure it on its validation speakers."""
+    """Train a final model, and measure it on its validation speakers."""
     split = final_split(experiment.corpus)
     create_or_resume(folder, experiment.fingerprint(seed=seed))
     predictions = train_split(experiment, split, fold=0, seed=seed, folder=folder, progress=progress)
-    scores = score_predictions(predictions)
-    write_text(
-        folder / METRICS_FILE, json.dumps({"measured_on": "validation", **scores.as_dict()}, indent=2) + "\n"
-    )
-    write_bytes(folder / "confusion.png", confusion_png(scores.labels, scores.confusion))
-    return scores
+    metrics = score_predictions(predictions)
+    content = {"measured_on": "validation", **metrics.as_dict()}
+    write_text(folder / METRICS_FILE, json.dumps(content, indent=2) + "\n")
+    write_bytes(folder / "confusion.png", confusion_png(metrics.labels, metrics.confusion))
+    return metrics

@@ -1,4 +1,4 @@
-"""Training of one system on one split: the paper's two stages, or both ends together."""
+"""Training of a network in the paper's two stages, or of front and back end together."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ REFIT_FOLDER = "refit"
 
 
 class FromStatic(nn.Module):
-    """Front and back end on windows of static bands (batch, frame, band), masked while training."""
+    """Front and back end on windows of static bands (batch, frame, band), with masks in training."""
 
     def __init__(self, network: EmotionModel, settings: Augmentation):
         super().__init__()
         self.front, self.back, self.settings = network.front, network.back, settings
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs of the back end, and their true lengths."""
+        """Outputs of the head, and their true lengths."""
         with torch.autocast(x.device.type, enabled=False):  # the features are in full precision
             image = self.front.image(x.transpose(1, 2), lengths)
         if self.training:
@@ -55,18 +55,21 @@ class FromLocal(nn.Module):
         self.back = network.back
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs of the back end, and their true lengths."""
+        """Outputs of the head, and their true lengths."""
         return self.back(x.float(), lengths), lengths
 
 
 @dataclass(frozen=True)
 class TwoStageTrainer:
-    """What the stages of one training have in common; state is kept in `folder`, progress told to `progress`.
+    """Trains the stages of one network, with checkpoints in `folder`.
 
-    `front_folder` keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several systems
-    with the same recipe, seed and clips may share it, one after the other: the first trains the front, and
-    the others find it, the same to the bit as each would have trained it. Its local features stay there too,
-    for whoever shares the folder to delete.
+    Attributes:
+        front_folder: keeps the stage that trains a PCN or PCNSE, if not `folder`. Trainings of several
+            systems with the same recipe, seed and examples can share it, one after the other: the first
+            trains the front, and the others read it, bit-identical to their own. Local features stay there
+            too; the caller deletes them.
+        refitting: whether this trains the network of `refit`
+        pretrained: the model whose weights training starts from; None: random weights
     """
 
     recipe: Recipe
@@ -75,20 +78,20 @@ class TwoStageTrainer:
     progress: ProgressCallback
     device: str = "cpu"
     front_folder: Path | None = None
-    refitting: bool = False  # whether this is `refit`
-    pretrained: PretrainedWeights | None = None  # the model whose weights networks begin with
+    refitting: bool = False
+    pretrained: PretrainedWeights | None = None
 
     def refit(self, name: str, labels: int, examples: Sequence[Example]) -> EmotionModel:
-        """Train anew on all the clips, which now include the validation speakers'.
+        """Train another network, on examples that include those of the validation speakers.
 
-        Each stage goes on for as many epochs as `train` found best; it must have been called before.
+        Each stage has as many epochs as were best in `train`, which must run before.
         """
         return replace(self, refitting=True).train(name, labels, examples, ())
 
     def run(
         self, name: str, model: nn.Module, data: StageData, objective: Objective, settings: Stage
     ) -> None:
-        """One stage; its seed depends on the run's and on its name alone."""
+        """Run one stage; its seed depends on the seed of the run and the name of the stage alone."""
 
         def progress(epoch: Epoch) -> None:
             self.progress(replace(epoch, stage=f"{epoch.stage}, {REFIT_FOLDER}") if self.refitting else epoch)
@@ -113,10 +116,10 @@ class TwoStageTrainer:
     ) -> EmotionModel:
         """A trained network of the system `name`, in evaluation mode.
 
-        Stage 1 trains the front as a classifier with cross-entropy, which is the system `pcn` or `pcnse`;
-        stage 2 trains the back end on its features, frozen and cached (section 4.3). Systems of one part, and
-        recipes with `end_to_end`, have one stage. Nothing but `train` sets weights and normalisation; nothing
-        but `validation` chooses among epochs.
+        Stage 1 trains the front as a classifier with cross-entropy, which is the system `pcn` or `pcnse`.
+        Stage 2 trains the back end on features of the frozen front, which are cached (section 4.3). Systems
+        of one part, and recipes with `end_to_end`, have one stage. Weights and normalisation depend on
+        `train` alone; `validation` only chooses epochs.
         """
         torch.use_deterministic_algorithms(True, warn_only=True)
         recipe, system = self.recipe, find_system(name)
@@ -138,17 +141,16 @@ class TwoStageTrainer:
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
             return network.eval()
         network.front = self.train(system.front, labels, train, validation).front
-        kept = (self.front_folder or self.folder) / LOCAL_FOLDER
+        cache = (self.front_folder or self.folder) / LOCAL_FOLDER
         dtype = torch.bfloat16 if trains_in_bfloat16(recipe.precision, self.device) else torch.float32
         generator = torch.Generator().manual_seed(seed_of(self.seed, "views"))
-        copies = [local_feature_examples(network, train, kept, dtype)]
+        copies = [local_feature_examples(network, train, cache, dtype)]
         while len(copies) < recipe.stage2_views:
-            copies.append(
-                local_feature_examples(network, augmented(train, change, generator, len(copies)), kept, dtype)
-            )
+            copy = augment_view(train, change, generator, len(copies))
+            copies.append(local_feature_examples(network, copy, cache, dtype))
         local = StageData(
-            [*merge_views(copies), *local_feature_examples(network, synthetic, kept, dtype)],
-            local_feature_examples(network, validation, kept),
+            [*merge_views(copies), *local_feature_examples(network, synthetic, cache, dtype)],
+            local_feature_examples(network, validation, cache),
             labels,
         )
         self.run("back", FromLocal(network), local, objective, recipe.stage2)
@@ -157,18 +159,19 @@ class TwoStageTrainer:
         return network.eval()
 
     def synthetic(self, system: System, train: Sequence[Example], change: Change) -> list[Example]:
-        """What CTC learns beside the utterances: sounds without emotion, and clips whose emotion changes."""
-        recipe, longest = self.recipe, system.max_frames(self.recipe)
+        """Examples for CTC beside the utterances: concatenations, and sounds without speech."""
+        recipe, max_frames = self.recipe, system.max_frames(self.recipe)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
         count = round(recipe.non_speech_per_utterance * len(train))
-        non_speech = non_speech_examples(count, build_spectrum(recipe, system), longest, generator)
+        non_speech = non_speech_examples(count, build_spectrum(recipe, system), max_frames, generator)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
         count = round(recipe.concatenated_per_utterance * len(train))
-        return [*concatenated_examples(train, count, longest, generator, change, non_speech), *non_speech]
+        concatenated = concatenated_examples(train, count, max_frames, generator, change, non_speech)
+        return [*concatenated, *non_speech]
 
 
 def fit_normalisation(network: EmotionModel, examples: Sequence[Example]) -> None:
-    """Set mean and standard deviation per channel and band from the clips' real frames.
+    """Set mean and standard deviation per channel and band from the real frames of the examples.
 
     Frames that two windows share count once.
     """
@@ -176,13 +179,13 @@ def fit_normalisation(network: EmotionModel, examples: Sequence[Example]) -> Non
     count = 0
     total = squares = torch.zeros(0)
     for example in examples:
-        covered = 0  # frames of this window that the window before it, always a full one, holds too
+        covered = 0  # frames that the window before, which is always full, has too
         for window in example.windows:
             image = front.spectrogram(window.T[None], torch.tensor([len(window)]))
-            fresh = image[0, :, covered:].double()
-            total = fresh.sum(1) + (total if count else 0)
-            squares = fresh.square().sum(1) + (squares if count else 0)
-            count += fresh.shape[1]
+            frames = image[0, :, covered:].double()
+            total = frames.sum(1) + (total if count else 0)
+            squares = frames.square().sum(1) + (squares if count else 0)
+            count += frames.shape[1]
             covered = len(window) - len(window) // 2
     mean = total / count
     deviation = (squares / count - mean.square()).clamp(min=1e-6).sqrt()
@@ -190,23 +193,21 @@ def fit_normalisation(network: EmotionModel, examples: Sequence[Example]) -> Non
     front.normalise.scale.copy_(1 / deviation[:, None])
 
 
-def augmented(
+def augment_view(
     examples: Sequence[Example], change: Change, generator: torch.Generator, number: int
 ) -> list[Example]:
-    """The clips with every window of the view whose turn it is changed."""
+    """The examples with one view, which is `change` of view `number`, counted around."""
+
+    def changed(windows: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(change(window, generator) for window in windows)
+
     return [
-        replace(
-            example,
-            views=(
-                tuple(change(window, generator) for window in example.views[number % len(example.views)]),
-            ),
-        )
-        for example in examples
+        replace(example, views=(changed(example.views[number % len(example.views)]),)) for example in examples
     ]
 
 
 def merge_views(copies: Sequence[Sequence[Example]]) -> list[Example]:
-    """Several takes of the same clips as one list of clips with several views."""
+    """Copies of the same examples as one list of examples with several views."""
     return [
         replace(versions[0], views=tuple(example.windows for example in versions))
         for versions in zip(*copies, strict=True)

@@ -1,4 +1,4 @@
-"""The Fisher vector against autograd: it is the gradient of a mixture's log-likelihood in closed form."""
+"""The Fisher vector against autograd: it is the gradient of a mixture's log-likelihood."""
 
 import math
 
@@ -25,19 +25,19 @@ def vector() -> FisherVector:
 
 @pytest.fixture
 def frames() -> torch.Tensor:
-    """Two utterances in two pictures."""
+    """Two utterances in two representations."""
     return 2 * torch.randn(2, 2, 40, VALUES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def log_likelihood(x: torch.Tensor, logits: torch.Tensor, m: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
-    """Mean over frames."""
+    """Mean log-likelihood over frames."""
     apart = ((x[:, None] - m) / s).square().sum(2) / 2 + s.log().sum(1) + VALUES / 2 * math.log(2 * math.pi)
     return (logits.log_softmax(0) - apart).logsumexp(1).mean()
 
 
-def by_autograd(vector: FisherVector, picture: int, x: torch.Tensor) -> torch.Tensor:
-    """Gradients over the roots of Fisher's information, as of frames that belong to one component each."""
-    shares, centres, widths = (x[picture] for x in (vector.weights, vector.means, vector.deviations))
+def by_autograd(vector: FisherVector, representation: int, x: torch.Tensor) -> torch.Tensor:
+    """Gradients divided by the square root of Fisher's information, for frames of one component each."""
+    shares, centres, widths = (x[representation] for x in (vector.weights, vector.means, vector.deviations))
     logits, means, deviations = (value.clone().requires_grad_() for value in (shares.log(), centres, widths))
     log_likelihood(x, logits, means, deviations).backward()
     assert logits.grad is not None
@@ -55,15 +55,19 @@ def by_autograd(vector: FisherVector, picture: int, x: torch.Tensor) -> torch.Te
     return whole.sign() * whole.abs().sqrt()
 
 
-def test_it_is_the_gradient(vector: FisherVector, frames: torch.Tensor) -> None:
+def test_the_fisher_vector_equals_the_gradient_by_autograd(
+    vector: FisherVector, frames: torch.Tensor
+) -> None:
     found = vector(frames, torch.full((2, 1, 40), 1 / 40, dtype=torch.float64))
-    for picture in range(2):
-        for row, x in zip(found[picture], frames[picture], strict=True):
+    for representation in range(2):
+        for row, x in zip(found[representation], frames[representation], strict=True):
             assert row.std() > 0.1
-            torch.testing.assert_close(row, by_autograd(vector, picture, x))
+            torch.testing.assert_close(row, by_autograd(vector, representation, x))
 
 
-def test_the_likelihood_of_the_oracle_is_scikit_learns(vector: FisherVector, frames: torch.Tensor) -> None:
+def test_the_likelihood_of_the_oracle_equals_scikit_learns(
+    vector: FisherVector, frames: torch.Tensor
+) -> None:
     mixture = GaussianMixture(COMPONENTS, covariance_type="diag")
     mixture.weights_, mixture.means_ = vector.weights[0].numpy(), vector.means[0].numpy()
     mixture.precisions_cholesky_ = 1 / vector.deviations[0].numpy()
@@ -71,14 +75,13 @@ def test_the_likelihood_of_the_oracle_is_scikit_learns(vector: FisherVector, fra
     assert ours.item() == pytest.approx(mixture.score(frames[0, 0].numpy()))
 
 
-def test_frames_beyond_the_end_do_not_count(vector: FisherVector, frames: torch.Tensor) -> None:
+def test_frames_beyond_the_end_never_change_the_vector(vector: FisherVector, frames: torch.Tensor) -> None:
     weight = frame_weights(torch.arange(40) < torch.tensor([[40], [25]])).double()
     alone = vector(frames[:, 1:, :25], torch.full((1, 1, 25), 1 / 25, dtype=torch.float64))
     torch.testing.assert_close(vector(frames, weight)[:, 1:], alone, atol=1e-6, rtol=1e-6)
 
 
-def test_speech_as_the_mixture_has_it_does_not_depart() -> None:
-    """Of many frames drawn from the mixture, the vector is near zero."""
+def test_frames_drawn_from_the_mixture_have_a_vector_near_zero() -> None:
     random = torch.Generator().manual_seed(2)
     vector = FisherVector(1, 2, 1).double()
     vector.means.copy_(torch.tensor([[[-3.0], [3.0]]]))

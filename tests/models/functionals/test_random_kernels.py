@@ -21,50 +21,52 @@ def kernels() -> RandomKernels:
 
 @pytest.fixture
 def bands() -> torch.Tensor:
-    """Centred, and zero beyond the second's 37 frames."""
+    """Two utterances, zero beyond the 37 frames of the second."""
     x = torch.randn(2, 80, BANDS, generator=torch.Generator().manual_seed(0))
     x[1, 37:] = 0
     return x
 
 
-WITHIN = torch.ones(2, 80, 1).index_fill(1, torch.arange(37, 80), 0)
-WITHIN[0] = 1
+MASK = torch.ones(2, 80, 1).index_fill(1, torch.arange(37, 80), 0)
+MASK[0] = 1
 
 
 def response(x: np.ndarray, profile: np.ndarray, taps: np.ndarray, dilation: int) -> np.ndarray:
-    """Of one kernel at every frame; beyond the ends there is nothing."""
-    seen = x @ profile
+    """Response of one kernel at every frame; values beyond the ends are zero."""
+    projection = x @ profile
     return np.array(
         [
             sum(
-                tap * seen[frame + dilation * (place - 4)]
-                for place, tap in enumerate(taps)
-                if 0 <= frame + dilation * (place - 4) < len(seen)
+                tap * projection[frame + dilation * (index - 4)]
+                for index, tap in enumerate(taps)
+                if 0 <= frame + dilation * (index - 4) < len(projection)
             )
-            for frame in range(len(seen))
+            for frame in range(len(projection))
         ]
     )
 
 
-def test_they_are_numpys(kernels: RandomKernels, bands: torch.Tensor) -> None:
-    found = kernels(bands, WITHIN).numpy()
+def test_responses_equal_numpys(kernels: RandomKernels, bands: torch.Tensor) -> None:
+    found = kernels(bands, MASK).numpy()
     assert found.shape == (2, kernels.size)
     for utterance, frames in enumerate((80, 37)):
         x = bands[utterance, :frames].double().numpy()
         for kernel in range(0, kernels.size, 23):
             profile, taps = (part[kernel].double().numpy() for part in (kernels.profiles, kernels.taps))
             z = response(x, profile, taps, DILATIONS[kernel // KERNELS_PER_DILATION])
-            wanted = np.maximum(z, 0).mean() / (np.sqrt((z**2).mean()) + MIN_DEVIATION)
-            assert found[utterance, kernel] == pytest.approx(wanted, abs=2e-5)
+            expected = np.maximum(z, 0).mean() / (np.sqrt((z**2).mean()) + MIN_DEVIATION)
+            assert found[utterance, kernel] == pytest.approx(expected, abs=2e-5)
 
 
-def test_loudness_does_not_count_and_sign_does(kernels: RandomKernels, bands: torch.Tensor) -> None:
-    once = kernels(bands, WITHIN)
-    assert torch.allclose(kernels(10 * bands, WITHIN), once, atol=5e-3)
-    assert (kernels(-bands.square(), WITHIN) - kernels(bands.square(), WITHIN)).abs().max() > 0.1
+def test_responses_depend_on_the_sign_and_not_on_the_scale(
+    kernels: RandomKernels, bands: torch.Tensor
+) -> None:
+    once = kernels(bands, MASK)
+    assert torch.allclose(kernels(10 * bands, MASK), once, atol=5e-3)
+    assert (kernels(-bands.square(), MASK) - kernels(bands.square(), MASK)).abs().max() > 0.1
 
 
-def test_every_model_has_the_same(kernels: RandomKernels) -> None:
+def test_all_models_have_the_same_kernels(kernels: RandomKernels) -> None:
     torch.manual_seed(7)
     again = RandomKernels(BANDS)
     assert again.profiles.equal(kernels.profiles)
@@ -72,6 +74,6 @@ def test_every_model_has_the_same(kernels: RandomKernels) -> None:
     assert kernels.taps.sum(1).abs().max() < 1e-6
 
 
-def test_no_profile_is_so_small_that_products_are_slow(kernels: RandomKernels) -> None:
+def test_no_profile_contains_denormal_numbers(kernels: RandomKernels) -> None:
     profiles = RandomKernels(40).profiles
     assert profiles[profiles != 0].abs().min() > torch.finfo(torch.float32).tiny

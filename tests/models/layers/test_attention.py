@@ -28,7 +28,7 @@ def attended(x: np.ndarray, wq: np.ndarray, wk: np.ndarray, wv: np.ndarray) -> n
     return weights / weights.sum(axis=1, keepdims=True) @ v
 
 
-def test_one_head_is_equations_8_and_9_over_the_real_steps(sequences: torch.Tensor) -> None:
+def test_one_head_equals_equations_8_and_9_over_the_real_steps(sequences: torch.Tensor) -> None:
     module = attention()
     weights = [layer.weight.detach().numpy() for layer in (module.query, module.key, module.value)]
     out = module(sequences, torch.tensor(LENGTHS)).detach()
@@ -38,15 +38,17 @@ def test_one_head_is_equations_8_and_9_over_the_real_steps(sequences: torch.Tens
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4, 8])
-def test_many_heads_are_those_of_the_library(heads: int, sequences: torch.Tensor) -> None:
+def test_several_heads_equal_pytorchs_attention(heads: int, sequences: torch.Tensor) -> None:
     module = attention(heads)
-    library = nn.MultiheadAttention(8, heads, bias=False, batch_first=True).double()
+    reference = nn.MultiheadAttention(8, heads, bias=False, batch_first=True).double()
     with torch.no_grad():
-        library.in_proj_weight.copy_(torch.cat([module.query.weight, module.key.weight, module.value.weight]))
-        library.out_proj.weight.copy_(torch.eye(8))
+        reference.in_proj_weight.copy_(
+            torch.cat([module.query.weight, module.key.weight, module.value.weight])
+        )
+        reference.out_proj.weight.copy_(torch.eye(8))
     padding = torch.arange(6) >= torch.tensor(LENGTHS)[:, None]
-    theirs, _ = library(sequences, sequences, sequences, key_padding_mask=padding)
-    torch.testing.assert_close(module(sequences, torch.tensor(LENGTHS)), theirs, rtol=0, atol=1e-14)
+    expected, _ = reference(sequences, sequences, sequences, key_padding_mask=padding)
+    torch.testing.assert_close(module(sequences, torch.tensor(LENGTHS)), expected, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("heads", [1, 4])

@@ -12,16 +12,16 @@ PAPER_DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 def dilated(x: np.ndarray, conv: nn.Conv1d, dilation: int, shift: int = 0) -> np.ndarray:
     """Equation 7, F(s) = sum of f(i) x(s - d i), with i counting into the past; x is (channel, step).
 
-    `shift` says how many steps later the filter stands where it is not causal.
+    `shift` is the number of steps by which a filter that is not causal lies later.
     """
     weight, bias = conv.weight.detach().numpy(), conv.bias.detach().numpy()
     size = weight.shape[2]
     out = np.repeat(bias[:, None], x.shape[1], axis=1)
     for s in range(x.shape[1]):
         for i in range(size):
-            place = s - dilation * i + shift
-            if 0 <= place < x.shape[1]:
-                out[:, s] += weight[:, :, size - 1 - i] @ x[:, place]
+            source = s - dilation * i + shift
+            if 0 <= source < x.shape[1]:
+                out[:, s] += weight[:, :, size - 1 - i] @ x[:, source]
     return out
 
 
@@ -40,13 +40,13 @@ def residual_network(
     return total.T
 
 
-def reach(drn: DilatedResidual, steps: int, place: int) -> list[int]:
-    """The input steps that change the output at `place`; positive weights let no path cancel another."""
+def reach(drn: DilatedResidual, steps: int, step: int) -> list[int]:
+    """The input steps that change the output at `step`; with positive weights no paths cancel."""
     with torch.no_grad():
         for parameter in drn.parameters():
             parameter.abs_()
     x = torch.ones(1, steps, 2, dtype=torch.float64, requires_grad=True)
-    drn(x, torch.tensor([steps]))[0, place].sum().backward()
+    drn(x, torch.tensor([steps]))[0, step].sum().backward()
     return x.grad[0].sum(1).nonzero().flatten().tolist()
 
 
@@ -58,7 +58,7 @@ def narrow(
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 4, 8])
-def test_a_causal_convolution_is_equation_7(dilation: int) -> None:
+def test_a_causal_convolution_equals_equation_7(dilation: int) -> None:
     torch.manual_seed(1)
     layer = DilatedConv(3, dilation, causal=True).double()
     x = torch.randn(2, 3, 20, dtype=torch.float64)
@@ -73,7 +73,7 @@ def test_a_causal_convolution_is_equation_7(dilation: int) -> None:
 def test_the_network_is_the_sum_of_the_skips_of_its_blocks(stacks: int, causal: bool) -> None:
     drn = narrow((1, 2, 4), stacks, causal)
     x = torch.randn(3, 30, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    lengths = [30, 9, 1]  # noise stands beyond them
+    lengths = [30, 9, 1]  # noise beyond them
     out = drn(x, torch.tensor(lengths)).detach().numpy()
     for row, length in enumerate(lengths):
         expected = residual_network(drn, x[row, :length].numpy(), (1, 2, 4) * stacks, causal)
@@ -89,10 +89,10 @@ def test_a_step_sees_itself_and_the_past_as_far_as_the_receptive_field(stacks: i
 
 def test_without_causality_a_step_sees_as_far_into_the_future_as_into_the_past() -> None:
     drn = narrow(PAPER_DILATIONS, stacks=1, causal=False)
-    seen = reach(drn, 1100, 550)
-    assert seen == list(range(seen[0], seen[0] + 511))
-    # Two taps one step apart have no middle: the two layers of dilation 1 look ahead.
-    assert (550 - seen[0], seen[-1] - 550) == (254, 256)
+    visible = reach(drn, 1100, 550)
+    assert visible == list(range(visible[0], visible[0] + 511))
+    # Two adjacent taps have no centre, so the two layers of dilation 1 see one step further ahead.
+    assert (550 - visible[0], visible[-1] - 550) == (254, 256)
 
 
 def test_a_causal_network_never_sees_the_future() -> None:
@@ -105,7 +105,7 @@ def test_a_causal_network_never_sees_the_future() -> None:
     assert (before[17] != after[17]).any()
 
 
-def test_what_stands_beyond_the_true_length_never_changes_the_future_of_a_real_step() -> None:
+def test_padding_never_changes_a_real_step_without_causality() -> None:
     drn = narrow((1, 2, 4), causal=False)
     x = torch.randn(1, 40, 2, dtype=torch.float64)
     other = x.clone()
@@ -119,7 +119,7 @@ def test_spatial_dropout_drops_whole_channels_over_all_steps() -> None:
     drn = DilatedResidual(2, 64, 1, (1,), dropout=0.25)
     with torch.no_grad():
         for parameter in drn.parameters():
-            parameter.abs_()  # so that ReLU makes no zeros of its own
+            parameter.abs_()  # so that zeros come from dropout, not from ReLU
     x, lengths = torch.rand(40, 12, 2), torch.tensor([12] * 40)
     dropped = drn(x, lengths) == 0
     assert dropped.any(1).equal(dropped.all(1))
@@ -128,7 +128,7 @@ def test_spatial_dropout_drops_whole_channels_over_all_steps() -> None:
     assert not (drn.eval()(x, lengths) == 0).any()
 
 
-def test_with_attention_it_has_the_parameters_of_the_paper() -> None:
+def test_with_attention_the_network_has_as_many_parameters_as_in_the_paper() -> None:
     drn = DilatedResidual(832, width=128, stacks=2, dilations=PAPER_DILATIONS)
     parts = {
         "enter": 832 * 128 + 128,

@@ -10,7 +10,7 @@ LENGTHS = [7, 1, 4]
 def batch() -> torch.Tensor:
     return (
         torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(0)) - 3
-    )  # mostly negative: below zeros
+    )  # mostly negative: padding of zero would be the maximum
 
 
 def test_real_positions_are_those_before_the_length() -> None:
@@ -19,7 +19,7 @@ def test_real_positions_are_those_before_the_length() -> None:
     ]
 
 
-def test_mean_and_maximum_are_those_of_the_real_positions(batch: torch.Tensor) -> None:
+def test_mean_and_maximum_use_real_positions_only(batch: torch.Tensor) -> None:
     means, maxima = (pool(batch, torch.tensor(LENGTHS)) for pool in (masked_mean, masked_max))
     for row, length in enumerate(LENGTHS):
         torch.testing.assert_close(means[row], batch[row, :length].mean(0), rtol=0, atol=1e-6)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from emotrace.models.layers.frame_batch_norm import FrameBatchNorm
 from emotrace.models.layers.pcnse import LAYOUTS, ParallelConv
 
-# What goes into and comes out of Conv_4, Conv_5 and Conv_6, as (frames, bands), for 500 x 40.
+# Sizes (frames, bands) of the input and output of Conv_4, Conv_5 and Conv_6 for 500 x 40.
 SHAPES = {
     "branch-pool": [(250, 20), (243, 13), (243, 13), (243, 13), (243, 13), (243, 13)],
     "mid-pool": [(500, 40), (493, 33), (493, 33), (491, 31), (245, 15), (243, 13)],
@@ -85,7 +85,7 @@ def one_by_one(network: ParallelConv, layout: str, utterances: list[Tensor], tra
     xs = block(xs, network.trunk[2], same)
     if layout == "inception":
         xs = pool(xs, 2, 2)
-    # band by band, and in a band channel by channel
+    # Bands in order, and within a band its channels.
     return [torch.cat([x[0, :, :, band].T for band in range(x.shape[3])], dim=1) for x in xs]
 
 
@@ -113,7 +113,7 @@ def test_convolutions_have_the_parameters_of_table_4(layout: str) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_steps_out_are_the_steps_that_come_out(layout: str) -> None:
+def test_positions_out_is_the_number_of_steps(layout: str) -> None:
     network = ParallelConv(layout, bands=18, width=1, reduction=None, batch_norm=False).eval()
     lengths = torch.arange(16, 521)
     for frames in lengths.tolist():
@@ -125,7 +125,7 @@ def test_steps_out_are_the_steps_that_come_out(layout: str) -> None:
     assert steps.tolist() == [STEPS[layout](frames) for frames in lengths.tolist()]
 
 
-def test_16_frames_are_the_least_that_every_layout_takes() -> None:
+def test_16_frames_are_the_shortest_input_of_every_layout() -> None:
     networks = [narrow(layout).eval() for layout in LAYOUTS]
     for network in networks:
         local, steps = network(images([16]), torch.tensor([16]))
@@ -154,7 +154,7 @@ def test_padding_and_batch_mates_never_change_an_utterance(
 def test_training_on_a_padded_batch_is_training_on_its_real_frames(
     layout: str, reduction: int | None
 ) -> None:
-    """In double precision, where nothing but rounding in its last digits can differ."""
+    """In double precision, where only rounding in the last digits differs."""
     lengths = [33, 20, 21, 40]
     x, results = images(lengths, extra=3).double(), []
     for padded in (True, False):
@@ -167,14 +167,14 @@ def test_training_on_a_padded_batch_is_training_on_its_real_frames(
             outputs = one_by_one(network, layout, alone, training=True)
         sum(out.square().mean() for out in outputs).backward()
         results.append((outputs, {name: p.grad for name, p in network.named_parameters()}))
-    (ours, our_gradients), (theirs, their_gradients) = results
-    for ours_of_one, theirs_of_one in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(ours_of_one, theirs_of_one, rtol=0, atol=1e-12)
-    for name, gradient in our_gradients.items():
-        torch.testing.assert_close(gradient, their_gradients[name], rtol=1e-9, atol=1e-12)
+    (found, found_gradients), (expected, expected_gradients) = results
+    for found_row, expected_row in zip(found, expected, strict=True):
+        torch.testing.assert_close(found_row, expected_row, rtol=0, atol=1e-12)
+    for name, gradient in found_gradients.items():
+        torch.testing.assert_close(gradient, expected_gradients[name], rtol=1e-9, atol=1e-12)
 
 
-def test_batch_statistics_are_those_of_real_frames() -> None:
+def test_batch_statistics_use_real_frames_only() -> None:
     torch.manual_seed(2)
     lengths = [9, 1, 4]
     x = torch.randn(3, 2, 9, 5) + 7  # noise beyond the lengths too
@@ -197,11 +197,11 @@ def test_batch_statistics_are_those_of_real_frames() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_impulse_moves_the_steps_centred_on_its_frame(layout: str) -> None:
+def test_an_impulse_changes_the_steps_centred_on_its_frame(layout: str) -> None:
     network = ParallelConv(layout, bands=18, width=2, reduction=None, batch_norm=False).eval()
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.abs_().add_(0.1)  # so that whatever a step sees moves it
+            parameter.abs_().add_(0.1)  # so that every frame in its receptive field changes a step
     frames = 70
     quiet = torch.full((1, 3, frames, 18), 0.1)
     clicks = quiet.repeat(frames, 1, 1, 1)
@@ -210,7 +210,9 @@ def test_an_impulse_moves_the_steps_centred_on_its_frame(layout: str) -> None:
     with torch.inference_mode():
         moved = (network(clicks, lengths.repeat(frames))[0] - network(quiet, lengths)[0]).abs().amax(2) > 1e-3
     seen = [moved[:, step].nonzero().flatten().tolist() for step in range(moved.shape[1])]
-    inner = [step for step, of in enumerate(seen) if of[0] > 0 and of[-1] < frames - 1]
+    inner = [
+        step for step, frames_seen in enumerate(seen) if frames_seen[0] > 0 and frames_seen[-1] < frames - 1
+    ]
     assert len(inner) > 8
     for step in inner:
         assert seen[step] == list(range(seen[step][0], seen[step][-1] + 1))

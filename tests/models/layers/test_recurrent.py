@@ -10,35 +10,35 @@ LENGTHS = torch.tensor([5, 11, 1, 8])
 
 
 def batch(features: int = 6) -> Tensor:
-    """Four utterances; what stands beyond their lengths is far from zero."""
+    """Four utterances, with values far from zero beyond their lengths."""
     return torch.randn(4, 11, features, generator=torch.Generator().manual_seed(1)) + 3
 
 
 def packed(network: Bidirectional, cell: str, x: Tensor, lengths: Tensor) -> Tensor:
-    """The library's own bidirectional layers with the same weights, on a packed sequence."""
+    """PyTorch's bidirectional layers with the same weights, on a packed sequence."""
     sizes = x.shape[2], network.features_out // 2, len(network.forward_layers)
-    theirs = CELLS[cell](*sizes, bidirectional=True, batch_first=True)
+    reference = CELLS[cell](*sizes, bidirectional=True, batch_first=True)
     weights = {}
     for layer, (ahead, back) in enumerate(zip(network.forward_layers, network.backward_layers, strict=True)):
         for suffix, part in (("", ahead), ("_reverse", back)):
             weights.update(
                 {f"{name.removesuffix('0')}{layer}{suffix}": w for name, w in part.state_dict().items()}
             )
-    theirs.load_state_dict(weights)
+    reference.load_state_dict(weights)
     sequence = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    return nn.utils.rnn.pad_packed_sequence(theirs(sequence)[0], batch_first=True)[0]
+    return nn.utils.rnn.pad_packed_sequence(reference(sequence)[0], batch_first=True)[0]
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("cell", CELLS)
-def test_both_directions_are_those_of_the_librarys_packed_layers(cell: str, layers: int) -> None:
+def test_both_directions_equal_pytorchs_packed_layers(cell: str, layers: int) -> None:
     torch.manual_seed(0)
     network = Bidirectional(cell, 6, units=5, layers=layers)
     x = batch().requires_grad_()
-    found, wanted = network(x, LENGTHS), packed(network, cell, x, LENGTHS)
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
-    slopes = [torch.autograd.grad(y.square().sum(), x)[0] for y in (found, wanted)]
-    torch.testing.assert_close(*slopes, rtol=0, atol=1e-5)
+    found, expected = network(x, LENGTHS), packed(network, cell, x, LENGTHS)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    gradients = [torch.autograd.grad(y.square().sum(), x)[0] for y in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -52,14 +52,14 @@ def test_padding_and_batch_mates_never_change_an_utterance(cell: str) -> None:
         assert not together[row, length:].any()
 
 
-def test_each_step_hears_the_whole_utterance_and_nothing_else() -> None:
+def test_each_step_depends_on_its_whole_utterance_and_on_nothing_else() -> None:
     network = Bidirectional("lstm", 6, units=5)
     x = batch().requires_grad_()
     for row, length in enumerate(LENGTHS.tolist()):
         for step in range(length):
-            slope = torch.autograd.grad(network(x, LENGTHS)[row, step].sum(), x)[0].abs().sum(2)
-            assert (slope[row, :length] > 0).all()
-            assert slope.count_nonzero() == length
+            gradient = torch.autograd.grad(network(x, LENGTHS)[row, step].sum(), x)[0].abs().sum(2)
+            assert (gradient[row, :length] > 0).all()
+            assert gradient.count_nonzero() == length
 
 
 def test_reversing_twice_changes_nothing() -> None:
@@ -70,7 +70,7 @@ def test_reversing_twice_changes_nothing() -> None:
     assert torch.equal(reverse_within(once, LENGTHS), x)
 
 
-def test_the_last_states_are_what_the_cells_end_with() -> None:
+def test_last_states_are_the_final_states_of_the_cells() -> None:
     network = Bidirectional("lstm", 6, units=5)
     found = last_states(network(batch(), LENGTHS), LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
@@ -79,9 +79,9 @@ def test_the_last_states_are_what_the_cells_end_with() -> None:
         torch.testing.assert_close(found[row], torch.cat(ends), rtol=0, atol=1e-6)
 
 
-def test_layers_have_the_weights_of_their_sizes() -> None:
+def test_layers_have_the_expected_number_of_weights() -> None:
     network = Bidirectional("lstm", 832, units=64, layers=2)
     inputs = [832, 128, 128]
     assert network.features_out == 128
-    wanted = sum(2 * 4 * 64 * (size + 64 + 2) for size, _ in pairwise(inputs))
-    assert sum(p.numel() for p in network.parameters()) == wanted
+    expected = sum(2 * 4 * 64 * (size + 64 + 2) for size, _ in pairwise(inputs))
+    assert sum(p.numel() for p in network.parameters()) == expected

@@ -6,7 +6,7 @@ from emotrace.models.layers.spectrogram_cnn import KERNELS, SpectrogramConv
 
 
 def narrow() -> SpectrogramConv:
-    """Random weights, and statistics as training leaves them, so that a bias reaches beyond the lengths."""
+    """A network with random weights and batch statistics, whose bias makes padding nonzero."""
     torch.manual_seed(0)
     network = SpectrogramConv(channels=1, bands=24, widths=(2, 3, 4)).eval()
     for module in network.modules():
@@ -20,7 +20,7 @@ def images(frames: int, batch: int = 1) -> Tensor:
     return torch.randn(batch, 1, frames, 24, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_layers_are_those_of_the_papers() -> None:
+def test_the_layers_have_the_sizes_of_the_papers() -> None:
     network = SpectrogramConv(channels=1, bands=200)
     convolutions = [block.conv for block in network.blocks]
     assert [(c.out_channels, c.kernel_size) for c in convolutions] == [
@@ -37,37 +37,37 @@ def test_eight_frames_make_a_step(frames: int) -> None:
     assert steps.tolist() == [frames // 8] == [narrow().positions_out(frames)]
 
 
-def test_even_kernels_pad_one_more_behind_than_before_as_keras_does() -> None:
+def test_even_kernels_pad_one_position_more_at_the_end_as_in_keras() -> None:
     network, x = narrow(), images(40)
-    wanted = x
+    expected = x
     for block, (frames, bands) in zip(network.blocks, KERNELS, strict=True):
         around = ((bands - 1) // 2, bands // 2, (frames - 1) // 2, frames // 2)
-        maps = nn.functional.conv2d(nn.functional.pad(wanted, around), block.conv.weight, block.conv.bias)
-        assert maps.shape[2:] == wanted.shape[2:]
-        wanted = nn.functional.max_pool2d(block.norm.norm(maps).relu(), 2)
+        maps = nn.functional.conv2d(nn.functional.pad(expected, around), block.conv.weight, block.conv.bias)
+        assert maps.shape[2:] == expected.shape[2:]
+        expected = nn.functional.max_pool2d(block.norm.norm(maps).relu(), 2)
     local, _ = network(x, torch.tensor([40]))
-    torch.testing.assert_close(local, wanted.permute(0, 2, 3, 1).flatten(2), rtol=0, atol=1e-6)
+    torch.testing.assert_close(local, expected.permute(0, 2, 3, 1).flatten(2), rtol=0, atol=1e-6)
 
 
 def test_padding_and_batch_mates_never_change_an_utterance() -> None:
     network, lengths = narrow(), [40, 14, 33, 24]
     x = images(40, batch=4)
     for row, length in enumerate(lengths):
-        x[row, :, length:] = 0  # as the normalisation leaves it
+        x[row, :, length:] = 0  # as after the normalisation
     together, steps = network(x, torch.tensor(lengths))
     for row, length in enumerate(lengths):
-        alone, own = network(x[row : row + 1, :, :length], torch.tensor([length]))
-        assert steps[row] == own[0]
+        alone, steps_alone = network(x[row : row + 1, :, :length], torch.tensor([length]))
+        assert steps[row] == steps_alone[0]
         torch.testing.assert_close(together[row, : steps[row]], alone[0], rtol=0, atol=1e-6)
 
 
-def test_a_step_hears_what_lies_around_the_frame_it_states() -> None:
-    """The last of a batch is as it was: alone, or among fewer, other kernels may round it otherwise."""
+def test_a_step_depends_on_frames_centred_on_its_own() -> None:
+    """The unchanged input is the last of the same batch, since other batch sizes may round differently."""
     network = narrow()
     changed = images(120).repeat(121, 1, 1, 1)
     changed[range(120), :, range(120)] += 5
     after, _ = network(changed, torch.tensor([120] * 121))
-    for step in range(5, 10):  # those which the ends do not touch
-        heard = (after[:, step] != after[-1, step]).any(1).nonzero().flatten()
-        middle = (heard[0] + heard[-1]).item() / 2
+    for step in range(5, 10):  # steps whose receptive field lies within the clip
+        changing_frames = (after[:, step] != after[-1, step]).any(1).nonzero().flatten()
+        middle = (changing_frames[0] + changing_frames[-1]).item() / 2
         assert middle == network.centre_of_first_step() + 8 * step

@@ -27,7 +27,7 @@ def weights(u: np.ndarray, w1: np.ndarray, w2: np.ndarray) -> list[float]:
     return [1 / (1 + math.exp(-sum(w2[c, k] * hidden[k] for k in range(len(w1))))) for c in range(channels)]
 
 
-def test_channels_are_weighed_as_equations_4_and_5_say(maps: torch.Tensor) -> None:
+def test_channel_weights_equal_equations_4_and_5(maps: torch.Tensor) -> None:
     torch.manual_seed(1)
     block = SqueezeExcitation(8, reduction=2)
     w1, w2 = (layer.weight.detach().double().numpy() for layer in (block.squeeze, block.excite))
@@ -37,7 +37,7 @@ def test_channels_are_weighed_as_equations_4_and_5_say(maps: torch.Tensor) -> No
         np.testing.assert_allclose(s[row].numpy(), expected, rtol=0, atol=1e-6)
 
 
-def test_nothing_beyond_the_true_length_is_squeezed(maps: torch.Tensor) -> None:
+def test_padding_never_changes_the_weights(maps: torch.Tensor) -> None:
     block = SqueezeExcitation(8, reduction=2)
     other = maps.clone()
     other[1, :, 2:] = 1e6
@@ -45,7 +45,7 @@ def test_nothing_beyond_the_true_length_is_squeezed(maps: torch.Tensor) -> None:
     assert block(maps, lengths).equal(block(other, lengths))
 
 
-def test_what_one_channel_shows_weighs_all(maps: torch.Tensor) -> None:
+def test_each_channel_changes_the_weights_of_all(maps: torch.Tensor) -> None:
     torch.manual_seed(2)
     block = SqueezeExcitation(8, reduction=1)
     lengths = torch.tensor([6, 6, 6])
@@ -54,23 +54,23 @@ def test_what_one_channel_shows_weighs_all(maps: torch.Tensor) -> None:
     assert (block(maps, lengths) != block(other, lengths)).all()
 
 
-def test_a_block_scales_its_channels_as_equation_6_says(maps: torch.Tensor) -> None:
+def test_a_block_scales_its_channels_as_in_equation_6(maps: torch.Tensor) -> None:
     torch.manual_seed(3)
     settings = {"same": True, "pool": None, "batch_norm": False, "momentum": 0.1, "eps": 1e-5}
-    weighed, plain = (ConvBlock(8, 8, 1, reduction=r, **settings) for r in (2, None))
-    plain.load_state_dict(weighed.state_dict(), strict=False)
+    scaled, plain = (ConvBlock(8, 8, 1, reduction=r, **settings) for r in (2, None))
+    plain.load_state_dict(scaled.state_dict(), strict=False)
     lengths = torch.tensor(LENGTHS)
-    (ours, _), (u, _) = weighed(maps, lengths), plain(maps, lengths)
-    s = weighed.squeeze(u, lengths)
-    torch.testing.assert_close(ours, u * s[:, :, None, None], rtol=0, atol=1e-7)
+    (found, _), (u, _) = scaled(maps, lengths), plain(maps, lengths)
+    s = scaled.squeeze(u, lengths)
+    torch.testing.assert_close(found, u * s[:, :, None, None], rtol=0, atol=1e-7)
     for row, length in enumerate(LENGTHS):
-        assert not ours[row, :, length:].any()
+        assert not found[row, :, length:].any()
 
 
 @pytest.mark.parametrize(
     ("channels", "reduction", "hidden"), [(64, 8, 8), (128, 8, 16), (64, 16, 4), (4, 8, 1)]
 )
-def test_the_bottleneck_has_a_reduction_th_of_the_channels_and_no_bias(
+def test_the_bottleneck_has_the_reduced_number_of_channels_and_no_bias(
     channels: int, reduction: int, hidden: int
 ) -> None:
     shapes = {name: tuple(p.shape) for name, p in SqueezeExcitation(channels, reduction).named_parameters()}

@@ -1,4 +1,4 @@
-"""Augmented takes differ from the utterance as they should, and in nothing else."""
+"""Augmentation of spectrograms stays within its limits and changes nothing else."""
 
 import math
 
@@ -19,8 +19,8 @@ ALL = Augmentation(
 )
 
 
-def take(settings: Augmentation, static: Tensor, seed: int = 0, longest: int = 500) -> Tensor:
-    return augment(static, settings, torch.Generator().manual_seed(seed), longest)
+def augmented(settings: Augmentation, static: Tensor, seed: int = 0, max_frames: int = 500) -> Tensor:
+    return augment(static, settings, torch.Generator().manual_seed(seed), max_frames)
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def static() -> Tensor:
 
 
 def test_settings_of_zero_change_nothing(static: Tensor) -> None:
-    assert torch.equal(take(Augmentation(), static), static)
+    assert torch.equal(augmented(Augmentation(), static), static)
     assert masks(torch.tensor([10]), 10, 40, Augmentation()) is None
 
 
-def test_gain_shifts_all_bands_alike_and_no_further_than_asked(static: Tensor) -> None:
-    shifts = [take(Augmentation(gain_db=6.0), static, seed) - static for seed in range(200)]
+def test_gain_shifts_all_bands_equally_and_within_its_limit(static: Tensor) -> None:
+    shifts = [augmented(Augmentation(gain_db=6.0), static, seed) - static for seed in range(200)]
     for shift in shifts:
         assert shift.max() - shift.min() < 1e-5
     decibels = torch.stack([10 * shift.mean() / math.log(10) for shift in shifts])
@@ -45,31 +45,32 @@ def test_gain_shifts_all_bands_alike_and_no_further_than_asked(static: Tensor) -
     assert decibels.min() < -5.5 and decibels.max() > 5.5  # noqa: PT018
 
 
-def test_stretch_changes_the_tempo_within_its_limits_and_keeps_both_ends(static: Tensor) -> None:
-    takes = [take(Augmentation(tempo_perturbation=0.2), static, seed) for seed in range(200)]
-    frames = [len(x) for x in takes]
+def test_tempo_perturbation_stays_within_its_limits_and_keeps_both_ends(static: Tensor) -> None:
+    copies = [augmented(Augmentation(tempo_perturbation=0.2), static, seed) for seed in range(200)]
+    frames = [len(x) for x in copies]
     assert 96 <= min(frames) < 98
     assert 142 < max(frames) <= 144
-    for x in takes:
+    for x in copies:
         assert torch.equal(x[0], static[0])
         assert torch.allclose(x[-1], static[-1], atol=1e-4)
         assert x.min() > static.min() - 1e-5
         assert x.max() < static.max() + 1e-5
 
 
-def test_a_stretched_take_fits_the_network(static: Tensor) -> None:
+def test_the_number_of_frames_after_a_change_of_tempo_is_limited(static: Tensor) -> None:
     assert {
-        len(take(Augmentation(tempo_perturbation=0.5), static, seed, longest=120)) for seed in range(50)
+        len(augmented(Augmentation(tempo_perturbation=0.5), static, seed, max_frames=120))
+        for seed in range(50)
     } <= {*range(60, 121)}
-    assert {len(take(Augmentation(tempo_perturbation=0.9), static[:17], seed)) for seed in range(50)} <= {
-        *range(16, 33)
-    }
+    assert {
+        len(augmented(Augmentation(tempo_perturbation=0.9), static[:17], seed)) for seed in range(50)
+    } <= {*range(16, 33)}
 
 
-def test_warp_moves_bands_and_not_frames() -> None:
+def test_vtlp_moves_bands_and_not_frames() -> None:
     rising = torch.arange(40.0).repeat(7, 1)  # the value of each band is its place
     for seed in range(50):
-        x = take(Augmentation(vtlp=0.1), rising, seed)
+        x = augmented(Augmentation(vtlp=0.1), rising, seed)
         assert x.shape == rising.shape
         assert torch.equal(x, x[:1].expand(7, 40))
         factor = (x[0, 20] / 20).item()
@@ -78,7 +79,7 @@ def test_warp_moves_bands_and_not_frames() -> None:
 
 
 @pytest.mark.parametrize("frames", [16, 40, 500])
-def test_masks_cover_no_more_than_stated(frames: int) -> None:
+def test_masks_cover_at_most_the_configured_width(frames: int) -> None:
     settings = Augmentation(time_masks=1, time_mask_frames=30, band_masks=1, band_mask_bands=6)
     torch.manual_seed(0)
     keep = masks(torch.full((300,), frames), frames, 40, settings)
@@ -94,7 +95,7 @@ def test_masks_cover_no_more_than_stated(frames: int) -> None:
     assert torch.equal(hidden, frames_hidden[:, :, None] | bands_hidden[:, None])
 
 
-def test_masks_in_time_fall_on_real_frames() -> None:
+def test_time_masks_cover_real_frames_only() -> None:
     settings = Augmentation(time_masks=1, time_mask_frames=30)
     keep = masks(torch.full((300,), 20), 100, 40, settings)
     assert keep is not None
@@ -102,18 +103,20 @@ def test_masks_in_time_fall_on_real_frames() -> None:
     assert (keep[:, 0, :20] == 0).any()
 
 
-def test_all_together_stays_finite_and_follows_from_the_generator(static: Tensor) -> None:
+def test_all_changes_together_are_finite_and_depend_on_the_generator_alone(static: Tensor) -> None:
     for seed in range(20):
-        x = take(ALL, static, seed)
+        x = augmented(ALL, static, seed)
         assert x.dtype == torch.float32
         assert x.isfinite().all()
-        assert torch.equal(x, take(ALL, static, seed))
+        assert torch.equal(x, augmented(ALL, static, seed))
         torch.manual_seed(seed)  # what the global generator holds does not matter
-        assert torch.equal(x, take(ALL, static, seed))
-        assert x.shape != take(ALL, static, seed + 1).shape or not torch.equal(x, take(ALL, static, seed + 1))
+        assert torch.equal(x, augmented(ALL, static, seed))
+        assert x.shape != augmented(ALL, static, seed + 1).shape or not torch.equal(
+            x, augmented(ALL, static, seed + 1)
+        )
 
 
-def test_the_utterance_itself_is_left_alone(static: Tensor) -> None:
+def test_the_input_is_not_modified(static: Tensor) -> None:
     before = static.clone()
-    take(ALL, static)
+    augmented(ALL, static)
     assert torch.equal(static, before)

@@ -1,4 +1,4 @@
-"""Clips whose emotion changes hold what they say they hold."""
+"""Concatenations hold the segments and shares that they state."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +9,13 @@ from torch import Tensor
 from emotrace.models.heads.ctc import CTCObjective
 from emotrace.training.data.concatenation import concatenated_examples
 from emotrace.training.data.examples import Example
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 
 def clips_of(speakers: dict[str, list[int]]) -> list[Example]:
-    """Clips of 30 to 300 frames whose first band tells the label and second band the frame."""
+    """Examples of 30 to 300 frames; the first band holds the label and the second the index of the frame."""
     random = torch.Generator().manual_seed(1)
     found = []
     for speaker, labels in speakers.items():
@@ -33,7 +34,7 @@ def made(examples: list[Example], seed: int = 0, longest: int = 200) -> list[Exa
     return concatenated_examples(examples, 60, longest, torch.Generator().manual_seed(seed), unchanged)
 
 
-def test_each_holds_stretches_of_one_speakers_utterances_and_says_how_long() -> None:
+def test_a_concatenation_holds_segments_of_one_speaker_and_states_their_shares() -> None:
     examples = clips_of({"ann": [0, 1, 2], "bea": [0, 0, 3, 3]})
     found = made(examples)
     assert {len(example.parts) for example in found} == {2, 3}
@@ -58,7 +59,7 @@ def test_each_holds_stretches_of_one_speakers_utterances_and_says_how_long() -> 
     assert [example.name for example in made(examples, seed=1)] != names
 
 
-def test_all_of_a_clip_is_in_one_place() -> None:
+def test_all_segments_of_a_concatenation_have_the_same_view() -> None:
     """Of clips with several views all parts are of the same one, and every view has its turn."""
     examples = [
         replace(
@@ -70,12 +71,12 @@ def test_all_of_a_clip_is_in_one_place() -> None:
     assert {tuple(found) for found in places} == {(0.0,), (1.0,), (2.0,)}
 
 
-def test_a_speaker_of_one_emotion_gives_none() -> None:
+def test_a_speaker_with_one_emotion_gives_no_concatenation() -> None:
     assert {example.speaker for example in made(clips_of({"ann": [0, 1], "bea": [2, 2]}))} == {"ann"}
     assert made(clips_of({"bea": [2, 2]})) == []
 
 
-def test_in_every_other_a_stretch_has_no_emotion() -> None:
+def test_every_second_concatenation_has_a_segment_without_emotion() -> None:
     noise = Example("noise", "", 0, ((torch.full((400, 2), -1.0),),), (400,), ((None, 1.0),))
     examples = clips_of({"ann": [0, 1, 2]})
     found = concatenated_examples(examples, 40, 200, torch.Generator().manual_seed(0), unchanged, [noise])
@@ -90,7 +91,7 @@ def test_in_every_other_a_stretch_has_no_emotion() -> None:
         assert None not in CTCObjective("repeated").label_sequence(example.parts, 1000)
 
 
-def test_a_training_takes_them_in(experiment: Experiment, tmp_path: Path) -> None:
+def test_training_uses_concatenations(experiment: Experiment, tmp_path: Path) -> None:
     part = SpeakerSplit(train=("ann", "bea", "cem"), validation=("dov",), test=("eve",))
     curves = []
     for changing in (0.0, 1.0):

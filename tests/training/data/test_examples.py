@@ -1,4 +1,4 @@
-"""Batches hold each clip once a pass, with clips of like length, in an order that the generator gives."""
+"""An epoch holds each example once, in batches of similar length and random order."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def passed(examples: list[Example], size: int, seed: int = 0) -> list[Batch]:
 
 
 @pytest.mark.parametrize(("count", "size"), [(10, 4), (8, 4), (3, 8), (1, 4), (5, 1)])
-def test_one_pass_holds_each_clip_once(count: int, size: int) -> None:
+def test_an_epoch_holds_each_example_once(count: int, size: int) -> None:
     lengths = [20 + 7 * i for i in range(count)]
     batches = passed(clips_of(lengths), size)
     assert sorted(label for batch in batches for label in batch.labels.tolist()) == list(range(count))
@@ -46,12 +46,12 @@ def test_one_pass_holds_each_clip_once(count: int, size: int) -> None:
     ("count", "size", "sizes"),
     [(9, 4, [4, 5]), (5, 4, [5]), (10, 4, [2, 4, 4]), (1, 4, [1]), (3, 1, [1, 1, 1])],
 )
-def test_no_batch_of_one_where_it_can_be_avoided(count: int, size: int, sizes: list[int]) -> None:
+def test_the_last_batch_never_holds_a_single_example(count: int, size: int, sizes: list[int]) -> None:
     batches = passed(clips_of([50] * count), size)
     assert sorted(len(batch.labels) for batch in batches) == sizes
 
 
-def test_a_batch_holds_clips_of_like_length() -> None:
+def test_a_batch_holds_examples_of_similar_length() -> None:
     random = torch.Generator().manual_seed(5)
     examples = clips_of(torch.randint(50, 500, (64,), generator=random).tolist())
     padded = sum(batch.x.shape[0] * batch.x.shape[1] for batch in passed(examples, 8))
@@ -60,7 +60,7 @@ def test_a_batch_holds_clips_of_like_length() -> None:
     )  # in any order it would be 1.6
 
 
-def test_the_generator_alone_gives_the_order() -> None:
+def test_the_order_depends_on_the_generator_alone() -> None:
     examples = clips_of([20 + i % 9 for i in range(40)])
 
     def order(seed: int) -> list[list[int]]:
@@ -73,7 +73,7 @@ def test_the_generator_alone_gives_the_order() -> None:
     assert {frozenset(group) for group in order(2)} != {frozenset(group) for group in first}
 
 
-def test_each_view_and_window_of_a_clip_is_drawn_in_turn() -> None:
+def test_all_views_and_windows_of_an_example_are_drawn() -> None:
     views = tuple(
         tuple(torch.full((16, 1), 10.0 * view + window) for window in range(2)) for view in range(3)
     )
@@ -102,7 +102,7 @@ def noise(seconds: float) -> tuple[object, int]:
 
 def test_a_long_utterance_is_cut_into_the_windows_of_the_runtime() -> None:
     utterance = Utterance("a", noise(8.0), "anger", "A", "ann")
-    (example,) = read_examples([utterance], ["rest", "anger"], LogMel(bands=18), longest_frames=500)
+    (example,) = read_examples([utterance], ["rest", "anger"], LogMel(bands=18), max_frames=500)
     assert [len(window) for window in example.windows] == [500, 500, 298]
     assert example.durations == (80_240, 80_240, 47_920)
     assert example.label == 1
@@ -110,7 +110,7 @@ def test_a_long_utterance_is_cut_into_the_windows_of_the_runtime() -> None:
     assert torch.allclose(example.windows[0][251:], example.windows[1][1:250], atol=1e-4)
 
 
-def test_a_part_of_a_file_that_is_silent_is_silence() -> None:
+def test_a_silent_segment_of_a_file_is_silence() -> None:
     samples, rate = noise(2.0)
     samples[16_000:] = 0
     whole = Utterance("a", (samples, rate), "anger", "A", "ann")
@@ -119,18 +119,18 @@ def test_a_part_of_a_file_that_is_silent_is_silence() -> None:
     assert read_utterance(part).silent
 
 
-def test_a_part_that_is_too_short_is_followed_by_silence() -> None:
+def test_a_short_segment_is_padded_with_silence() -> None:
     utterance = Utterance("x/b.wav#1.9", noise(2.0), "anger", "A", "ann", start_s=1.9)
-    heard = read_utterance(utterance)
-    assert len(heard.samples) == 2_800
-    assert heard.samples[:1_600].any()
-    assert not heard.samples[1_600:].any()
-    assert not heard.silent
-    (example,) = read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+    observed = read_utterance(utterance)
+    assert len(observed.samples) == 2_800
+    assert observed.samples[:1_600].any()
+    assert not observed.samples[1_600:].any()
+    assert not observed.silent
+    (example,) = read_examples([utterance], ["anger"], LogMel(bands=18), max_frames=500)
     assert [len(window) for window in example.windows] == [16]
 
 
-def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_changed(
+def test_a_recording_with_many_utterances_is_read_once_unless_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = []
@@ -143,7 +143,7 @@ def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_chan
     path = tmp_path / "call.wav"
     soundfile.write(path, noise(3.0)[0], 16_000)
     parts = [Utterance(f"call#{i}", path, "anger", "A", "ann", None, None, i, i + 1.0) for i in range(3)]
-    examples = read_examples(parts, ["anger"], LogMel(bands=18), longest_frames=500)
+    examples = read_examples(parts, ["anger"], LogMel(bands=18), max_frames=500)
     assert read == [path]
     assert not torch.equal(examples[0].windows[0], examples[1].windows[0])
     before = read_utterance(parts[0]).samples
@@ -153,15 +153,15 @@ def test_a_recording_with_many_utterances_is_read_once_and_anew_when_it_has_chan
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "x" * 300 + ".wav", "\0.wav"])
-def test_a_file_that_cannot_be_looked_at_is_an_audio_error(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_an_audio_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(AudioError):
         read_utterance(Utterance(name, tmp_path / name, "anger", "A", "ann"))
 
 
-def test_a_part_beyond_the_file_is_named() -> None:
+def test_the_error_for_a_segment_beyond_the_file_names_it() -> None:
     utterance = Utterance("x/b.wav#2.5", noise(2.0), "anger", "A", "ann", start_s=2.5)
     with pytest.raises(AudioError, match=r"x/b\.wav#2\.5 starts at 2\.500 s, but its file lasts only 2"):
-        read_examples([utterance], ["anger"], LogMel(bands=18), longest_frames=500)
+        read_examples([utterance], ["anger"], LogMel(bands=18), max_frames=500)
 
 
 def test_a_part_that_ends_after_the_file_is_refused_with_a_tenth_of_a_second_of_tolerance() -> None:

@@ -1,4 +1,4 @@
-"""Local features in files: the same as computed anew, found again, and never taken for those of others."""
+"""Local features in files equal computed ones, are read again, and are kept apart."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,15 +8,16 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-import emotrace.training.two_stage as fold
 from emotrace.errors import RunError
 from emotrace.models.emotion_model import EmotionModel, build
 from emotrace.recipe import Recipe
+from emotrace.training import two_stage
 from emotrace.training.data.examples import Example
 from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
+from emotrace.training.experiment import Experiment
 from emotrace.training.precision import trains_in_bfloat16
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def same(ours: list[Example], theirs: list[Example]) -> bool:
     )
 
 
-def test_kept_features_are_those_computed(
+def test_stored_features_equal_computed_ones(
     network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
     computed = local_feature_examples(network, examples)
@@ -52,7 +53,7 @@ def test_kept_features_are_those_computed(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_they_are_found_again_without_the_front(
+def test_stored_features_are_read_without_running_the_front(
     network: EmotionModel, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = local_feature_examples(network, examples, tmp_path)
@@ -60,7 +61,7 @@ def test_they_are_found_again_without_the_front(
     assert same(local_feature_examples(network, examples, tmp_path), kept)
 
 
-def test_other_clips_fronts_or_precisions_have_files_of_their_own(
+def test_other_examples_fronts_and_precisions_have_other_files(
     network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
     local_feature_examples(network, examples, tmp_path)
@@ -75,11 +76,12 @@ def test_other_clips_fronts_or_precisions_have_files_of_their_own(
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_half_the_bytes_are_the_same_numbers_rounded(
+def test_features_in_bfloat16_are_rounded_and_take_half_the_space(
     network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
     whole, half = (
-        local_feature_examples(network, examples, tmp_path, kind) for kind in (torch.float32, torch.bfloat16)
+        local_feature_examples(network, examples, tmp_path, dtype)
+        for dtype in (torch.float32, torch.bfloat16)
     )
     for a, b in zip(whole, half, strict=True):
         assert all(torch.equal(x.bfloat16(), y) for x, y in zip(a.windows, b.windows, strict=True))
@@ -87,12 +89,12 @@ def test_half_the_bytes_are_the_same_numbers_rounded(
     assert small < 0.55 * large
 
 
-def test_no_clips_make_no_file(network: EmotionModel, tmp_path: Path) -> None:
+def test_no_file_is_written_for_no_examples(network: EmotionModel, tmp_path: Path) -> None:
     assert local_feature_examples(network, [], tmp_path) == []
     assert not list(tmp_path.iterdir())
 
 
-def test_a_damaged_file_is_an_error_that_says_what_to_do(
+def test_the_error_for_a_damaged_file_gives_advice(
     network: EmotionModel, examples: list[Example], tmp_path: Path
 ) -> None:
     local_feature_examples(network, examples, tmp_path)
@@ -102,14 +104,14 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do(
         local_feature_examples(network, examples, tmp_path)
 
 
-def test_a_full_disk_is_an_error_that_says_what_to_do(
+def test_the_error_for_a_full_disk_gives_advice(
     network: EmotionModel, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise SafetensorError("No space left on device")
 
     monkeypatch.setattr("emotrace.training.data.local_features.save_file", full)
-    with pytest.raises(RunError, match=r"cannot be written \(No space left on device\); make room"):
+    with pytest.raises(RunError, match=r"cannot be written \(No space left on device\); free disk space"):
         local_feature_examples(network, examples, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -119,7 +121,7 @@ def trained_in(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Experiment, SpeakerSplit]]:
     """In bfloat16, on processors too that are slow at it."""
-    for module in ("fold", "stage"):
+    for module in ("two_stage", "loop"):
         monkeypatch.setattr(
             f"emotrace.training.{module}.trains_in_bfloat16", lambda precision, _: precision == "bfloat16"
         )
@@ -136,23 +138,23 @@ def test_rounded_features_train_the_same_weights(
         pytest.skip("this processor has no LSTM in bfloat16")
     experiment, part = trained_in
     experiment = replace(experiment, system=system)
-    asked = []
+    dtypes = []
 
     def whole(
         network: EmotionModel, examples: list[Example], folder: Path, dtype: torch.dtype = torch.float32
     ) -> list[Example]:
-        asked.append(dtype)
+        dtypes.append(dtype)
         return local_feature_examples(network, examples)
 
     train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "rounded", progress=no_progress)
-    monkeypatch.setattr(fold, "local_feature_examples", whole)
+    monkeypatch.setattr(two_stage, "local_feature_examples", whole)
     train_split(experiment, part, fold=0, seed=1, folder=tmp_path / "whole", progress=no_progress)
-    assert torch.bfloat16 in asked
+    assert torch.bfloat16 in dtypes
     for name in ("weights.safetensors", "predictions.csv"):
         assert (tmp_path / "rounded" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_forgetting_leaves_all_else(tmp_path: Path) -> None:
+def test_only_local_features_are_deleted(tmp_path: Path) -> None:
     (tmp_path / LOCAL_FOLDER).mkdir()
     (tmp_path / LOCAL_FOLDER / "a").touch()
     (tmp_path / "b").touch()

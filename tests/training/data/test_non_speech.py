@@ -1,4 +1,4 @@
-"""Sounds without speech: what is made, and that CTC learns to give them no label."""
+"""Synthetic sounds are valid, and a network trained with them gives them no label."""
 
 from pathlib import Path
 
@@ -9,14 +9,16 @@ import torch
 from emotrace.features.log_mel import LogMel
 from emotrace.training.data.examples import window_batches
 from emotrace.training.data.non_speech import LEVEL_DB, SOUNDS, non_speech_examples, sound
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import no_progress
-from emotrace.training.split import Experiment
 from emotrace.training.two_stage import FromStatic, TwoStageTrainer
 
 
 @pytest.mark.parametrize("kind", SOUNDS)
 @pytest.mark.parametrize("seed", range(5))
-def test_a_sound_is_within_full_scale_at_its_level_and_another_by_another_seed(kind: str, seed: int) -> None:
+def test_a_sound_is_within_full_scale_and_its_level_range_and_depends_on_the_seed(
+    kind: str, seed: int
+) -> None:
     samples = sound(np.random.default_rng(seed), kind, 20_000)
     assert samples.shape == (20_000,)
     assert np.isfinite(samples).all()
@@ -27,7 +29,7 @@ def test_a_sound_is_within_full_scale_at_its_level_and_another_by_another_seed(k
     assert not np.array_equal(samples, sound(np.random.default_rng(seed + 100), kind, 20_000))
 
 
-def test_clips_are_of_every_kind_and_length_and_have_no_emotion() -> None:
+def test_examples_without_speech_have_all_types_and_lengths_and_no_emotion() -> None:
     examples = non_speech_examples(25, LogMel(40), 300, torch.Generator().manual_seed(1))
     assert {example.name for example in examples} == set(SOUNDS)
     frames = [len(example.windows[0]) for example in examples]
@@ -37,7 +39,7 @@ def test_clips_are_of_every_kind_and_length_and_have_no_emotion() -> None:
     assert all(torch.isfinite(example.windows[0]).all() for example in examples)
 
 
-def test_a_network_taught_so_gives_them_no_label(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_network_trained_with_non_speech_gives_it_no_label(experiment: Experiment, tmp_path: Path) -> None:
     train, validation = experiment.of(["ann", "bea", "cem"]), experiment.of(["dov"])
     sounds = non_speech_examples(20, LogMel(18), 200, torch.Generator().manual_seed(7))
     nothing = []

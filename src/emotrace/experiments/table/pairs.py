@@ -1,4 +1,4 @@
-"""Each system of a table held against each other, by McNemar's test."""
+"""McNemar's test between all pairs of systems of a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emotrace.experiments.table.rows import Table
 
 
 def pairs_page(table: Table) -> list[str]:
-    """Lines of Markdown, a line and a column for each system: above the diagonal p, below it counts."""
+    """Lines of Markdown with a row and a column for each system: p above the diagonal, counts below."""
     pairs = table.pairs
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
     cells = {(name, name): "" for name in names}
@@ -27,14 +27,14 @@ def pairs_page(table: Table) -> list[str]:
         *markdown_table(["system", *map(str, range(1, len(names) + 1))], rows),
         "",
         f"McNemar's exact test, two-sided{', on the first seed' if len(table.seeds) > 1 else ''}: above the "
-        f"diagonal its p, corrected for {len(pairs)} pairs (Holm); below it how many utterances only the "
-        "system of the line got right, and only that of the column.",
+        f"diagonal its p, corrected for {len(pairs)} pairs (Holm); below it the numbers of utterances that "
+        "only the system of the row got right, and only that of the column.",
         "",
     ]
 
 
 def pairs_csv(pairs: Sequence[Pair]) -> str:
-    """A line per pair."""
+    """CSV with one row per pair."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(pair_record(pairs[0])), lineterminator="\n")
     writer.writeheader()
@@ -43,7 +43,7 @@ def pairs_csv(pairs: Sequence[Pair]) -> str:
 
 
 def pair_record(pair: Pair) -> dict[str, str | int | float]:
-    """A pair as plain values by name."""
+    """The values of a pair by name."""
     return {
         "first": pair.first,
         "second": pair.second,
@@ -55,7 +55,7 @@ def pair_record(pair: Pair) -> dict[str, str | int | float]:
 
 
 def probability(p: float | None) -> str:
-    """A probability to three places.
+    """A probability with three decimals.
 
     >>> probability(0.0123), probability(0.0004), probability(None)
     ('.012', '< .001', '–')

@@ -1,4 +1,4 @@
-"""Table 5: systems, each over all folds and seeds of one corpus; those with the same front share it."""
+"""Training of the systems of a table over folds and seeds; systems with the same front share it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
 from emotrace.system.processors import available_processors
 from emotrace.training.data.local_features import forget_local_features
+from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import CURVE_FILE, DONE_FILE
 from emotrace.training.run_folder import RUN_FILE, create_or_resume
-from emotrace.training.split import Experiment, SpeakerSplit, train_split
+from emotrace.training.split import SpeakerSplit, train_split
 from emotrace.training.two_stage import FRONT_STAGE
 
 ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
@@ -30,7 +31,7 @@ ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
 
 @dataclass(frozen=True)
 class Plan:
-    """Which systems, folds and seeds of an experiment, whose own system does not matter, go to `output`."""
+    """The systems, folds and seeds of a table, and its folder; the system of `experiment` is not used."""
 
     experiment: Experiment
     systems: tuple[str, ...]
@@ -40,12 +41,12 @@ class Plan:
 
     @property
     def jobs(self) -> list[tuple[int, int]]:
-        """Fold and seed of what may run at once."""
+        """Fold and seed of the jobs that can run at once."""
         return [(fold, seed) for seed in self.seeds for fold in self.folds]
 
     @property
     def fronts(self) -> dict[str, str]:
-        """In whose folder each system trains its front or finds it trained: the first that has it."""
+        """For each system, the first system with the same front, in whose folder the front is trained."""
         return front_owners(self.systems, self.experiment.recipe)
 
     def fold(self, number: int) -> Fold:
@@ -53,11 +54,11 @@ class Plan:
         return self.experiment.corpus.folds()[number]
 
     def of(self, system: str) -> Experiment:
-        """The same experiment with one of the systems; all share what was read of the corpus."""
+        """The experiment with one of the systems; the examples read are shared."""
         return replace(self.experiment, system=system)
 
     def folder(self, system: str, fold: int, seed: int) -> Path:
-        """Where one training lies."""
+        """The run folder of one training."""
         return fold_folder(self.output / system, seed, self.fold(fold))
 
 
@@ -69,23 +70,23 @@ def make_plan(
     seeds: Sequence[int] = (1,),
     folds: Sequence[int] | None = None,
 ) -> Plan:
-    """What there is to do, in the order of Table 5; nothing is written.
+    """The plan of a table with the systems in the order of Table 5; nothing is written.
 
     Raises:
-        CorpusError: a fold's number that does not exist.
-        RecipeError: a system that does not exist, or comes twice.
+        CorpusError: a fold does not exist.
+        RecipeError: a system does not exist, or is listed twice.
     """
     for name in systems:
         find_system(name)
         if list(systems).count(name) > 1:
-            raise RecipeError(f"{name} is asked for twice; expected each system once")
+            raise RecipeError(f"system {name} is listed twice; expected each system once")
     numbers = fold_numbers(experiment.corpus, folds)
     ordered = tuple(name for name in ORDER if name in systems)
     return Plan(experiment, ordered, tuple(numbers), tuple(seeds), output)
 
 
 def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
-    """For each system whose front is trained by itself, the first one with that front.
+    """For each system whose front is trained separately, the first system with that front.
 
     >>> front_owners(["pcnse-sadrn", "pcnse", "pcn-sadrn", "cnn-gru"], Recipe())
     {'pcnse-sadrn': 'pcnse-sadrn', 'pcnse': 'pcnse-sadrn', 'pcn-sadrn': 'pcn-sadrn'}
@@ -103,10 +104,10 @@ def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
 
 
 def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCallback = no_progress) -> None:
-    """Train whatever of the table is not trained yet, and write each system's cross-validation.
+    """Train what is missing of the table, and write the cross-validation of each system.
 
-    Called again after it was killed, it goes on from the last epoch. A fold with a seed is one job, so that
-    no two processes train the same front; as many jobs run at once as there are processors, or `workers`.
+    After an interruption, another call resumes from the last epoch. A fold with a seed is one job, so that no
+    two processes train the same front. As many jobs run at once as there are processors, or `workers`.
 
     Raises:
         RunError: the output folder holds something else.
@@ -116,13 +117,13 @@ def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCal
     create_or_resume(plan.output, fingerprint)
     for name in plan.systems:
         create_or_resume(plan.output / name, plan.of(name).fingerprint())
-    left = [job for job in plan.jobs if not is_trained(plan, job)]
+    unfinished = [job for job in plan.jobs if not is_trained(plan, job)]
     if workers is None:
         workers = available_processors() if experiment.device == "cpu" else 1
-    work_on(partial(train_systems, plan), left, workers, experiment.device, progress)
+    work_on(partial(train_systems, plan), unfinished, workers, experiment.device, progress)
     for name in plan.systems:
         for job in plan.jobs:
-            show_front(plan, name, *job)
+            copy_front_curve(plan, name, *job)
         run_folds(
             plan.of(name),
             output=plan.output / name,
@@ -134,12 +135,12 @@ def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCal
 
 
 def is_trained(plan: Plan, job: tuple[int, int]) -> bool:
-    """Whether nothing is left to do for a fold with a seed."""
+    """Whether all systems are trained on a fold with a seed."""
     return all((plan.folder(name, *job) / RUN_FILE).exists() for name in plan.systems)
 
 
 def train_systems(plan: Plan, job: tuple[int, int], progress: ProgressCallback) -> None:
-    """All systems on one fold with one seed, one after the other."""
+    """Train all systems on one fold with one seed, one after the other."""
     number, seed = job
     fold = plan.fold(number)
     for name in plan.systems:
@@ -147,7 +148,7 @@ def train_systems(plan: Plan, job: tuple[int, int], progress: ProgressCallback) 
         if (folder / RUN_FILE).exists():
             continue
         experiment = plan.of(name)
-        assert experiment.examples  # read before the watch starts
+        assert experiment.examples  # read before the stopwatch starts
         predictions = train_split(
             experiment,
             SpeakerSplit(fold.train, fold.validation, fold.test),
@@ -163,11 +164,11 @@ def train_systems(plan: Plan, job: tuple[int, int], progress: ProgressCallback) 
         forget_local_features(plan.folder(name, *job))
 
 
-def show_front(plan: Plan, name: str, fold: int, seed: int) -> None:
-    """Lay the learning curve of a shared front beside the back end's, as if it had been trained there."""
-    own = plan.folder(name, fold, seed)
-    owners = plan.folder(plan.fronts.get(name, name), fold, seed)
+def copy_front_curve(plan: Plan, name: str, fold: int, seed: int) -> None:
+    """Copy the learning curve of a shared front to a run folder that uses the front."""
+    folder = plan.folder(name, fold, seed)
+    front_folder = plan.folder(plan.fronts.get(name, name), fold, seed)
     stage = f"{FRONT_STAGE}{find_system(name).front}"
     for file in (CURVE_FILE, DONE_FILE):
-        if own != owners and not (own / stage / file).exists():
-            write_text(own / stage / file, (owners / stage / file).read_text(encoding="utf-8"))
+        if folder != front_folder and not (folder / stage / file).exists():
+            write_text(folder / stage / file, (front_folder / stage / file).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A table of systems as a picture: the UA of each with its interval, the paper's beside it."""
+"""A picture of a table: the UA of each system with its interval, and the paper's figure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from emotrace.experiments.table.rows import Table
 
 
 def table_png(table: Table) -> bytes:
-    """One line per system, as the table orders them: a dot, its 95 % interval, a diamond for the paper."""
+    """One row per system in the order of the table: a dot, its 95 % interval, a diamond for the paper."""
     rows = table.rows
     figure = Figure(figsize=(7.5, 1.6 + 0.36 * len(rows)), dpi=140, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         colour = "tab:red" if row.system == table.reference else "tab:blue"
         if row.scores.ua_interval is not None:
             low, high = row.scores.ua_interval.low, row.scores.ua_interval.high
-            axes.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
-        axes.plot(row.scores.ua, place, "o", color=colour, markersize=7)
+            axes.plot([low, high], [index, index], color=colour, linewidth=2.2, solid_capstyle="butt")
+        axes.plot(row.scores.ua, index, "o", color=colour, markersize=7)
         axes.annotate(
-            f"{row.scores.ua:.3f}", (row.scores.ua, place), xytext=(0, 6), textcoords="offset points",
+            f"{row.scores.ua:.3f}", (row.scores.ua, index), xytext=(0, 6), textcoords="offset points",
             ha="center", fontsize=7.5, color=colour,
         )  # fmt: skip
         if row.published is not None and row.published.ua is not None:
-            axes.plot(row.published.ua, place, "D", color="black", markerfacecolor="none", markersize=6)
+            axes.plot(row.published.ua, index, "D", color="black", markerfacecolor="none", markersize=6)
     chance = 1 / table.emotions
     axes.axvline(chance, color="grey", linestyle=":", linewidth=1)
     axes.text(chance, len(rows) - 0.45, " chance", fontsize=8, color="grey", va="bottom")

@@ -1,4 +1,4 @@
-"""Table 5 of Zhao et al. (2021): what the paper says its systems reach."""
+"""Table 5 of Zhao et al. (2021): the published results of its systems."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """UA and WA as fractions; None where the paper gives none."""
+    """Published UA and WA as fractions; None where the paper gives none."""
 
     ua: float | None
     wa: float | None
@@ -31,7 +31,7 @@ TABLE_5: dict[str, tuple[float, float, float | None]] = {
 
 
 def published(corpus: str, system: str) -> PublishedResult | None:
-    """What Table 5 says of a system on a corpus, by its name here; None where it says nothing.
+    """The published results of a system on a corpus; None where Table 5 has none.
 
     >>> published("iemocap", "pcnse-sadrn-ctc"), published("fau-aibo", "pcnse")
     (PublishedResult(ua=0.663, wa=0.731), PublishedResult(ua=0.388, wa=None))

@@ -1,4 +1,4 @@
-"""A table of systems as files: Markdown and a picture for people, CSV and JSON for programs."""
+"""A table of systems as Markdown, picture, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from emotrace.system.files import write_bytes, write_text
 
 
 def write_table(folder: Path, table: Table) -> str:
-    """Write `table.md`, `table.csv`, `table.json` and `table.png`; the Markdown is also what comes back.
+    """Write `table.md`, `table.csv`, `table.json` and `table.png`; the Markdown is returned.
 
-    Of three systems and more, `pairs.csv` has each held against each.
+    With three systems or more, `pairs.csv` compares all pairs.
     """
     page = table_page(table)
     write_text(folder / "table.md", page)
@@ -33,7 +33,7 @@ def write_table(folder: Path, table: Table) -> str:
 
 
 def table_page(table: Table) -> str:
-    """The table as Markdown: figures, costs, tests of significance, and what each means."""
+    """The table as Markdown: metrics, costs, tests of significance, and explanations."""
     seeds = f"seed{'s' if len(table.seeds) > 1 else ''} {', '.join(map(str, table.seeds))}"
     paper = any(row.published for row in table.rows)
     head = ["system"]
@@ -54,25 +54,25 @@ def table_page(table: Table) -> str:
         f"# {table.protocol}: {len(table.rows)} system{'s' if many else ''}",
         "",
         f"Recipe: {' + '.join(table.recipes)}. Folds: {', '.join(table.folds)}; {seeds}. "
-        f"{table.utterances} utterances of {table.speakers} speakers, each judged by models that never heard "
-        f"the speaker. emotrace {table.version}.",
+        f"{table.utterances} utterances of {table.speakers} speakers, each classified by models that were "
+        f"not trained on the speaker. emotrace {table.version}.",
         "",
         *markdown_table(head, figures),
         "",
         "Fractions. UA and WA pool all test speakers; their intervals resample speakers"
-        + (", and are too sure for so few." if table.speakers < FEW_SPEAKERS else ".")
+        + (", and are too narrow for so few." if table.speakers < FEW_SPEAKERS else ".")
         + (" The paper's figures are those of Table 5 of Zhao et al. (2021)." if paper else ""),
         "",
         *markdown_table(["system", "parameters", "training, s a fold", "inference, ms a second"], costs),
         "",
-        "Training: seconds of all stages of a fold, on average. Systems with the same front train it once; "
-        "its time counts in each of their rows. Inference: on one thread, for one second of sound of the "
-        "corpus, log-Mel included, by torch.",
+        "Training: mean seconds of all stages of a fold. Systems with the same front train it once; its time "
+        "counts in each of their rows. Inference: on one thread, for one second of audio of the corpus, "
+        "log-Mel included, with PyTorch.",
         "",
     ]
     if many:
         lines += _significance(table)
-    if len(table.rows) > 2:  # of two, the table above says it all
+    if len(table.rows) > 2:  # for two systems the table above is complete
         lines += pairs_page(table)
     return "\n".join(lines)
 
@@ -100,16 +100,16 @@ def _significance(table: Table) -> list[str]:
         "",
         f"Each p is corrected for {len(rows)} comparison{'s' if len(rows) > 1 else ''} (Holm). UA: "
         "two-sided, by a bootstrap over speakers; the interval is of one comparison. WA: the paper's "
-        "one-tailed z-test, small where the reference is the better; it takes utterances as independent and "
-        "the systems as tested on different ones. Right alone: utterances that only this system got right, "
-        "and only the "
+        "one-tailed z-test, whose p is small where the reference is better; it assumes independent "
+        "utterances, and other utterances for each system. Right alone: utterances that only this system got "
+        "right, and only the "
         f"reference; McNemar's exact test, two-sided{', on the first seed' if len(table.seeds) > 1 else ''}.",
         "",
     ]
 
 
 def table_csv(table: Table) -> str:
-    """A line per system; what a system has none of is empty."""
+    """CSV with one row per system; missing values are empty."""
     lines = [record(row) for row in table.rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
@@ -119,14 +119,14 @@ def table_csv(table: Table) -> str:
 
 
 def as_dict(table: Table) -> dict[str, Any]:
-    """The same with what the rows have in common."""
+    """The table as JSON values."""
     common = {key: value for key, value in vars(table).items() if key not in ("rows", "pairs")}
     pairs = [pair_record(pair) for pair in table.pairs]
     return {**common, "rows": [record(row) for row in table.rows], "pairs": pairs}
 
 
 def record(row: Row) -> dict[str, Any]:
-    """A row as plain values by name; from `ua_difference` on it is compared with the table's reference."""
+    """The values of a row by name; those from `ua_difference` on compare it with the reference."""
     scores = row.scores
     return {
         "system": row.system,

@@ -1,4 +1,4 @@
-"""What a trained table says: a row per system with its figures, its cost, and how it does beside another."""
+"""The rows of a trained table: metrics and costs of each system, and its comparison with a reference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emotrace.training.run_folder import PREDICTIONS_FILE, read_run
 from emotrace.training.two_stage import FRONT_STAGE
 
 REFERENCE = "pcnse-sadrn-ctc"
-TIMED_CLIPS = 5
+TIMED_UTTERANCES = 5
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Row:
     """A system of the table.
 
     Attributes:
-        training_s: mean seconds of a fold, a shared front's among them; None where they were not kept
-        inference: seconds of one thread for a second of speech, log-Mel included
-        published: what the paper says
-        comparison: against the reference; None for the reference itself
+        training_s: mean seconds of a fold, with those of a shared front; None where they were not recorded
+        inference: seconds of one thread for one second of speech, log-Mel included
+        published: results in the paper
+        comparison: with the reference; None for the reference itself
     """
 
     system: str
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Systems on the same utterances, how they came about, and each held against each."""
+    """Systems on the same utterances, the settings of their training, and comparisons of all pairs."""
 
     protocol: str
     recipes: tuple[str, ...]
@@ -64,7 +64,7 @@ class Table:
 
 
 def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
-    """The table of what `train_table` trained; `recipes` are the names to print of those that made it."""
+    """Measure the systems that `train_table` trained; `recipes` are the names of their recipes."""
     corpus = plan.experiment.corpus
     predictions_by_run = {
         name: read_predictions(plan.output / name / PREDICTIONS_FILE) for name in plan.systems
@@ -81,7 +81,7 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
             strict=True,
         )
     )
-    sounds, rows = sounds_to_time(corpus), []
+    recordings, rows = recordings_to_time(corpus), []
     for name in plan.systems:
         _, recipe, network = read_run(plan.folder(name, *plan.jobs[0]))
         rows.append(
@@ -93,7 +93,7 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
                 published=published(corpus.corpus.name, name),
                 parameters=sum(parameter.numel() for parameter in network.parameters()),
                 training_s=training_seconds(plan, name),
-                inference=real_time_factor(network, sounds, find_system(name).max_frames(recipe)),
+                inference=real_time_factor(network, recordings, find_system(name).max_frames(recipe)),
                 comparison=compared.get(name),
             )
         )
@@ -113,20 +113,20 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
 
 
 def training_seconds(plan: Plan, name: str) -> float | None:
-    """Mean seconds of a fold: a system's own stages, and its front's wherever that was trained."""
+    """Mean seconds of a fold: the stages in the system's folder, and its front in the owner's folder."""
     owner, front = plan.fronts.get(name, name), f"{FRONT_STAGE}{find_system(name).front}"
     total_s = 0.0
     for job in plan.jobs:
-        own = stage_seconds(plan.folder(name, *job))
-        owners = stage_seconds(plan.folder(owner, *job))
-        of_front = {stage: seconds for stage, seconds in owners.items() if stage.startswith(front)}
-        if not own and not of_front:
+        stages = stage_seconds(plan.folder(name, *job))
+        owner_stages = stage_seconds(plan.folder(owner, *job))
+        front_stages = {stage: s for stage, s in owner_stages.items() if stage.startswith(front)}
+        if not stages and not front_stages:
             return None
-        total_s += sum({**of_front, **own}.values())
+        total_s += sum({**front_stages, **stages}.values())
     return total_s / len(plan.jobs)
 
 
-def sounds_to_time(corpus: OpenCorpus) -> list[npt.NDArray[np.float32]]:
-    """A few clips from all over the corpus."""
-    step = max(1, len(corpus.utterances) // TIMED_CLIPS)
-    return [read_utterance(utterance).samples for utterance in corpus.utterances[::step][:TIMED_CLIPS]]
+def recordings_to_time(corpus: OpenCorpus) -> list[npt.NDArray[np.float32]]:
+    """A few utterances, evenly spaced over the corpus."""
+    step = max(1, len(corpus.utterances) // TIMED_UTTERANCES)
+    return [read_utterance(utterance).samples for utterance in corpus.utterances[::step][:TIMED_UTTERANCES]]

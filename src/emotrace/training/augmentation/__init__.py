@@ -1,1 +1,1 @@
-"""Data augmentation."""
+"""Augmentation of training data."""

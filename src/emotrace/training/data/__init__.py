@@ -1,1 +1,1 @@
-"""Training examples."""
+"""Training examples: utterances, concatenations, synthetic sounds, and features of a trained front."""

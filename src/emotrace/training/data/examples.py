@@ -1,4 +1,4 @@
-"""Utterances as the training sees them: windows of features, batches of like length."""
+"""Utterances as training data: windows of features, and batches of windows of similar length."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from emotrace.corpora import Utterance
 from emotrace.corpora.utterance_audio import clear_audio_cache, read_utterance
 from emotrace.features.log_power import LogPower
 
+# The emotions of an example in order: index of each (None: no emotion), and its share of the duration.
+Parts = tuple[tuple[int | None, float], ...]
+
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance: its evaluation windows as features over time, and the place of its emotion.
+    """One utterance: its windows as features over time, and its emotion.
 
-    A window is (time, feature): frames of static bands for a front, steps of local features for a back end.
-    `views` holds the same windows more than once, where they are seen elsewhere too or stage 2 is given
-    augmented copies. `durations` are those of the windows as they were cut, in samples: the weights by which
-    the runtime averages their scores. Where the emotion changes, `parts` says how: each emotion's place
-    (None: no emotion), and its share of the time; the label says nothing then. `spectra` are the windows as
-    power spectra (frame, bin), where functionals are to be fitted or takes of other places made.
+    Attributes:
+        label: index of the emotion; meaningless where `parts` is given
+        views: windows (time, feature), frames of static bands for a front, or steps of local features for a
+            back end; first as recorded, then augmented
+        durations: samples of each window; the runtime averages scores of windows with these weights
+        parts: the emotions of a concatenation; empty where there is one emotion
+        spectra: the windows as power spectra (frame, bin), for functionals and acoustic augmentation; empty
+            where these are not used
     """
 
     name: str
@@ -32,48 +37,48 @@ class Example:
     label: int
     views: tuple[tuple[Tensor, ...], ...]
     durations: tuple[int, ...]
-    parts: tuple[tuple[int | None, float], ...] = ()
+    parts: Parts = ()
     spectra: tuple[Tensor, ...] = ()
 
     @property
     def windows(self) -> tuple[Tensor, ...]:
-        """The windows as they are, without augmentation."""
+        """The windows without augmentation."""
         return self.views[0]
 
 
 class Batch(NamedTuple):
     """Windows padded to the longest: (batch, time, feature), true lengths (batch,), labels (batch,).
 
-    `parts` are those of each clip, with its label all the time where its emotion does not change.
+    `parts` has the emotions of each example; an utterance has one, for all of its duration.
     """
 
     x: Tensor
     lengths: Tensor
     labels: Tensor
-    parts: tuple[tuple[tuple[int | None, float], ...], ...]
+    parts: tuple[Parts, ...]
 
 
 def read_examples(
     utterances: Sequence[Utterance],
     emotions: Sequence[str],
     spectrum: LogPower,
-    longest_frames: int,
+    max_frames: int,
     *,
     spectra: bool = False,
 ) -> list[Example]:
-    """Windows of each utterance as static bands, log-Mel for most systems, and as `spectra` if asked.
+    """The windows of each utterance as static bands, and, with `spectra`, as power spectra.
 
     Raises:
-        AudioError: a file that cannot be used; the message names it.
+        AudioError: a file cannot be used; the message names it.
     """
-    place = {emotion: index for index, emotion in enumerate(emotions)}
+    indices = {emotion: index for index, emotion in enumerate(emotions)}
     examples = []
     for utterance in utterances:
         samples = torch.from_numpy(read_utterance(utterance).samples)
         windows, durations, powers = [], [], []
         with torch.inference_mode():
             for start, stop in window_samples(
-                len(samples), longest_frames, longest_frames // 2, spectrum.frame_samples
+                len(samples), max_frames, max_frames // 2, spectrum.frame_samples
             ):
                 power = spectrum.power(samples[None, start:stop])
                 windows.append(spectrum.band_log_power(power)[0].T.contiguous().clone())
@@ -84,7 +89,7 @@ def read_examples(
             Example(
                 utterance.name,
                 utterance.speaker,
-                place[utterance.emotion],
+                indices[utterance.emotion],
                 (tuple(windows),),
                 tuple(durations),
                 spectra=tuple(powers),
@@ -94,11 +99,11 @@ def read_examples(
     return examples
 
 
-def batched(windows: Sequence[Tensor], examples: Sequence[Example]) -> Batch:
-    """One batch, a window of each clip, padded with zeros.
+def make_batch(windows: Sequence[Tensor], examples: Sequence[Example]) -> Batch:
+    """One batch with one window of each example, padded with zeros.
 
     >>> examples = [Example("a", "ann", 0, (), ()), Example("b", "bea", 1, (), ())]
-    >>> batched([torch.ones(3, 2), torch.ones(1, 2)], examples).x.shape
+    >>> make_batch([torch.ones(3, 2), torch.ones(1, 2)], examples).x.shape
     torch.Size([2, 3, 2])
     """
     return Batch(
@@ -115,34 +120,35 @@ def epoch_batches(
     generator: torch.Generator,
     change: Callable[[Tensor, torch.Generator], Tensor] | None = None,
 ) -> Iterator[Batch]:
-    """One pass over the clips in batches of like length, in an order drawn anew.
+    """One pass over the examples in batches of similar length, in random order.
 
-    Of each clip one view and one window are drawn, and changed by `change`. Lengths are blurred by a tenth
-    before sorting, so that the same clips do not always meet.
+    One random window of a random view of each example is used, and augmented by `change`. Lengths are varied
+    by up to a tenth before sorting, so that batches differ from epoch to epoch.
     """
     drawn = []
     for example in examples:
         view = example.views[_draw(len(example.views), generator)]
         window = view[_draw(len(view), generator)]
         drawn.append(change(window, generator) if change else window)
-    blur = 1 + 0.1 * torch.rand(len(examples), generator=generator)
-    order = sorted(range(len(examples)), key=lambda i: len(drawn[i]) * blur[i].item())
+    factors = 1 + 0.1 * torch.rand(len(examples), generator=generator)
+    order = sorted(range(len(examples)), key=lambda i: len(drawn[i]) * factors[i].item())
     groups = [order[start : start + size] for start in range(0, len(order), size)]
-    if len(groups) > 1 and len(groups[0]) > 1 and len(groups[-1]) < 2:  # batch statistics need company
-        groups[-2:] = [groups[-2] + groups[-1]]
+    if len(groups) > 1 and len(groups[0]) > 1 and len(groups[-1]) < 2:
+        groups[-2:] = [groups[-2] + groups[-1]]  # batch normalisation needs more than one example
     for group in torch.randperm(len(groups), generator=generator).tolist():
-        yield batched([drawn[i] for i in groups[group]], [examples[i] for i in groups[group]])
+        yield make_batch([drawn[i] for i in groups[group]], [examples[i] for i in groups[group]])
 
 
 def window_batches(
     examples: Sequence[Example], size: int = 16
 ) -> Iterator[tuple[list[tuple[int, int]], Batch]]:
-    """Every window of every clip in batches of like length, with (clip, window) places."""
-    places = [(c, w) for c, example in enumerate(examples) for w in range(len(example.windows))]
-    places.sort(key=lambda place: len(examples[place[0]].windows[place[1]]))
-    for start in range(0, len(places), size):
-        group = places[start : start + size]
-        yield group, batched([examples[c].windows[w] for c, w in group], [examples[c] for c, _ in group])
+    """Every window of every example in batches of similar length, with the indices (example, window)."""
+    indices = [(e, w) for e, example in enumerate(examples) for w in range(len(example.windows))]
+    indices.sort(key=lambda index: len(examples[index[0]].windows[index[1]]))
+    for start in range(0, len(indices), size):
+        group = indices[start : start + size]
+        windows = [examples[e].windows[w] for e, w in group]
+        yield group, make_batch(windows, [examples[e] for e, _ in group])
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

@@ -1,4 +1,4 @@
-"""What a trained front makes of clips: computed once, kept in a file a take, and mapped into memory."""
+"""Local features: outputs of a trained front, computed once, stored in files and mapped into memory."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def local_feature_examples(
     folder: Path | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> list[Example]:
-    """The clips with their windows of static bands replaced by the front's local features.
+    """The examples with local features (step, feature) in place of their windows of static bands.
 
-    With a `folder` they are kept there and mapped from the file, so that memory holds no more of them than
-    the system has to spare; the same clips and front find them again. A network that trains in bfloat16
-    rounds them to that first of all, so where `dtype` says it, half the bytes train the same weights.
+    With a `folder` the features are stored there and mapped from the file, so that the system can free their
+    memory; the same examples and front use the file again. A network that trains in bfloat16 rounds its
+    inputs to it, so with that `dtype` half the bytes give the same weights.
 
     Raises:
         RunError: the file is damaged, or cannot be written.
@@ -41,42 +41,44 @@ def local_feature_examples(
     if not examples:
         return []
     if folder is None:
-        return with_windows(examples, computed(network.front, examples, dtype))
-    file = folder / f"{key(network.front, examples, dtype)}.safetensors"
+        return with_windows(examples, compute_features(network.front, examples, dtype))
+    file = folder / f"{features_key(network.front, examples, dtype)}.safetensors"
     if not file.exists():
-        windows = computed(network.front, examples, dtype)
+        windows = compute_features(network.front, examples, dtype)
         steps = torch.tensor([len(window) for window in windows])
         try:
             with atomic_path(file) as unfinished:
                 save_file({"steps": steps, "features": torch.cat(windows)}, unfinished)
         except SafetensorError as error:
-            raise RunError(f"{file} cannot be written ({error}); make room, and call this again") from None
+            raise RunError(
+                f"{file} cannot be written ({error}); free disk space, and run the same command again"
+            ) from None
         del windows
         give_back_freed_memory()
-    return with_windows(examples, mapped(file))
+    return with_windows(examples, map_features(file))
 
 
 def forget_local_features(folder: Path) -> None:
-    """Delete what lies in a training's folder: its back ends are trained."""
+    """Delete the local features in a run folder."""
     shutil.rmtree(folder / LOCAL_FOLDER, ignore_errors=True)
 
 
-def computed(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> list[Tensor]:
-    """Local features (step, feature) of every window, in the order of the clips."""
+def compute_features(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> list[Tensor]:
+    """Local features (step, feature) of every window, in the order of the examples."""
     front.eval()
     device = front.normalise.mean.device
     found = [list(example.windows) for example in examples]
     with torch.inference_mode():
-        for places, batch in window_batches(examples):
+        for indices, batch in window_batches(examples):
             local, steps = front(batch.x.transpose(1, 2).to(device), batch.lengths.to(device))
-            for row, (example, window) in enumerate(places):
+            for row, (example, window) in enumerate(indices):
                 found[example][window] = local[row, : steps[row]].to("cpu", dtype, copy=True)
     give_back_freed_memory()
     return [window for windows in found for window in windows]
 
 
-def mapped(file: Path) -> list[Tensor]:
-    """The windows of a file, whose bytes are read when they are used.
+def map_features(file: Path) -> list[Tensor]:
+    """The windows in a file, whose bytes are read when they are used.
 
     Raises:
         RunError: the file is damaged.
@@ -85,22 +87,22 @@ def mapped(file: Path) -> list[Tensor]:
         with safe_open(file, framework="pt") as tensors:
             return list(tensors.get_tensor("features").split(tensors.get_tensor("steps").tolist()))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise RunError(f"{file} is damaged ({error}); delete it, and call this again") from None
+        raise RunError(f"{file} is damaged ({error}); delete it, and run the same command again") from None
 
 
 def with_windows(examples: Sequence[Example], windows: Sequence[Tensor]) -> list[Example]:
-    """The clips with these windows in place of theirs."""
-    left = iter(windows)
-    return [replace(example, views=(tuple(next(left) for _ in example.windows),)) for example in examples]
+    """The examples with other windows, given in order."""
+    remaining = iter(windows)
+    return [
+        replace(example, views=(tuple(next(remaining) for _ in example.windows),)) for example in examples
+    ]
 
 
-def key(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> str:
-    """A name for what depends on nothing but these."""
-    made_of = hashlib.sha256(f"{front} {dtype}".encode())
-    for tensor in (
-        *front.state_dict().values(),
-        *(window for example in examples for window in example.windows),
-    ):
-        made_of.update(f"{tuple(tensor.shape)}".encode())
-        made_of.update(tensor.cpu().contiguous().numpy())
-    return made_of.hexdigest()[:32]
+def features_key(front: Front, examples: Sequence[Example], dtype: torch.dtype) -> str:
+    """A file name that depends on the front, its weights, the windows and `dtype`, and on nothing else."""
+    digest = hashlib.sha256(f"{front} {dtype}".encode())
+    windows = (window for example in examples for window in example.windows)
+    for tensor in (*front.state_dict().values(), *windows):
+        digest.update(f"{tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().contiguous().numpy())
+    return digest.hexdigest()[:32]

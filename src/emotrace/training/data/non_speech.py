@@ -1,7 +1,7 @@
-"""Sounds without speech, made in code: CTC is taught that no emotion is in them, by an empty target.
+"""Synthetic sounds without speech, whose CTC target is empty.
 
-A classifier must name an emotion whatever it hears; CTC need not, since the empty label sequence has a
-likelihood too. But a network that never heard anything but speech gives it none.
+A classifier names an emotion for every input. CTC can reject an input, because the empty label sequence has a
+likelihood too, but a network that is trained on speech alone never gives it one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,22 @@ from emotrace.training.data.examples import Example
 Array = npt.NDArray[np.float64]
 SoundGenerator = Callable[[np.random.Generator, int], Array]
 
-SHORTEST_S = 0.4
-LEVEL_DB = (-90.0, -6.0)  # of full scale, root mean square; the lowest is what an idle microphone gives
-FLOOR_DB = (-110.0, -60.0)  # of the noise beneath every sound
+MIN_DURATION_S = 0.4
+LEVEL_DB = (-90.0, -6.0)  # root mean square relative to full scale; the lowest is that of an idle microphone
+FLOOR_DB = (-110.0, -60.0)  # of the noise added to every sound
+FILTER_PROBABILITY, ENVELOPE_PROBABILITY, MIXTURE_PROBABILITY = 0.5, 0.5, 0.3
+MIXTURE_DB = (-20.0, 0.0)  # of the second sound of a mixture
+FILTER_GAIN_DB = 20.0
+ENVELOPE_DB = -30.0  # its lowest level
+ENVELOPE_HZ = (0.5, 12.0)  # changes a second
 
 
 def non_speech_examples(
-    count: int, spectrum: LogPower, longest: int, generator: torch.Generator, *, spectra: bool = False
+    count: int, spectrum: LogPower, max_frames: int, generator: torch.Generator, *, spectra: bool = False
 ) -> list[Example]:
-    """`count` clips without emotion, of at most `longest` frames; each of `SOUNDS` as often as the others.
+    """`count` examples without emotion, of at most `max_frames` frames; all `SOUNDS` occur equally often.
 
-    They have their `spectra` too if asked.
+    With `spectra` they have power spectra too.
 
     >>> from emotrace.features.log_mel import LogMel
     >>> (example,) = non_speech_examples(1, LogMel(40), 500, torch.Generator().manual_seed(1))
@@ -40,16 +45,16 @@ def non_speech_examples(
     random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
     sound_names = list(SOUNDS)
     return [
-        _example(random, sound_names[place % len(sound_names)], spectrum, longest, spectra)
-        for place in range(count)
+        _example(random, sound_names[number % len(sound_names)], spectrum, max_frames, spectra)
+        for number in range(count)
     ]
 
 
 def _example(
-    random: np.random.Generator, sound_name: str, spectrum: LogPower, longest: int, spectra: bool
+    random: np.random.Generator, sound_name: str, spectrum: LogPower, max_frames: int, spectra: bool
 ) -> Example:
-    most = spectrum.frame_samples + (longest - 1) * FRAME_HOP_SAMPLES
-    length = int(random.integers(min(most, int(SHORTEST_S * SAMPLE_RATE_HZ)), most + 1))
+    max_samples = spectrum.frame_samples + (max_frames - 1) * FRAME_HOP_SAMPLES
+    length = int(random.integers(min(max_samples, int(MIN_DURATION_S * SAMPLE_RATE_HZ)), max_samples + 1))
     samples = torch.from_numpy(sound(random, sound_name, length)).float()
     with torch.inference_mode():
         power = spectrum.power(samples[None])
@@ -59,47 +64,47 @@ def _example(
 
 
 def sound(random: np.random.Generator, sound_name: str, length: int) -> Array:
-    """One of `SOUNDS`, at times through a filter, an envelope and over another one, at a level of its own.
+    """One of `SOUNDS` at a random level, with a noise floor, clipped to full scale.
 
-    A floor of noise lies under it; the whole is within full scale.
+    Some are filtered, some have an envelope, and some are mixed with a second sound.
     """
     samples = SOUNDS[sound_name](random, length)
-    if random.random() < 0.5:
+    if random.random() < FILTER_PROBABILITY:
         samples = filtered(random, samples)
-    if random.random() < 0.5:
+    if random.random() < ENVELOPE_PROBABILITY:
         samples = samples * envelope(random, length)
-    if random.random() < 0.3:
+    if random.random() < MIXTURE_PROBABILITY:
         other = SOUNDS[random.choice(list(SOUNDS))](random, length)
-        samples = at_level(samples, 0) + at_level(other, random.uniform(-20, 0))
+        samples = at_level(samples, 0) + at_level(other, random.uniform(*MIXTURE_DB))
     floor = at_level(coloured_noise(random, length), random.uniform(*FLOOR_DB))
     return (at_level(samples, random.uniform(*LEVEL_DB)) + floor).clip(-1, 1)
 
 
 def filtered(random: np.random.Generator, samples: Array) -> Array:
-    """The sound through a loudspeaker of its own: gains of -20 to 20 dB, smooth over octaves."""
+    """The sound through a random filter: gains of -20 to 20 dB, smooth over octaves."""
     hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE_HZ)
     octaves = np.log2(np.maximum(hz, 31) / 31)
-    gains_db = np.interp(octaves, np.arange(9), random.uniform(-20, 20, 9))
+    gains_db = np.interp(octaves, np.arange(9), random.uniform(-FILTER_GAIN_DB, FILTER_GAIN_DB, 9))
     return np.fft.irfft(np.fft.rfft(samples) * 10 ** (gains_db / 20), len(samples))
 
 
 def envelope(random: np.random.Generator, length: int) -> Array:
-    """Loudness that goes up and down at random, 0.5 to 12 times a second, in steps or smoothly."""
-    points = max(2, int(random.uniform(0.5, 12) * length / SAMPLE_RATE_HZ)) + 1
-    places = np.sort(random.uniform(0, length, points))
-    heights = 10 ** (random.uniform(-30, 0, points) / 20)
+    """A random gain over time with 0.5 to 12 changes a second, in steps or linear in between."""
+    points = max(2, int(random.uniform(*ENVELOPE_HZ) * length / SAMPLE_RATE_HZ)) + 1
+    times = np.sort(random.uniform(0, length, points))
+    gains = 10 ** (random.uniform(ENVELOPE_DB, 0, points) / 20)
     if random.random() < 0.5:
-        return heights[np.searchsorted(places, np.arange(length)).clip(max=points - 1)]
-    return np.interp(np.arange(length), places, heights)
+        return gains[np.searchsorted(times, np.arange(length)).clip(max=points - 1)]
+    return np.interp(np.arange(length), times, gains)
 
 
 def at_level(samples: Array, level_db: float) -> Array:
-    """The sound with this root mean square, in dB of full scale."""
+    """The sound scaled to a root mean square, in dB relative to full scale."""
     return samples * (10 ** (level_db / 20) / max(float(np.sqrt(np.mean(samples**2))), 1e-12))
 
 
 def coloured_noise(random: np.random.Generator, length: int) -> Array:
-    """Gaussian noise whose power falls by 0 to 6 dB an octave, steady or swelling."""
+    """Gaussian noise whose power falls by 0 to 6 dB an octave, with a periodically varying level."""
     spectrum = np.fft.rfft(random.normal(size=length))
     spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** random.uniform(0, 1)
     swell = 1 + random.uniform(0, 0.9) * np.sin(2 * np.pi * random.uniform(0.1, 8) * _times(length))
@@ -107,7 +112,7 @@ def coloured_noise(random: np.random.Generator, length: int) -> Array:
 
 
 def tones(random: np.random.Generator, length: int) -> Array:
-    """One to four sines of any pitch, gliding by up to an octave a second, at times in pulses."""
+    """One to four sines of random pitch, some with a glide of up to an octave a second, some in pulses."""
     times = _times(length)
     samples = np.zeros(length)
     for _ in range(random.integers(1, 5)):
@@ -121,7 +126,7 @@ def tones(random: np.random.Generator, length: int) -> Array:
 
 
 def music(random: np.random.Generator, length: int) -> Array:
-    """One to three voices of plucked or held harmonic notes in steps of a scale."""
+    """One to three voices of harmonic notes on the major scale, which decay fast or slowly."""
     samples = np.zeros(length)
     scale = np.array([0, 2, 4, 5, 7, 9, 11, 12])
     for _ in range(random.integers(1, 4)):
@@ -142,7 +147,7 @@ def music(random: np.random.Generator, length: int) -> Array:
 
 
 def buzz(random: np.random.Generator, length: int) -> Array:
-    """A sawtooth, a square wave or pulses of one pitch, which may tremble or glide."""
+    """A sawtooth, a square wave or pulses of one pitch, with vibrato, and some with a glide."""
     hz = np.exp(random.uniform(np.log(40), np.log(2000)))
     glide = random.uniform(-0.5, 0.5) * (random.random() < 0.5) * _times(length)
     tremor = random.uniform(0, 0.1) * np.sin(2 * np.pi * random.uniform(0.5, 8) * _times(length))
@@ -152,7 +157,7 @@ def buzz(random: np.random.Generator, length: int) -> Array:
 
 
 def hum(random: np.random.Generator, length: int) -> Array:
-    """Mains or a machine: harmonics of a steady low pitch, of random strength and phase."""
+    """Mains hum or a machine: harmonics of a constant low pitch, of random strength and phase."""
     hz = random.uniform(45, 130)
     parts = [
         random.uniform(0, 1) / number * np.sin(2 * np.pi * (hz * number * _times(length) + random.random()))
@@ -162,7 +167,7 @@ def hum(random: np.random.Generator, length: int) -> Array:
 
 
 def knocks(random: np.random.Generator, length: int) -> Array:
-    """Clicks, taps and rattles: short noise bursts at random times, each with a resonance."""
+    """Clicks, taps and rattles: short bursts of noise at random times, each with a resonance."""
     samples = np.zeros(length)
     for start in random.integers(0, length, max(1, int(random.uniform(1, 25) * length / SAMPLE_RATE_HZ))):
         times = _times(min(length - start, SAMPLE_RATE_HZ // 5))

@@ -1,4 +1,4 @@
-"""The rows on training: the paper's network, ours as `emotrace train` trains it, Keras padded to 5 s."""
+"""The rows on training: the paper's network by `emotrace train`, and by Keras padded to 5 s."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PRECISIONS = {"ours": "bfloat16", "ours-float32": "float32"}
 
 @dataclass(frozen=True)
 class Step:
-    """What a row on a training step trains.
+    """A row on a training step.
 
     Attributes:
-        each: how many steps of ours a call has: of a single one, fetching its memory from the system would be
-            a third, which Keras keeps from call to call
-        rounds: how often it is called
+        each: steps per call of emotrace; in a single step, memory allocation would take a third of the time,
+            which Keras does only once
+        rounds: number of calls
     """
 
     stage: int
@@ -43,32 +43,32 @@ STEPS = {
 
 
 def padded_steps(session: Session) -> None:
-    """A step of either stage on a padded batch: ours in either precision, and Keras."""
+    """A step of each stage on a padded batch: emotrace in both precisions, and Keras."""
     with session.workers(session.cores, "training", "keras") as workers:
         for row, step in STEPS.items():
             batch, layout, calls = session.batch(step.batch), step.layout, {}
             for who in step.precisions:
-                given = {"network": layout, "precision": PRECISIONS[who], "steps": step.each}
-                calls[f"{row}/{who}"] = prepared(workers["training"], step.stage, batch, **given)
+                arguments = {"network": layout, "precision": PRECISIONS[who], "steps": step.each}
+                calls[f"{row}/{who}"] = prepare_steps(workers["training"], step.stage, batch, **arguments)
             try:
                 if "keras" in workers:
                     size = {"layout": layout, "width": PAPER_WIDTH}
-                    calls[f"{row}/keras"] = prepared(workers["keras"], step.stage, batch, **size)
+                    calls[f"{row}/keras"] = prepare_steps(workers["keras"], step.stage, batch, **size)
             except WorkerError as error:
-                session.findings.miss(f"{row}/keras", error)
+                session.findings.record_missing(f"{row}/keras", error)
             session.findings.alternate(calls, session.rounds(step.rounds))
 
 
 def epoch(session: Session) -> None:
-    """Stage 1 for an epoch of EmoDB in batches by length; Keras's is reckoned from its padded step."""
+    """Stage 1 for an epoch of EmoDB in batches by length; that of Keras is estimated from its padded step."""
     findings, root = session.findings, session.inputs.emodb
     if root is None:
-        findings.miss("epoch", NO_EMODB)
+        findings.record_missing("epoch", NO_EMODB)
         return
     with session.workers(session.cores, "training") as workers:
-        given = {"network": LAYOUT, "precision": PRECISIONS["ours"], "root": str(root)}
-        given |= {"most": 4} if session.quick else {}
-        ready = workers["training"].ask("prepare", name="epoch", stage=1, batch=BATCH, **given)
+        arguments = {"network": LAYOUT, "precision": PRECISIONS["ours"], "root": str(root)}
+        arguments |= {"most": 4} if session.quick else {}
+        ready = workers["training"].call("prepare", name="epoch", stage=1, batch=BATCH, **arguments)
         timer = workers["training"].timer("epoch", name="epoch")
         findings.alternate({"epoch/ours": timer}, rounds=1, warm=0 if session.quick else 1)
     padded = findings.value("step-branch-pool/keras")
@@ -77,13 +77,13 @@ def epoch(session: Session) -> None:
 
 
 def gpu(session: Session) -> None:
-    """The same steps on a GPU, where torch finds one."""
+    """The same steps on a GPU, if torch finds one."""
     with session.workers(session.cores, "training") as workers:
-        if not workers["training"].ask("has_gpu")["gpu"]:
+        if not workers["training"].call("has_gpu")["gpu"]:
             return
         for layout in LAYOUTS:
             calls = {
-                f"gpu-{layout}/{who}": prepared(
+                f"gpu-{layout}/{who}": prepare_steps(
                     workers["training"],
                     1,
                     BATCH,
@@ -97,14 +97,14 @@ def gpu(session: Session) -> None:
             session.findings.alternate(calls, session.rounds(11), warm=2)
 
 
-def prepared(worker: Worker, stage: int, batch: int, **given: Any) -> Callable[[], float]:
-    """A call that trains on noise and gives the seconds of a step.
+def prepare_steps(worker: Worker, stage: int, batch: int, **arguments: Any) -> Callable[[], float]:
+    """A function that trains on noise and returns the seconds of a step.
 
     Raises:
-        WorkerError: if the process cannot
+        WorkerError: the process cannot prepare the step.
     """
-    name = f"{stage} {batch} {given}"
-    worker.ask("prepare", name=name, stage=stage, batch=batch, **given)
+    name = f"{stage} {batch} {arguments}"
+    worker.call("prepare", name=name, stage=stage, batch=batch, **arguments)
     return worker.timer("epoch", name=name)
 
 
