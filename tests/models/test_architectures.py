@@ -106,10 +106,10 @@ def test_in_the_keras_reading_every_utterance_is_padded_to_the_longest_window(na
         _, channels, frames, bands = image.shape
         silence = torch.zeros(1, channels, longest - frames, bands)  # the mean of the normalised spectrogram
         local, _ = network.front.extract(torch.cat([image, silence], dim=2), torch.tensor([longest]))
-        expected = network.back(local, torch.tensor([expected]))
+        expected_output = network.back(local, torch.tensor([expected]))
     assert steps.tolist() == [expected]
     assert network.front.steps_out(frames) == expected
-    torch.testing.assert_close(output, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(output, expected_output, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "masked"), [*product(("pcnse", "cnn-gru", "sadrn-ctc"), (True, False))])
