@@ -236,6 +236,26 @@ def test_a_removed_setting_is_ignored_if_off_and_refused_if_on(
         load_recipe([write_toml(tmp_path, toml_with(prefix, f"{name} = 0.5"))])
 
 
+HOSTILE = {
+    "a key of many parts": "a." * 50_000 + "a = 1",
+    "a quoted key of many parts": '"a b".' * 50_000 + "a = 1",
+    "a table of many parts": "[" + "a . " * 50_000 + "a]",
+    "arrays in arrays": "a = " + "[" * 50_000,
+    "tables in tables": "a = " + "{a = " * 50_000,
+    "a long word": "a" * 500_000,
+    "a large file": "# " + "x" * (2 << 20),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_hostile_recipes_are_refused_in_one_short_line(tmp_path: Path, content: str) -> None:
+    """A key of 40 kB took 2 GiB, so each of these would take more memory than there is, or a traceback."""
+    with pytest.raises(RecipeError) as error:
+        load_recipe([write_toml(tmp_path, HOSTILE[content])])
+    assert len(str(error.value)) < 400
+    assert "\n" not in str(error.value)
+
+
 def test_an_unknown_key_beside_an_old_name_is_refused_with_the_known_keys(tmp_path: Path) -> None:
     file = write_toml(tmp_path, "[features]\nbands = 40\nbnads = 40\n")
     with pytest.raises(RecipeError, match=r"unknown recipe key features\.bnads; known here: n_mels"):

@@ -106,6 +106,23 @@ def test_results_are_on_stdout_and_warnings_on_stderr_or_in_the_table(
     assert (row["label"], row["warnings"], table.err) == ("anger", "resampled 48000 Hz to 16000 Hz", "")
 
 
+def test_an_output_file_has_the_results_in_the_format_of_its_suffix(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    for name, option in (("r.csv", "csv"), ("r.json", "json"), ("r.jsonl", "jsonl"), ("r.out", "text")):
+        printed = call("predict", recordings, "--model", tiny_model, "--format", option)
+        written = call("predict", recordings, "--model", tiny_model, "--output", tmp_path / name)
+        assert (written.code, written.out) == (0, "")
+        assert (tmp_path / name).read_text() == printed.out
+
+
+def test_an_output_file_never_replaces_an_input(call: Call, tiny_model: Path, recordings: Path) -> None:
+    for output in (recordings / "b.wav", recordings):
+        done = call("predict", recordings, "--model", tiny_model, "--output", output)
+        assert (done.code, done.out) == (2, "")
+    assert (recordings / "b.wav").read_bytes().startswith(b"RIFF")
+
+
 def test_top_k_limits_the_scores_and_low_scores_give_no_label(
     call: Call, make_model: Callable[..., Path], recordings: Path, tmp_path: Path
 ) -> None:

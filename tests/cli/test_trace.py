@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import shutil
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import Call
+
+from emotrace.inference.recogniser import load
 
 SpeechLike = Callable[..., np.ndarray]
 
@@ -66,13 +70,13 @@ def test_an_output_that_cannot_be_written_does_not_stop_the_others(
     for jobs in ("1", "2"):
         done = call(
             "trace", long, recordings / "b.wav", "--model", tiny_model, "--format", "textgrid",
-            "--output", tmp_path / "out", "--jobs", jobs,
+            "--output", tmp_path / jobs, "--jobs", jobs,
         )  # fmt: skip
-        assert (done.code, done.out) == (1, f"{tmp_path / 'out' / 'b.TextGrid'}\n")
+        assert (done.code, done.out) == (1, f"{tmp_path / jobs / 'b.TextGrid'}\n")
         assert done.err.startswith(f"emotrace: {long}: its ")
         assert "cannot be written (File name too long)" in done.err
         assert len(done.err.splitlines()) == 1
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.TextGrid"]
+        assert [path.name for path in (tmp_path / jobs).iterdir()] == ["b.TextGrid"]
 
 
 def test_pictures_without_matplotlib_exit_2(
@@ -86,6 +90,83 @@ def test_pictures_without_matplotlib_exit_2(
     done = call("trace", recordings, "--model", tiny_model, "--format", "png", "--output", tmp_path / "out")
     assert done.code == 2
     assert 'pip install "emotrace[plot]"' in done.err
+
+
+def test_frames_are_the_scores_over_time_of_python(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    inputs = [recordings / "b.wav", tmp_path / "silence.wav"]
+    tokens = ("trace", *inputs, "--model", tiny_model, "--format", "csv", "--frames")
+    printed = call(*tokens)
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    recogniser = load(tiny_model)
+    scores = recogniser.frame_scores(recogniser.read(inputs[0]))
+    assert {row["file"] for row in rows} == {str(inputs[0])}
+    assert [float(row["time"]) for row in rows] == pytest.approx(scores.times_s.tolist(), abs=6e-4)
+    columns = [f"score_{label}" for label in recogniser.labels] + ["score_none"]
+    found = [[float(row[column]) for column in columns] for row in rows]
+    assert np.allclose(found, np.exp(scores.log_posteriors), atol=1e-6)
+    written = call(*tokens, "--output", tmp_path / "out")
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == [
+        "b.frames.csv", "silence.frames.csv",
+    ]  # fmt: skip
+    assert (tmp_path / "out" / "b.frames.csv").read_text() == printed.out
+    assert (printed.code, written.code) == (0, 0)
+    assert call("trace", *inputs, "--model", tiny_model, "--frames").code == 2
+
+
+def test_two_calls_never_overwrite_each_others_results(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    names = []
+    for format_name in ("csv", "csv", "text", "audacity"):
+        done = call(
+            "trace", recordings / "b.wav", "--model", tiny_model, "--format", format_name, "--output", out
+        )
+        names.append(Path(done.out.strip()).name)
+    assert names == ["b.csv", "b-2.csv", "b.txt", "b.labels.txt"]
+    assert (out / "b.csv").read_text() == (out / "b-2.csv").read_text()
+
+
+def test_eaf_refers_to_the_recording_from_the_folder_of_the_output(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out" / "eaf"
+    done = call("trace", recordings / "b.wav", "--model", tiny_model, "--format", "eaf", "--output", out)
+    assert done.code == 0
+    assert 'RELATIVE_MEDIA_URL="../../recordings/b.wav"' in (out / "b.eaf").read_text()
+
+
+def test_pictures_of_names_that_are_not_utf8_are_drawn(
+    call: Call, tiny_model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    odd = os.fsdecode(os.fsencode(recordings) + b"/\xff.wav")
+    (recordings / "b.wav").rename(odd)
+    done = call("trace", odd, "--model", tiny_model, "--format", "png", "--output", tmp_path / "out")
+    assert done.code == 0
+    (picture,) = (tmp_path / "out").iterdir()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_memory_of_a_picture_does_not_depend_on_the_length_of_the_recording(
+    call: Call, tiny_model: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    for name, seconds in (("short", 1), ("long", 300)):
+        soundfile.write(tmp_path / f"{name}.flac", np.zeros(seconds * 16_000, dtype=np.int16), 16_000)
+    peaks = []
+    for name in ("short", "short", "long"):
+        tracemalloc.start()
+        done = call(
+            "trace", tmp_path / f"{name}.flac", "--model", tiny_model, "--format", "png", "--output", tmp_path
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert done.code == 0
+    assert peaks[2] < peaks[1] + 16e6  # the samples are 19 MB, and their spectrogram as much
 
 
 HOSTILE_NAME = "line\nbreak \x1b[31m\u2028.wav"

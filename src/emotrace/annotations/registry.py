@@ -20,7 +20,7 @@ class Format:
         segments: parses the text of a file, `(str) -> list[Segment]`; with `has_tiers`
             `(str, tier: str | None) -> list[Segment]`
         timeline: formats one recording's timeline as a whole file, `(Result) -> str`; with `needs_audio`
-            `(Result, Audio, labels, FrameScores | None) -> bytes`
+            `(Result, RecordingSummary, labels) -> bytes`
         timelines: formats many recordings' timelines as one file, `(Iterable[Result]) -> Iterator[str]`;
             None if a file can hold one recording only
         predictions: formats one result per recording or segment,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from emotrace.system.escaping import escape_control_characters
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from emotrace.inference.result import Result
 
 DONE, SOME_FAILED, WRONG_CALL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
@@ -39,6 +41,18 @@ def write_document(pieces: Iterable[str]) -> None:
     for piece in pieces:
         sys.stdout.write(escape_control_characters(piece, keep="\n\t") if sys.stdout.isatty() else piece)
         sys.stdout.flush()
+
+
+def write_file(pieces: Iterable[str], path: Path) -> None:
+    """Write a document to a file, which appears when it is complete."""
+    from emotrace.system.files import atomic_path
+
+    errors = "backslashreplace"  # file names may contain bytes that are not valid UTF-8
+    with (
+        atomic_path(path) as unfinished,
+        unfinished.open("w", encoding="utf-8", errors=errors, newline="") as file,
+    ):
+        file.writelines(pieces)
 
 
 def print_message(message: str) -> None:

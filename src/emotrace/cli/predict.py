@@ -13,7 +13,7 @@ from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import FORMATS, find_format, import_function
 from emotrace.cli.audio_inputs import find_recordings, run_on_inputs
 from emotrace.cli.options import Inputs, Jobs, Model, Threads
-from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings
+from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings, write_file
 from emotrace.cli.standard_input import (
     PIPE,
     RawChannels,
@@ -52,7 +52,8 @@ def predict(
     /,
     *,
     model: Model = None,
-    output_format: Annotated[PredictionFormat, Parameter(name="--format")] = "text",
+    output_format: Annotated[PredictionFormat | None, Parameter(name="--format")] = None,
+    output: Path | None = None,
     top_k: PositiveInt | None = None,
     segments: Segments = None,
     tier: Tier = None,
@@ -69,7 +70,9 @@ def predict(
     Parameters
     ----------
     output_format
-        Format of the results. They go to standard output.
+        Format of the results. By default, that of the suffix of --output, or text.
+    output
+        File for the results. By default, they go to standard output. The file is complete, or does not exist.
     top_k
         Number of scores to write for each recording, from the highest. By default, all scores.
     channels
@@ -80,6 +83,8 @@ def predict(
     """
     from emotrace.inference.recogniser import load
 
+    if output is not None:
+        _check_output(output, [*audio, *([] if segments is None else [segments])])
     each_channel = channels == "each"
     if each_channel and segments is not None:
         raise EmotraceError("--channels each cannot be combined with --segments; omit one of them")
@@ -90,7 +95,7 @@ def predict(
     matches = None if segments is None else _match_segments(segments, tier, audio)
     recogniser = load(model, threads)
     recognise = _recognition(recogniser, segments, matches, each_channel)
-    chosen_format = find_format(output_format)
+    chosen_format = find_format(output_format or _format_of(output))
     options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)
 
     def work(path: Path) -> list[Result | EmotraceError]:
@@ -103,7 +108,11 @@ def predict(
         assert chosen_format.predictions is not None
         if not chosen_format.warnings_in_predictions:
             results = with_warnings(results)
-        yield from import_function(chosen_format.predictions)(results, options)
+        pieces = import_function(chosen_format.predictions)(results, options)
+        if output is None:
+            yield from pieces
+        else:
+            write_file(pieces, output)
 
     if PIPE in audio:
         return recognise_standard_input(
@@ -117,6 +126,23 @@ def predict(
         print_message(error)
     code = run_on_inputs(audio, work, jobs, write, recogniser.stop)
     return max(SOME_FAILED if errors else DONE, code)
+
+
+def _format_of(output: Path | None) -> str:
+    """The format that the suffix of the output file names."""
+    suffix = None if output is None else output.suffix.lower()
+    return next((entry.name for entry in FORMATS if entry.predictions and entry.suffix == suffix), "text")
+
+
+def _check_output(output: Path, inputs: Sequence[Path]) -> None:
+    """Refuse an output file that is a folder or one of the inputs."""
+    if output.is_dir():
+        raise EmotraceError(
+            f"--output {output} is a folder, expected the name of a file, such as results.csv"
+        )
+    for path in (*inputs, *find_recordings([path for path in inputs if path != PIPE])):
+        if output.exists() and path.exists() and output.samefile(path):
+            raise EmotraceError(f"--output {output} is an input, which it would replace; give another name")
 
 
 def _match_segments(source: Path, tier: str | None, audio: Sequence[Path]) -> SegmentMatches:

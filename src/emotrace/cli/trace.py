@@ -26,7 +26,7 @@ from emotrace.errors import EmotraceError
 from emotrace.system.escaping import escape_control_characters
 
 if TYPE_CHECKING:
-    from emotrace.audio.reading import Audio
+    from emotrace.annotations.recording_summary import RecordingSummary
     from emotrace.inference.frame_scores import FrameScores
     from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
@@ -37,6 +37,7 @@ else:
 
 _ONE_RECORDING = [e.name for e in FORMATS if e.timeline and not e.many_recordings and not e.needs_audio]
 _PICTURES = [e.name for e in FORMATS if e.timeline and e.needs_audio]
+_ESCAPED = "backslashreplace"  # file names may contain bytes that are not valid UTF-8
 _FORMAT_HELP = (
     f"Format of the timelines. {', '.join(_PICTURES)} needs --output; {', '.join(_ONE_RECORDING)} need it "
     "for several recordings."
@@ -50,6 +51,7 @@ def trace(
     model: Model = None,
     output_format: Annotated[TimelineFormat, Parameter(name="--format", help=_FORMAT_HELP)] = "text",
     output: Path | None = None,
+    frames: Annotated[bool, Parameter(negative=())] = False,
     jobs: Jobs = 1,
     threads: Threads = None,
     raw_rate: RawRate = None,
@@ -62,17 +64,21 @@ def trace(
     ----------
     output
         Folder for one file per recording. By default, all timelines go to standard output; those of standard
-        input are written span by span.
+        input are written span by span. Files that exist stay as they are: the next free name is used.
+    frames
+        Write the scores over time instead of the spans, one row per frame. Needs --format csv.
     """
     from emotrace.inference.recogniser import load
 
+    if frames and output_format != "csv":
+        raise EmotraceError(f"--frames writes a table: found --format {output_format}, expected --format csv")
     raw = raw_input(raw_rate, raw_format, raw_channels)
-    check_standard_input(audio, raw, None if output is None else "--output")
+    check_standard_input(audio, raw, "--frames" if frames else None if output is None else "--output")
     chosen_format = find_format(output_format)
     if chosen_format.requirement is not None:
         import_function(chosen_format.requirement)()
     if output is not None:
-        return _trace_to_files(audio, lambda: load(model, threads), chosen_format, output, jobs)
+        return _trace_to_files(audio, lambda: load(model, threads), chosen_format, output, jobs, frames)
     if chosen_format.needs_audio:
         raise EmotraceError(
             f"--format {output_format} writes files: name a folder for them with --output DIR"
@@ -92,6 +98,14 @@ def trace(
             yield from map(import_function(chosen_format.timeline), results)
 
     recogniser = load(model, threads)
+    if frames:
+        return run_on_inputs(
+            audio,
+            lambda path: [_trace_frames(recogniser, path)],
+            jobs,
+            lambda outcomes: _frames_table(_with_warnings(outcomes), recogniser.labels),
+            recogniser.stop,
+        )
     if PIPE not in audio:
         return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, write, recogniser.stop)
     if chosen_format.live is None:
@@ -107,41 +121,58 @@ def trace(
 
 @dataclass(frozen=True)
 class _Traced:
-    """A result, and the recording and its scores over time if the format needs them."""
+    """A result, and what else the format needs."""
 
     result: Result
-    audio: Audio | None = None
+    summary: RecordingSummary | None = None
     frame_scores: FrameScores | None = None
 
 
+def _with_warnings(outcomes: Iterator[_Traced]) -> Iterator[_Traced]:
+    for traced in outcomes:
+        print_warnings(traced.result)
+        yield traced
+
+
 def _trace_to_files(
-    audio: list[Path], load: Callable[[], Recogniser], chosen_format: Format, output: Path, jobs: int
+    audio: list[Path],
+    load: Callable[[], Recogniser],
+    chosen_format: Format,
+    output: Path,
+    jobs: int,
+    frames: bool,
 ) -> int:
     """Write one file for each recording, and print its name."""
     from emotrace.inference.batch import UniqueFileNames
-    from emotrace.system.files import write_bytes
+    from emotrace.system.files import create_bytes
 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmotraceError(f"--output {output} cannot be a folder: {error.strerror}") from None
     recogniser = load()
-    names = UniqueFileNames(output, chosen_format.suffix)
+    names = UniqueFileNames(output, ".frames.csv" if frames else chosen_format.suffix)
     code = DONE
 
     def work(path: Path) -> list[_Traced]:
-        # The samples of a long recording need much memory, so they are kept only if the format uses them.
+        if frames:
+            return [_trace_frames(recogniser, path)]
         return [
-            _trace_with_audio(recogniser, path) if chosen_format.needs_audio else _Traced(recogniser(path))
+            _trace_with_summary(recogniser, path) if chosen_format.needs_audio else _Traced(recogniser(path))
         ]
 
     def write(outcomes: Iterator[_Traced]) -> Iterator[str]:
         nonlocal code
         for traced in outcomes:
             print_warnings(traced.result)
+            if frames:
+                content = "".join(_frames_table(iter([traced]), recogniser.labels)).encode(errors=_ESCAPED)
+            else:
+                content = _content(traced, chosen_format, recogniser.labels, output)
             path = names.path_for(traced.result.file or "audio")
             try:
-                write_bytes(path, _content(traced, chosen_format, recogniser.labels))
+                while not create_bytes(path, content):
+                    path = names.path_for(traced.result.file or "audio")
             except OSError as error:
                 print_message(
                     f"{traced.result.file}: its {path} cannot be written ({error.strerror}); make room, or "
@@ -154,20 +185,37 @@ def _trace_to_files(
     return max(run_on_inputs(audio, work, jobs, write, recogniser.stop), code)
 
 
-def _trace_with_audio(recogniser: Recogniser, path: Path) -> _Traced:
-    audio = recogniser.read(path)
-    if audio.silent:
-        return _Traced(recogniser.recognise_audio(audio), audio)
-    frame_scores = recogniser.frame_scores(audio)
-    return _Traced(recogniser.result_from_frame_scores(frame_scores, audio), audio, frame_scores)
+def _trace_with_summary(recogniser: Recogniser, path: Path) -> _Traced:
+    from emotrace.annotations.recording_summary import RecordingSummary
+
+    summary = RecordingSummary(recogniser.config.sampling_rate)
+    return _Traced(recogniser(path, summary), summary)
 
 
-def _content(traced: _Traced, chosen_format: Format, labels: tuple[str, ...]) -> bytes:
-    """The bytes of one recording's file."""
+def _trace_frames(recogniser: Recogniser, path: Path) -> _Traced:
+    from emotrace.inference.frame_scores import FrameCollector
+
+    collector = FrameCollector()
+    result = recogniser(path, collector)
+    return _Traced(result, frame_scores=None if result.scores is None else collector.frame_scores(result))
+
+
+def _frames_table(outcomes: Iterator[_Traced], labels: tuple[str, ...]) -> Iterator[str]:
+    """Scores over time as a table."""
+    from emotrace.annotations.formats.csv_table import format_frame_header, format_frames
+
+    yield format_frame_header(labels)
+    for traced in outcomes:
+        yield from format_frames(traced.result, traced.frame_scores)
+
+
+def _content(traced: _Traced, chosen_format: Format, labels: tuple[str, ...], folder: Path) -> bytes:
+    """The bytes of one recording's file, which will be in `folder`."""
     assert chosen_format.timeline is not None
     format_timeline = import_function(chosen_format.timeline)
     if chosen_format.needs_audio:
-        picture: bytes = format_timeline(traced.result, traced.audio, labels, traced.frame_scores)
+        picture: bytes = format_timeline(traced.result, traced.summary, labels)
         return picture
-    text: str = format_timeline(traced.result)
-    return text.encode(errors="backslashreplace")  # file names may contain bytes that are not valid UTF-8
+    folders = (folder,) if chosen_format.refers_to_recording else ()
+    text: str = format_timeline(traced.result, *folders)
+    return text.encode(errors=_ESCAPED)

@@ -190,13 +190,16 @@ class UniqueFileNames:
     def __init__(self, folder: Path, suffix: str) -> None:
         self.folder, self.suffix = folder, suffix
         self._used: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def path_for(self, source: str | os.PathLike[str]) -> Path:
         """An output path that was not returned before, also where file systems ignore the case of names."""
         stem = Path(source).stem or "audio"
-        name, count = stem, 1
+        count = self._counts.get(stem.casefold(), 0) + 1
+        name = stem if count == 1 else f"{stem}-{count}"
         while name.casefold() in self._used:
             count += 1
             name = f"{stem}-{count}"
+        self._counts[stem.casefold()] = count
         self._used.add(name.casefold())
         return self.folder / f"{name}{self.suffix}"

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emotrace.audio.quality import Samples
 from emotrace.decoding.ctc import Floats
+from emotrace.inference.result import Result
 from emotrace.timeline import Timeline
 
 
@@ -33,3 +35,27 @@ class FrameScores:
     def times_s(self) -> Floats:
         """Centre of each frame in seconds, shape (frame,)."""
         return self.first_s + self.step_s * np.arange(len(self.log_posteriors), dtype=np.float64)
+
+
+class FrameCollector:
+    """Keeps the scores over time of a recording while it is recognised block by block."""
+
+    def __init__(self) -> None:
+        self._posteriors: list[Floats] = []
+        self._first_s = self._step_s = 0.0
+
+    def add_samples(self, samples: Samples) -> None:
+        """Ignore samples."""
+
+    def add_frames(self, posteriors: Floats, first_s: float, step_s: float) -> None:
+        """Keep the posteriors of the next frames."""
+        self._first_s, self._step_s = first_s, step_s
+        self._posteriors.append(posteriors)
+
+    def frame_scores(self, result: Result) -> FrameScores:
+        """The scores over time that led to a result, which is not silence."""
+        with np.errstate(divide="ignore"):
+            log_posteriors = np.log(np.concatenate(self._posteriors))
+        scores = np.array(list((result.scores or {}).values()))
+        rejected = any(warning.code == "rejected" for warning in result.warnings)
+        return FrameScores(scores, rejected, log_posteriors, self._first_s, self._step_s, result.timeline)

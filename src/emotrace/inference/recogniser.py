@@ -13,7 +13,7 @@ from emotrace.inference.model_folder import load_model_folder
 from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.pretrained import pretrained_model
 from emotrace.inference.result import Result
-from emotrace.inference.streaming import Stream, StreamDecoder, make_result
+from emotrace.inference.streaming import Observer, Stream, StreamDecoder, make_result
 from emotrace.timeline import Timeline
 
 
@@ -47,16 +47,20 @@ class Recogniser:
         """The emotions that the model can name."""
         return self.config.labels
 
-    def __call__(self, source: Source) -> Result:
+    def __call__(self, source: Source, observer: Observer | None = None) -> Result:
         """Recognise a path, the bytes of a file, a binary file object or `(samples, sample_rate_hz)`.
 
         Files are processed block by block, so memory does not depend on their length.
+
+        Args:
+            source: the recording
+            observer: receives samples and scores over time on the way
 
         Raises:
             AudioError: if the source is not readable audio, or too short
         """
         with open_audio(source) as sound:
-            stream = Stream(self._session, sound.rate_hz, sound.name)
+            stream = Stream(self._session, sound.rate_hz, sound.name, observer)
             for block in sound.blocks:
                 stream.push(block)
             stream.flush()

@@ -4,6 +4,7 @@ Files are processed in the same way, so a file and a stream of the same audio gi
 """
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +25,35 @@ from emotrace.warning import RecognitionWarning
 _MAX_CHANNELS_OF_SHORT_CHUNKS = 32  # a chunk may be one sample per channel, but (1, 1000) is a mistake
 
 
+class Observer(Protocol):
+    """Receives what is computed on the way to a result, piece by piece."""
+
+    def add_samples(self, samples: Samples) -> None:
+        """Receive the next samples, mixed to mono at the model's rate."""
+
+    def add_frames(self, posteriors: Floats, first_s: float, step_s: float) -> None:
+        """Receive the posteriors of the next frames.
+
+        Args:
+            posteriors: shape (frame, K + 1), blank last
+            first_s: centre of the first frame of the recording in seconds
+            step_s: time from one frame's centre to the next in seconds
+        """
+
+
 class StreamDecoder:
     """Samples at the model's rate → span events and, at the end, scores and a timeline.
 
     Args:
         session: the network
         keep_posteriors: whether to keep the posteriors, for `frame_scores`
+        observer: receives the posteriors as they become final
     """
 
-    def __init__(self, session: OnnxSession, keep_posteriors: bool = False) -> None:
+    def __init__(
+        self, session: OnnxSession, keep_posteriors: bool = False, observer: Observer | None = None
+    ) -> None:
+        self._observer = observer
         self._config = session.config
         self._scorer = make_scorer(session)
         self._span_decoder: SpanDecoder | None = None
@@ -93,6 +114,8 @@ class StreamDecoder:
         return self._span_decoder
 
     def _keep(self, frames: Frames) -> None:
+        if self._observer is not None:
+            self._observer.add_frames(frames.posteriors, self._scorer.first_s, self._scorer.step_s)
         if self._posteriors is not None:
             self._posteriors.append(frames.posteriors)
 
@@ -113,10 +136,17 @@ class Stream:
             contains it is complete, plus the delay of the decision and the latency of preprocessing
     """
 
-    def __init__(self, session: OnnxSession, sample_rate_hz: float, name: str = "<stream>") -> None:
+    def __init__(
+        self,
+        session: OnnxSession,
+        sample_rate_hz: float,
+        name: str = "<stream>",
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer = observer
         self._config = session.config
         self._preprocessor = StreamPreprocessor(sample_rate_hz, self._config.sampling_rate, name)
-        self._decoder = StreamDecoder(session)
+        self._decoder = StreamDecoder(session, observer=observer)
         self._held_back: list[SpanEvent] = []
         self._ended = False
         self.latency_s = latency_s(self._config)
@@ -146,7 +176,7 @@ class Stream:
                 f"{self._preprocessor.name}: found a chunk of shape {samples.shape}, expected (n,) or "
                 "(n, channels); transpose it?"
             )
-        return self._hold_back_in_silence(self._decoder.push(self._preprocessor.push(samples)))
+        return self._hold_back_in_silence(self._decode(self._preprocessor.push(samples)))
 
     def flush(self) -> list[SpanEvent]:
         """End the recording and return the remaining events; a second call returns none.
@@ -158,7 +188,7 @@ class Stream:
             return []
         self._ended = True
         rest = self._preprocessor.flush(self._config.minimum_samples / self._config.sampling_rate)
-        events = self._decoder.push(rest)
+        events = self._decode(rest)
         return self._hold_back_in_silence(events + self._decoder.flush(self._preprocessor.duration_s))
 
     def result(self, file: str | None = None, warnings: Iterable[RecognitionWarning] = ()) -> Result:
@@ -178,6 +208,11 @@ class Stream:
             file,
             self._preprocessor.warnings(warnings),
         )
+
+    def _decode(self, samples: Samples) -> list[SpanEvent]:
+        if self._observer is not None:
+            self._observer.add_samples(samples)
+        return self._decoder.push(samples)
 
     def _hold_back_in_silence(self, events: list[SpanEvent]) -> list[SpanEvent]:
         """Return events only once the recording is not silent.

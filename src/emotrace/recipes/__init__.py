@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,13 @@ from pydantic import ValidationError
 
 from emotrace.errors import RecipeError
 from emotrace.recipe import Recipe
+from emotrace.system.text_encoding import read_bounded
 
 SHIPPED = Path(__file__).parent
+
+_LIMIT = 1 << 20  # bytes; the recipes of this package have less than 1 % of it
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}){{16}}")
 
 
 def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
@@ -87,16 +93,28 @@ def _read(file: Path | str) -> dict[str, Any]:
     if not path.is_file() and path.suffix == "" and (SHIPPED / f"{file}.toml").exists():
         path = SHIPPED / f"{file}.toml"
     try:
-        return Recipe.with_current_names(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Recipe.with_current_names(_parse(read_bounded(path, _LIMIT).decode("utf-8")))
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
         raise RecipeError(f"no recipe {file}; give a TOML file or one of {known}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{file} is not a TOML file: {error}") from None
+    except RecursionError:
+        raise RecipeError(
+            f"{file} is nested too deeply; a recipe has settings and tables of settings"
+        ) from None
     except ValueError as error:
         raise RecipeError(f"{file}: {error}") from None
     except OSError as error:
         raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """The settings of TOML. The parser's memory grows with the square of the length of a dotted key."""
+    long_key = _LONG_KEY.search(text)
+    if long_key is not None:
+        raise ValueError(f"found the key {long_key[0][:40]!r}..., expected names such as stage1.epochs")
+    return tomllib.loads(text)
 
 
 def _describe(problem: Any) -> str:

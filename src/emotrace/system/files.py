@@ -110,6 +110,26 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         unfinished.write_bytes(data)
 
 
+def create_bytes(path: Path, data: bytes) -> bool:
+    """Write `data` to a file that does not exist yet, atomically; false, and nothing written, if it does.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.bin"
+    >>> create_bytes(path, b"1"), create_bytes(path, b"2"), path.read_bytes()
+    (True, False, b'1')
+    """
+    try:
+        path.open("xb").close()  # so that a process that runs at the same time chooses another name
+    except FileExistsError:
+        return False
+    try:
+        write_bytes(path, data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return True
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     r"""Write `text` to `path` atomically, as UTF-8 with Unix line ends.
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from emotrace.audio.quality import Samples
+from emotrace.annotations.recording_summary import RecordingSummary
 from emotrace.audio.reading import Audio
 from emotrace.decoding.spans import moving_average
 from emotrace.errors import MissingExtraError
-from emotrace.inference.frame_scores import FrameScores
 from emotrace.inference.result import Result
 from emotrace.system.escaping import escape_control_characters
 from emotrace.timeline import Timeline
@@ -40,7 +39,6 @@ COLOURS = {
     "rest": "#9ab0c4",
 }
 _SPARE_COLOURS = ("#17becf", "#bcbd22", "#393b79", "#637939", "#843c39", "#5254a3", "#ad494a", "#6b6ecf")
-_COLUMNS = 1600
 _DENSITY_WINDOW_S = 0.5  # the emotion density is averaged over this time
 _LETTER_WIDTH = 0.0075  # width of one letter as a fraction of the picture
 
@@ -59,13 +57,11 @@ def require_matplotlib() -> None:
         ) from None
 
 
-def format_timeline(
-    result: Result, audio: Audio, labels: Sequence[str], frame_scores: FrameScores | None
-) -> bytes:
-    """The picture of one recording; `frame_scores` are its scores over time, None for silence."""
-    if frame_scores is None:
-        return timeline_png(audio, result, labels)
-    return timeline_png(audio, result, labels, frame_scores.log_posteriors, frame_scores.times_s)
+def format_timeline(result: Result, summary: RecordingSummary, labels: Sequence[str]) -> bytes:
+    """The picture of one recording; that of digital silence has no scores over time."""
+    if result.scores is None:
+        return _draw(summary, result, labels)
+    return _draw(summary, result, labels, summary.posteriors, summary.times_s)
 
 
 def timeline_png(
@@ -89,11 +85,25 @@ def timeline_png(
     Raises:
         MissingExtraError: if matplotlib is not installed
     """
+    summary = RecordingSummary(audio.sample_rate_hz)
+    summary.add_samples(audio.samples)
+    posteriors = None if log_posteriors is None else np.exp(log_posteriors)
+    return _draw(summary, result, labels, posteriors, times_s, truth)
+
+
+def _draw(
+    summary: RecordingSummary,
+    result: Result,
+    labels: Sequence[str],
+    posteriors: npt.NDArray[np.float64] | None = None,
+    times_s: npt.NDArray[np.float64] | None = None,
+    truth: Timeline | None = None,
+) -> bytes:
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    has_posteriors = log_posteriors is not None and times_s is not None
+    has_posteriors = posteriors is not None and times_s is not None
     heights = [1.0, 1.6, *([1.6] if has_posteriors else []), 0.45 if truth is None else 0.9]
     figure = Figure(figsize=(10, 1.3 + 1.15 * sum(heights)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
@@ -101,14 +111,15 @@ def timeline_png(
     colours = choose_colours([*labels, *(span.emotion for span in truth or ())])
     label = "no label" if result.label is None else f"{result.label} {result.score:.2f}"
     name = escape_control_characters(Path(result.file).name) if result.file else "samples"
+    name = name.encode(errors="backslashreplace").decode()  # it may contain bytes that are not valid UTF-8
     panels[0].set_title(f"{name}: {label}", loc="left", fontsize=10, parse_math=False)
-    _draw_waveform(panels[0], audio)
+    _draw_waveform(panels[0], summary)
     for span in result.timeline:
         panels[0].axvspan(span.start, span.end, color=colours[span.emotion], alpha=0.25, linewidth=0)
-    _draw_spectrogram(panels[1], audio)
-    if log_posteriors is not None and times_s is not None:
-        _draw_posteriors(panels[2], np.exp(log_posteriors), times_s, labels, colours)
-    panels[-1].set_xlim(0, audio.duration_s)
+    _draw_spectrogram(panels[1], summary)
+    if posteriors is not None and times_s is not None:
+        _draw_posteriors(panels[2], posteriors, times_s, labels, colours)
+    panels[-1].set_xlim(0, summary.duration_s)
     rows = [("recognised", result.timeline), *([("truth", truth)] if truth else [])]
     _draw_spans(panels[-1], rows, colours)
     panels[-1].set_xlabel("time (s)")
@@ -131,34 +142,19 @@ def choose_colours(labels: Sequence[str]) -> dict[str, str]:
     return {label: COLOURS.get(label) or spare[label] for label in dict.fromkeys(labels)}
 
 
-def spectrogram_db(samples: Samples, sample_rate_hz: int, columns: int = _COLUMNS) -> npt.NDArray[np.float64]:
-    """Power in dB relative to the maximum, shape (frequency, column), of at most `columns` windows of 25 ms.
-
-    >>> spectrogram_db(np.sin(np.arange(16_000)).astype(np.float32), 16_000).shape
-    (201, 98)
-    """
-    length = round(0.025 * sample_rate_hz)
-    hop = max(round(0.010 * sample_rate_hz), -(-len(samples) // columns))
-    frames = np.lib.stride_tricks.sliding_window_view(samples, length)[::hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(length).astype(np.float32))) ** 2
-    db: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power.T / max(power.max(), 1e-20), 1e-10))
-    return db
-
-
-def _draw_waveform(panel: "Axes", audio: Audio) -> None:
-    size = max(1, len(audio.samples) // _COLUMNS)
-    blocks = audio.samples[: len(audio.samples) // size * size].reshape(-1, size)
-    times_s = (np.arange(len(blocks)) + 0.5) * size / audio.sample_rate_hz
-    panel.fill_between(times_s, blocks.min(axis=1), blocks.max(axis=1), color="#333333", linewidth=0.3)
+def _draw_waveform(panel: "Axes", summary: RecordingSummary) -> None:
+    times_s = (np.arange(len(summary.lowest)) + 0.5) * summary.column_s
+    panel.fill_between(times_s, summary.lowest, summary.highest, color="#333333", linewidth=0.3)
     panel.set_ylabel("waveform", fontsize=8)
     panel.set_yticks([])
 
 
-def _draw_spectrogram(panel: "Axes", audio: Audio) -> None:
-    nyquist_khz = audio.sample_rate_hz / 2000
+def _draw_spectrogram(panel: "Axes", summary: RecordingSummary) -> None:
+    """Power in dB relative to the maximum."""
+    power = summary.power.T
     panel.imshow(
-        spectrogram_db(audio.samples, audio.sample_rate_hz),
-        extent=(0, audio.duration_s, 0, nyquist_khz),
+        10 * np.log10(np.maximum(power / max(float(power.max()), 1e-20), 1e-10)),
+        extent=(0, summary.duration_s, 0, summary.sample_rate_hz / 2000),
         origin="lower",
         aspect="auto",
         cmap="magma",
