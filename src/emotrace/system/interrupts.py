@@ -19,8 +19,9 @@ _DEADLINE_S = 0.45  # from an interrupt until the process is ended, whatever it 
 class GracefulInterrupt:
     """Iterates until the first interrupt; the item that was yielded last may be finished, if that is quick.
 
-    A second interrupt raises KeyboardInterrupt as usual. It works in the main thread only, since Python
-    handles signals there, and does nothing where the process is to ignore interrupts.
+    Later interrupts are ignored until `interrupt_deadline` ends, because they would disturb what the first
+    one ends. It works in the main thread only, since Python handles signals there, and does nothing where the
+    process is to ignore interrupts.
 
     >>> interrupt = GracefulInterrupt()
     >>> with interrupt:
@@ -31,8 +32,8 @@ class GracefulInterrupt:
     """
 
     def __init__(self) -> None:
-        self.interrupted = self._waiting = False
-        self._timer = threading.Timer(_CURRENT_ITEM_S, _interrupt_main_thread)
+        self.interrupted = self._waiting = self._overdue = False
+        self._timer = threading.Timer(_CURRENT_ITEM_S, self._give_up)
         self._timer.daemon = True
 
     def __enter__(self) -> None:
@@ -43,7 +44,7 @@ class GracefulInterrupt:
     def __exit__(self, *error: object) -> None:
         self._timer.cancel()
         if callable(self._previous_handler):
-            signal.signal(signal.SIGINT, self._previous_handler)
+            signal.signal(signal.SIGINT, _ignore if self.interrupted else self._previous_handler)
 
     def iterate(self, items: Iterator[T]) -> Iterator[T]:
         """Yield the items that arrive before an interrupt."""
@@ -59,11 +60,23 @@ class GracefulInterrupt:
         self._timer.cancel()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._overdue:
+            self._overdue = False
+            raise KeyboardInterrupt
+        if self.interrupted:
+            return
         self.interrupted = True
-        signal.signal(signal.SIGINT, self._previous_handler)
         if self._waiting:
             raise KeyboardInterrupt
         self._timer.start()
+
+    def _give_up(self) -> None:
+        self._overdue = True
+        _interrupt_main_thread()
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing. Processes that are started meanwhile do not inherit it, as they would SIG_IGN."""
 
 
 def _interrupt_main_thread() -> None:
@@ -108,6 +121,8 @@ def call_interruptibly(call: Callable[[], T], stop: Callable[[], None]) -> T:
 def interrupt_deadline(end: Callable[[], None]) -> Iterator[None]:
     """Call `end`, in another thread, if the block has not ended half a second after an interrupt.
 
+    The first interrupt raises KeyboardInterrupt, and later ones are ignored.
+
     Python handles signals only between two instructions of the main thread, so a call into a library, or a
     thread that waits for a pipe, would delay the end of the process for as long as it takes.
 
@@ -127,6 +142,13 @@ def interrupt_deadline(end: Callable[[], None]) -> Iterator[None]:
                 if signal.SIGINT in numbers and not ended.wait(_DEADLINE_S):
                     end()
 
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, _ignore)
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        signal.signal(signal.SIGINT, interrupt)
     previous = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -134,4 +156,6 @@ def interrupt_deadline(end: Callable[[], None]) -> Iterator[None]:
     finally:
         ended.set()
         signal.set_wakeup_fd(previous)
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
         sender.close()
