@@ -81,6 +81,17 @@ def test_the_paper_recipe_turns_off_what_the_paper_does_not_use() -> None:
         assert (stage.weight_decay, stage.label_smoothing, stage.class_weights) == (0, 0, "none")
 
 
+def test_the_paper_recipe_has_the_class_weights_of_table_3_on_fau_aec_alone() -> None:
+    paper, on_fau = load_recipe(["paper"]), load_recipe(["paper"], "fau-aibo")
+    for stage in ("stage1", "stage2"):
+        weighted = getattr(paper, stage).model_copy(update={"class_weights": "fau-aec"})
+        assert getattr(on_fau, stage) == weighted
+    assert load_recipe(["paper"], "iemocap") == paper
+    assert load_recipe(["paper", "static"], "fau-aibo").stage1.class_weights == "fau-aec"
+    assert load_recipe([], "fau-aibo") == load_recipe()
+    assert load_recipe(["paper"], "../paper") == paper
+
+
 def test_the_paper_recipe_sets_every_key_of_the_default_recipe() -> None:
     assert dotted_keys(read_toml("default")) <= dotted_keys(read_toml("paper"))
 

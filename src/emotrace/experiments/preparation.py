@@ -50,9 +50,10 @@ def prepare_experiment(
     'pcnse-sadrn-ctc'
     """
     find_system(system)
-    settings = load_recipe(recipe)
+    load_recipe(recipe)  # before the corpus, which may take long
     found_device = find_device(device)
     opened = open_corpus(corpus, root, **corpus_options or {}) if isinstance(corpus, str) else corpus
+    settings = load_recipe(recipe, opened.corpus.name)
     check_labels(opened)
     network = build(settings, system, len(opened.emotions))
     check_windows(network, system, settings, opened.emotions)

@@ -21,7 +21,7 @@ _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}){{16}}")
 
 
-def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
+def load_recipe(files: Sequence[Path | str] = (), corpus: str = "") -> Recipe:
     """The recipe `default` with other recipes merged into it in order; later values win.
 
     `default` has the settings that reached the best accuracy in our measurements. `paper` has those of the
@@ -29,6 +29,7 @@ def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
 
     Args:
         files: paths of TOML files, or names of recipes of this package such as `paper`
+        corpus: name of the corpus, whose parts of these recipes are merged too, as `applied_recipes` lists
 
     Raises:
         RecipeError: a file does not exist or is not TOML, a key is unknown, or a value is out of range
@@ -37,9 +38,24 @@ def load_recipe(files: Sequence[Path | str] = ()) -> Recipe:
     0.001
     """
     settings = Recipe().model_dump()
-    for file in ("default", *files):
+    for file in applied_recipes(files, corpus):
         settings = merge_settings(settings, _read(file))
     return resolve(settings)
+
+
+def applied_recipes(files: Sequence[Path | str], corpus: str = "") -> list[Path | str]:
+    """The recipes that `load_recipe` merges, in order: each with its part for the corpus, if there is one.
+
+    >>> applied_recipes(["paper"], "fau-aibo"), applied_recipes(["paper"], "iemocap")
+    (['default', 'paper', 'paper.fau-aibo'], ['default', 'paper'])
+    """
+    applied: list[Path | str] = []
+    for file in ("default", *files):
+        applied.append(file)
+        part = f"{file}.{corpus}"
+        if not Path(file).is_file() and part == Path(part).name and (SHIPPED / f"{part}.toml").exists():
+            applied.append(part)
+    return applied
 
 
 def resolve(settings: Mapping[str, Any]) -> Recipe:
@@ -90,7 +106,7 @@ def differences(first: Any, second: Any, prefix: str = "") -> list[str]:
 def _read(file: Path | str) -> dict[str, Any]:
     """The settings in a recipe file, under their current names."""
     path = Path(file)
-    if not path.is_file() and path.suffix == "" and (SHIPPED / f"{file}.toml").exists():
+    if not path.is_file() and path.name == str(file) and (SHIPPED / f"{file}.toml").exists():
         path = SHIPPED / f"{file}.toml"
     try:
         return Recipe.with_current_names(_parse(read_bounded(path, _LIMIT).decode("utf-8")))

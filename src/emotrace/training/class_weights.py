@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from emotrace.corpora import emotions_in_order
 from emotrace.errors import RecipeError
 from emotrace.recipe import Recipe
 from emotrace.training.data.examples import Example
 
-# Table 3 of Zhao et al. (2021), in the order of the corpus's labels.
+# Table 3 of Zhao et al. (2021).
 FAU_AEC = {"anger": 1.1, "emphatic": 0.5, "neutral": 0.2, "positive": 1.5, "rest": 1.4}
 
 
@@ -27,7 +28,7 @@ def class_weights(examples: Sequence[Example], labels: int, scheme: str) -> Tens
     if scheme == "none":
         return torch.ones(labels)
     if scheme == "fau-aec":
-        return torch.tensor(list(FAU_AEC.values()))
+        return torch.tensor([FAU_AEC[emotion] for emotion in emotions_in_order(FAU_AEC)])
     counts = torch.bincount(torch.tensor([example.label for example in examples]), minlength=labels)
     return len(examples) / (labels * counts.clamp(min=1)).float()
 
@@ -41,7 +42,7 @@ def refuse_weights_of_other_labels(recipe: Recipe, emotions: Sequence[str]) -> N
     >>> refuse_weights_of_other_labels(Recipe(), ["anger", "sadness"])
     """
     for name, stage in (("stage1", recipe.stage1), ("stage2", recipe.stage2)):
-        if stage.class_weights == "fau-aec" and list(emotions) != list(FAU_AEC):
+        if stage.class_weights == "fau-aec" and tuple(emotions) != emotions_in_order(FAU_AEC):
             raise RecipeError(
                 f"{name}.class_weights fau-aec is for {', '.join(FAU_AEC)}; found {', '.join(emotions)}; "
                 "use balanced, or none"
