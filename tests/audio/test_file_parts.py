@@ -48,8 +48,8 @@ def test_a_wav_header_that_claims_too_little_does_not_hide_samples(subtype: str,
     claimed = (len(content) - content.index(b"data") - 8) // share if share else 0
     audio = read_audio(with_sizes(content, claimed + 36 if share else 0, claimed))
     np.testing.assert_array_equal(audio.samples, read_audio(content).samples)
-    said = 1.0 if share else 0.0
-    expected = f"the header says {said:.2f} s, and the file has 2.00 s: used all of it"
+    claimed_s = 1.0 if share else 0.0
+    expected = f"the header says {claimed_s:.2f} s, and the file has 2.00 s: used all of it"
     assert warning_of(audio, "header-length") == expected
 
 

@@ -55,7 +55,7 @@ def write_media(
     return path
 
 
-KINDS = {  # name: codec, rate, whether there is a picture
+CONTAINERS = {  # name: codec, rate, whether there is a picture
     "iphone.m4a": ("aac", 48_000, False),
     "android.mp4": ("aac", 44_100, False),
     "dictaphone.amr": ("libopencore_amrnb", 8_000, False),
@@ -72,9 +72,9 @@ KINDS = {  # name: codec, rate, whether there is a picture
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", CONTAINERS)
 def test_phone_browser_and_video_recordings_are_read(name: str, tmp_path: Path) -> None:
-    codec, rate_hz, video = KINDS[name]
+    codec, rate_hz, video = CONTAINERS[name]
     path = write_media(tmp_path / name, codec, rate_hz, tone(2.0, rate_hz), video)
     assert path.suffix in readable_suffixes()
     for source in (path, path.read_bytes()):
@@ -158,7 +158,7 @@ def test_playlists_do_not_open_other_files(tmp_path: Path) -> None:
 def test_without_pyav_the_error_names_the_extra(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    codec, rate_hz, video = KINDS[name]
+    codec, rate_hz, video = CONTAINERS[name]
     path = write_media(tmp_path / name, codec, rate_hz, tone(0.5, rate_hz), video)
     monkeypatch.setitem(sys.modules, "av", None)
     assert not media.is_installed()

@@ -46,7 +46,7 @@ def test_a_single_emotion_is_refused(relabelled: Callable[..., OpenCorpus]) -> N
         prepare_experiment(relabelled(anger="sadness"), device="cpu")
 
 
-def test_a_label_one_letter_off_another_is_said(
+def test_a_label_one_letter_off_another_is_reported(
     relabelled: Callable[..., OpenCorpus], caplog: pytest.LogCaptureFixture
 ) -> None:
     check_labels(relabelled(ann_1="angr"))
@@ -78,7 +78,7 @@ def test_a_class_that_nobody_trains_is_refused(relabelled: Callable[..., OpenCor
     assert not (tmp_path / "run").exists()
 
 
-def test_a_class_that_some_folds_do_not_train_is_said(
+def test_a_class_that_some_folds_do_not_train_is_reported(
     relabelled: Callable[..., OpenCorpus], network_alone: Experiment, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -273,7 +273,7 @@ def test_a_config_with_a_key_twice_is_refused(folder: Path, before: str, after: 
     assert f"found the key '{key}' twice" in refusal(folder)
 
 
-def test_what_the_runtime_refuses_is_said_once_and_by_emotrace(
+def test_what_the_runtime_refuses_is_reported_once_and_by_emotrace(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = onnx.load(folder / "model.onnx")
