@@ -60,6 +60,7 @@ def test_a_corpus_with_too_few_speakers_is_refused_before_a_folder_is_created(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_unreadable_audio_file_is_named(
     call: Call, make_corpus: Callable[..., Path], base: dict[str, object], tmp_path: Path
 ) -> None:

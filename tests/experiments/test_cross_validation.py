@@ -74,6 +74,7 @@ def test_a_cross_validation_writes_all_its_results(two_folds: Path, network_alon
     assert settings["recipe"] == network_alone.recipe.model_dump(mode="json")
 
 
+@pytest.mark.slow
 def test_only_unfinished_folds_are_trained(network_alone: Experiment, tmp_path: Path) -> None:
     assert trained(network_alone, tmp_path, folds=[0]) == {"seed 1, fold ann"}
     assert trained(network_alone, tmp_path, folds=[0]) == set()

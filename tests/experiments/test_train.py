@@ -13,6 +13,7 @@ from emotrace.inference.recogniser import load
 from emotrace.training.progress import Epoch
 
 
+@pytest.mark.slow
 def test_train_writes_a_run_folder_with_a_model_in_it(
     corpus_root: Path, network_alone_toml: Path, tmp_path: Path
 ) -> None:

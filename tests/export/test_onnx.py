@@ -184,6 +184,7 @@ def test_a_graph_joined_from_halves_lists_each_operator_set_once(
     assert [operators.domain for operators in graph.opset_import] == [""]
 
 
+@pytest.mark.slow
 def test_windows_have_the_length_of_the_system(exported: Callable[..., Exported]) -> None:
     config = json.loads((exported("cnn-blstm")[1] / "config.json").read_text())
     assert (config["window_samples"], config["hop_samples"]) == (48_000, 148 * 160)

@@ -38,6 +38,7 @@ def train_in_process(experiment: Experiment, folder: Path, seed: int = 1) -> Non
     train_run(experiment, seed=seed, folder=folder, progress=no_progress)
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_each_of_its_writes_gives_the_same_files(
     experiment: Experiment, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def short(experiment: Experiment) -> Experiment:
     return replace(experiment, recipe=experiment.recipe.model_copy(update=stages))
 
 
+@pytest.mark.slow
 def test_systems_with_a_shared_front_have_the_same_weights_as_with_a_front_of_their_own(
     short: Experiment, tmp_path: Path
 ) -> None:
