@@ -28,7 +28,7 @@ def _facts(config: ModelConfig) -> list[tuple[str, str]]:
     per_frame = config.output == "log_posteriors"
     facts = [
         ("model", f"{config.name}, version {config.version}"),
-        ("system", config.system),
+        ("system", config.system + (" and a classifier of functionals" if config.functionals else "")),
         ("precision", config.precision),
         ("emotions", ", ".join(config.labels)),
         ("rate", f"{config.sampling_rate} Hz, mono"),

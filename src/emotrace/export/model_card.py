@@ -27,6 +27,7 @@ LEVEL_DEPENDENT = "It may reject speech that is much softer than its training da
 LIMITS = """\
 Accuracy is lower and scores are overconfident where language, way of speaking, age, microphone, level or room
 differ from the training data."""
+FUNCTIONALS = " and a linear classifier of functionals; the figures belong to both together"
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,10 @@ def _front_matter(provenance: Provenance) -> str:
 
 def _facts(provenance: Provenance, config: ModelConfig) -> str:
     corpus = CORPORA.get(provenance.corpus)
-    facts = {"system": f"`{config.system}`", "trained on": _describe_corpus(config.corpus)}
+    facts = {
+        "system": f"`{config.system}`" + (FUNCTIONALS if config.functionals else ""),
+        "trained on": _describe_corpus(config.corpus),
+    }
     if corpus:
         facts |= {"kind of speech": corpus.speech, "citation": corpus.citation}
     facts |= {
