@@ -245,3 +245,27 @@ def test_an_interrupt_keeps_finished_results(tiny_model: Path, recordings: Path)
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 130
     assert len(json.loads(first + rest)) >= 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find processes")
+def test_a_killed_worker_process_changes_no_result(tiny_model: Path, recordings: Path) -> None:
+    files = [recordings] * 400
+    with emotrace("predict", *files, "--model", tiny_model, "--format", "jsonl", "--jobs", "2") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        (server,) = (pid for pid in children(process.pid) if children(pid))
+        os.kill(children(server)[0], signal.SIGKILL)
+        lines += process.stdout.readlines()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert [Path(json.loads(line)["file"]).name for line in lines] == ["b.wav", "a.flac"] * 400
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]

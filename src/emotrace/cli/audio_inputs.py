@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from emotrace.cli.output import DONE, INTERRUPTED, SOME_FAILED, print_message, write_document
 from emotrace.errors import AudioError, EmotraceError
 from emotrace.system.interrupts import GracefulInterrupt
 from emotrace.system.native_messages import native_messages_discarded
+
+if TYPE_CHECKING:
+    from emotrace.inference.recogniser import Recogniser
 
 T = TypeVar("T")
 
@@ -29,6 +32,17 @@ def find_recordings(audio: Sequence[Path]) -> list[Path]:
     return recordings
 
 
+def load_for_jobs(model: Path | None, threads: int | None, jobs: int) -> Recogniser:
+    """Load a model; for several jobs, each of which loads its network, only what this process needs of it."""
+    if jobs > 1:
+        from emotrace.inference.worker_pool import start_server
+
+        start_server()  # first, so that it imports at the same time as this process
+    from emotrace.inference.recogniser import load
+
+    return load(model, threads, start=jobs == 1)
+
+
 def run_on_inputs(
     audio: Sequence[Path],
     work: Callable[[Path], Sequence[T | EmotraceError]],
@@ -40,8 +54,8 @@ def run_on_inputs(
 
     Args:
         audio: files and folders
-        work: computes the outcomes of one file
-        jobs: number of files that are processed at once
+        work: computes the outcomes of one file; picklable if there are several jobs
+        jobs: number of files that are processed at once, in as many processes
         write: formats the outcomes as text, piece by piece
         stop: ends the work of other threads after an interrupt
 

@@ -40,7 +40,14 @@ Model = Annotated[
     Parameter(name="--model", help="Folder of the model. By default, the model that ships with emotrace."),
 ]
 _THREADS = validators.Number(gte=1, lte=MAX_THREADS)
-Jobs = Annotated[int, Parameter(validator=_THREADS, help="Number of files to process at the same time.")]
+Jobs = Annotated[
+    int,
+    Parameter(
+        validator=_THREADS,
+        help="Number of files to process at the same time. Each is a process that loads the model, of about "
+        "100 MiB.",
+    ),
+]
 Threads = Annotated[
     int | None,
     Parameter(

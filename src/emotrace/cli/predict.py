@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from cyclopts.types import PositiveInt
 
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import FORMATS, find_format, import_function
-from emotrace.cli.audio_inputs import find_recordings, run_on_inputs
+from emotrace.cli.audio_inputs import find_recordings, load_for_jobs, run_on_inputs
 from emotrace.cli.options import Inputs, Jobs, Model, Threads
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings, write_file
 from emotrace.cli.standard_input import (
@@ -81,8 +82,6 @@ def predict(
     abstain_below
         Probability from 0 to 1. Recordings whose best score is lower get no label.
     """
-    from emotrace.inference.recogniser import load
-
     if output is not None:
         _check_output(output, [*audio, *([] if segments is None else [segments])])
     each_channel = channels == "each"
@@ -93,16 +92,9 @@ def predict(
     if tier is not None and segments is None:
         raise EmotraceError("--tier chooses a tier of a segment file: name the file with --segments FILE")
     matches = None if segments is None else _match_segments(segments, tier, audio)
-    recogniser = load(model, threads)
-    recognise = _recognition(recogniser, segments, matches, each_channel)
+    recogniser = load_for_jobs(model, threads, 1 if PIPE in audio else jobs)
     chosen_format = find_format(output_format or _format_of(output))
     options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)
-
-    def work(path: Path) -> list[Result | EmotraceError]:
-        return [
-            outcome if isinstance(outcome, EmotraceError) else outcome.abstaining_below(abstain_below)
-            for outcome in recognise(path)
-        ]
 
     def write(results: Iterator[Result]) -> Iterator[str]:
         assert chosen_format.predictions is not None
@@ -124,6 +116,7 @@ def predict(
     errors = [] if matches is None else matches.errors
     for error in errors:
         print_message(error)
+    work = partial(_recognise, recogniser, each_channel, segments, matches, abstain_below)
     code = run_on_inputs(audio, work, jobs, write, recogniser.stop)
     return max(SOME_FAILED if errors else DONE, code)
 
@@ -153,20 +146,27 @@ def _match_segments(source: Path, tier: str | None, audio: Sequence[Path]) -> Se
     return match(read_segments(source, tier), find_recordings(audio), source)
 
 
-def _recognition(
-    recogniser: Recogniser, source: Path | None, matches: SegmentMatches | None, each_channel: bool
-) -> Callable[[Path], Sequence[Result | EmotraceError]]:
-    """A function that recognises a whole recording, each of its channels, or each of its segments."""
+def _recognise(
+    recogniser: Recogniser,
+    each_channel: bool,
+    source: Path | None,
+    matches: SegmentMatches | None,
+    abstain_below: float,
+    path: Path,
+) -> list[Result | EmotraceError]:
+    """Recognise a whole recording, each of its channels, or each of its segments."""
+    outcomes: Sequence[Result | EmotraceError]
     if each_channel:
-        return recogniser.recognise_channels
-    if source is None or matches is None:
-        return lambda path: [recogniser(path)]
-
-    def recognise(path: Path) -> Sequence[Result | EmotraceError]:
+        outcomes = recogniser.recognise_channels(path)
+    elif source is None or matches is None:
+        outcomes = [recogniser(path)]
+    else:
         from emotrace.inference.segments import recognise_segments
 
         if path not in matches.segments:
             raise SegmentError(f"{path}: found no segment of it in {source}; add one, or omit the recording")
-        return recognise_segments(recogniser, path, matches.segments[path], source)
-
-    return recognise
+        outcomes = recognise_segments(recogniser, path, matches.segments[path], source)
+    return [
+        outcome if isinstance(outcome, EmotraceError) else outcome.abstaining_below(abstain_below)
+        for outcome in outcomes
+    ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from emotrace.annotations.registry import FORMATS, Format, find_format, import_function
-from emotrace.cli.audio_inputs import find_recordings, run_on_inputs
+from emotrace.cli.audio_inputs import find_recordings, load_for_jobs, run_on_inputs
 from emotrace.cli.options import Inputs, Jobs, Model, Threads
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, print_warnings, with_warnings
 from emotrace.cli.standard_input import (
@@ -68,8 +69,6 @@ def trace(
     frames
         Write the scores over time instead of the spans, one row per frame. Needs --format csv.
     """
-    from emotrace.inference.recogniser import load
-
     if frames and output_format != "csv":
         raise EmotraceError(f"--frames writes a table: found --format {output_format}, expected --format csv")
     raw = raw_input(raw_rate, raw_format, raw_channels)
@@ -78,7 +77,9 @@ def trace(
     if chosen_format.requirement is not None:
         import_function(chosen_format.requirement)()
     if output is not None:
-        return _trace_to_files(audio, lambda: load(model, threads), chosen_format, output, jobs, frames)
+        return _trace_to_files(
+            audio, lambda: load_for_jobs(model, threads, jobs), chosen_format, output, jobs, frames
+        )
     if chosen_format.needs_audio:
         raise EmotraceError(
             f"--format {output_format} writes files: name a folder for them with --output DIR"
@@ -97,17 +98,17 @@ def trace(
         elif chosen_format.timeline is not None:
             yield from map(import_function(chosen_format.timeline), results)
 
-    recogniser = load(model, threads)
+    recogniser = load_for_jobs(model, threads, 1 if PIPE in audio else jobs)
     if frames:
         return run_on_inputs(
             audio,
-            lambda path: [_trace_frames(recogniser, path)],
+            partial(_trace_frames, recogniser),
             jobs,
             lambda outcomes: _frames_table(_with_warnings(outcomes), recogniser.labels),
             recogniser.stop,
         )
     if PIPE not in audio:
-        return run_on_inputs(audio, lambda path: [recogniser(path)], jobs, write, recogniser.stop)
+        return run_on_inputs(audio, partial(_recognise, recogniser), jobs, write, recogniser.stop)
     if chosen_format.live is None:
         return recognise_standard_input(recogniser, raw, write)
     live = import_function(chosen_format.live)(recogniser.labels)
@@ -154,12 +155,10 @@ def _trace_to_files(
     names = UniqueFileNames(output, ".frames.csv" if frames else chosen_format.suffix)
     code = DONE
 
-    def work(path: Path) -> list[_Traced]:
-        if frames:
-            return [_trace_frames(recogniser, path)]
-        return [
-            _trace_with_summary(recogniser, path) if chosen_format.needs_audio else _Traced(recogniser(path))
-        ]
+    if frames:
+        work = partial(_trace_frames, recogniser)
+    else:
+        work = partial(_trace_with_summary if chosen_format.needs_audio else _trace, recogniser)
 
     def write(outcomes: Iterator[_Traced]) -> Iterator[str]:
         nonlocal code
@@ -185,19 +184,28 @@ def _trace_to_files(
     return max(run_on_inputs(audio, work, jobs, write, recogniser.stop), code)
 
 
-def _trace_with_summary(recogniser: Recogniser, path: Path) -> _Traced:
+def _recognise(recogniser: Recogniser, path: Path) -> list[Result]:
+    return [recogniser(path)]
+
+
+def _trace(recogniser: Recogniser, path: Path) -> list[_Traced]:
+    return [_Traced(recogniser(path))]
+
+
+def _trace_with_summary(recogniser: Recogniser, path: Path) -> list[_Traced]:
     from emotrace.annotations.recording_summary import RecordingSummary
 
     summary = RecordingSummary(recogniser.config.sampling_rate)
-    return _Traced(recogniser(path, summary), summary)
+    return [_Traced(recogniser(path, summary), summary)]
 
 
-def _trace_frames(recogniser: Recogniser, path: Path) -> _Traced:
+def _trace_frames(recogniser: Recogniser, path: Path) -> list[_Traced]:
     from emotrace.inference.frame_scores import FrameCollector
 
     collector = FrameCollector()
     result = recogniser(path, collector)
-    return _Traced(result, frame_scores=None if result.scores is None else collector.frame_scores(result))
+    frame_scores = None if result.scores is None else collector.frame_scores(result)
+    return [_Traced(result, frame_scores=frame_scores)]
 
 
 def _frames_table(outcomes: Iterator[_Traced], labels: tuple[str, ...]) -> Iterator[str]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
 
 from emotrace.errors import RunError
 from emotrace.experiments.cost import one_thread
+from emotrace.system.worker_processes import end_with_parent, sigint_blocked
 from emotrace.training.progress import ProgressCallback
 
 J = TypeVar("J")
@@ -84,19 +84,6 @@ def in_processes(
     messages.join_thread()  # it must not run during the exit of the interpreter
 
 
-@contextmanager
-def sigint_blocked() -> Iterator[None]:
-    """Block SIGINT in processes that start in this block; their parent handles it, and ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def forward_messages(messages: Any, progress: ProgressCallback) -> None:
     """Pass on the progress of the workers, until the message is None."""
     while (epoch := messages.get()) is not None:
@@ -105,17 +92,9 @@ def forward_messages(messages: Any, progress: ProgressCallback) -> None:
 
 def start_worker(work: Callable[[Any, ProgressCallback], None], messages: Any) -> None:
     """Set up a worker process."""
-    threading.Thread(target=exit_with_parent, daemon=True).start()
+    end_with_parent()  # so that two runs never write to one folder
     torch.set_num_threads(1)
     WORKER.update(work=work, progress=messages.put)
-
-
-def exit_with_parent() -> None:
-    """End this process when its parent ends, so that two runs never write to one folder."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def call_in_worker(job: Any) -> None:

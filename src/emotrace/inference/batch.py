@@ -1,17 +1,18 @@
-"""Batches of files: folders are walked, files are processed in parallel, results come in order."""
+"""Batches of files: folders are walked, files are processed in parallel, outcomes come in order."""
 
 import os
 import stat
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from emotrace.audio import media
 from emotrace.audio.reading import readable_suffixes
 from emotrace.errors import AudioError, EmotraceError
+from emotrace.inference.worker_pool import Outcome, attempt, in_processes
 
 T = TypeVar("T")
 
@@ -27,14 +28,6 @@ _SPECIAL_FILES = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """The outcome for one input: a value, or the error that prevented one."""
-
-    value: T | None = None
-    error: EmotraceError | None = None
 
 
 def find_audio(path: Path, left_out: Counter[str] | None = None) -> list[Path | AudioError]:
@@ -129,21 +122,32 @@ def for_each(
 ) -> Generator[Outcome[T], None, None]:
     """Call `work` on each file in `inputs`, `jobs` files at a time, and yield the outcomes in order.
 
-    Memory stays bounded: work runs at most two files per job ahead of the outcomes that were consumed.
-    When the generator is closed early (by an interrupt, for example), it calls `stop`, which should make
-    running calls of `work` return soon, and waits a moment for them. `left_out` counts what `find_audio`
+    Memory stays bounded: work runs a bounded number of files ahead of the outcomes that were consumed.
+    Several jobs are as many processes, so `work` must be picklable; see `in_processes`. One job runs in this
+    process: when the generator is closed early (by an interrupt, for example), it calls `stop`, which should
+    make running calls of `work` return soon, and waits a moment for them. `left_out` counts what `find_audio`
     leaves out.
 
     >>> files = [Path("b.wav"), Path("a.wav")]
-    >>> [outcome.value for outcome in for_each(files, lambda path: path.stem, jobs=2)]
+    >>> [outcome.value for outcome in for_each(files, lambda path: path.stem)]
     ['b', 'a']
     """
-    pool = ThreadPoolExecutor(max_workers=jobs)
+    files = _files(inputs, left_out)
+    first = list(islice(files, jobs))
+    files = chain(first, files)
+    return _in_thread(files, work, stop) if len(first) < 2 else in_processes(files, work, len(first))
+
+
+def _in_thread(
+    files: Iterator[Path | EmotraceError], work: Callable[[Path], T], stop: Callable[[], None]
+) -> Generator[Outcome[T], None, None]:
+    """Call `work` in one thread, since only the main thread can handle interrupts."""
+    pool = ThreadPoolExecutor(max_workers=1)
     waiting: deque[Future[Outcome[T]]] = deque()
     try:
-        for file in _files(inputs, left_out):
-            waiting.append(pool.submit(_attempt, work, file))
-            if len(waiting) > 2 * jobs:
+        for file in files:
+            waiting.append(pool.submit(attempt, work, file))
+            if len(waiting) > 2:
                 yield _first(waiting)
         while waiting:
             yield _first(waiting)
@@ -168,15 +172,6 @@ def _files(inputs: Iterable[Path], left_out: Counter[str] | None) -> Iterator[Pa
             yield from find_audio(path, left_out)
         except AudioError as error:
             yield error
-
-
-def _attempt(work: Callable[[Path], T], file: Path | EmotraceError) -> Outcome[T]:
-    if isinstance(file, EmotraceError):
-        return Outcome(error=file)
-    try:
-        return Outcome(value=work(file))
-    except EmotraceError as error:
-        return Outcome(error=error)
 
 
 class UniqueFileNames:

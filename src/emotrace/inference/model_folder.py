@@ -4,13 +4,14 @@
 that were hashed are the bytes that are used.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnxruntime
 from pydantic import ValidationError
 
 from emotrace.errors import ModelError
@@ -23,6 +24,9 @@ from emotrace.inference.model_config import (
     refuse_duplicate_keys,
 )
 from emotrace.system.files import write_text
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.onnx"
@@ -68,6 +72,8 @@ class ModelFolder:
         Raises:
             ModelError: if `model.onnx` contradicts `config.json`, or reads data from other files
         """
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _SILENT

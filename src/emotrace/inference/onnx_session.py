@@ -1,10 +1,12 @@
 """The network of a model folder, run by ONNX Runtime; its outputs are checked."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from emotrace.audio.quality import Samples
 from emotrace.decoding.ctc import Floats
@@ -12,6 +14,9 @@ from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.model_folder import ModelFolder, one_line
 from emotrace.system.interrupts import call_interruptibly
 from emotrace.system.processors import check_threads
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _PADDING_S = 0.5  # how much longer than a window its frames may be, because layers pad
 _STOPPED = "stopped before it was done"
@@ -99,7 +104,9 @@ class OnnxSession:
     def _run(self, waveform: Samples, outputs: list[str]) -> list[npt.NDArray[np.generic]]:
         lengths = np.full(len(waveform), waveform.shape[1], dtype=np.int64)
         inputs = {"waveform": np.ascontiguousarray(waveform, dtype=np.float32), "lengths": lengths}
-        options = onnxruntime.RunOptions()
+        from onnxruntime import RunOptions
+
+        options = RunOptions()
         options.log_severity_level = 4  # it would print that it was stopped
         self._running.add(options)
         try:

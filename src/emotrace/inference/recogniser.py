@@ -23,15 +23,25 @@ class Recogniser:
     Args:
         folder: a model folder
         threads: number of threads per call, 1 to 512; None stands for 1, which is best for many short files
+        start: load the network now; else when it is first needed, for a process that only passes the
+            recogniser on to others
 
     Raises:
         ModelError: if the folder is incomplete, damaged or altered
     """
 
-    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], threads: int | None = None, *, start: bool = True
+    ) -> None:
         self.folder = load_model_folder(folder)
         self._threads = threads
-        self._session = OnnxSession(self.folder, threads)
+        self._session_if_started = OnnxSession(self.folder, threads) if start else None
+
+    @property
+    def _session(self) -> OnnxSession:
+        if self._session_if_started is None:
+            self._session_if_started = OnnxSession(self.folder, self._threads)
+        return self._session_if_started
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, int | None]]:
         """Pickle and copy the recogniser as its folder, which is loaded again."""
@@ -151,7 +161,8 @@ class Recogniser:
 
     def stop(self) -> None:
         """Make calls that run in other threads, and all later calls, raise an error."""
-        self._session.stop()
+        if self._session_if_started is not None:
+            self._session_if_started.stop()
 
     def _decode(self, audio: Audio, keep_posteriors: bool) -> StreamDecoder:
         decoder = StreamDecoder(self._session, keep_posteriors)
@@ -160,16 +171,21 @@ class Recogniser:
         return decoder
 
 
-def load(folder: str | os.PathLike[str] | None = None, threads: int | None = None) -> Recogniser:
+def load(
+    folder: str | os.PathLike[str] | None = None, threads: int | None = None, *, start: bool = True
+) -> Recogniser:
     """Load a model.
 
     Args:
         folder: a model folder; `owner/name@revision`, which is fetched from the Hugging Face hub if there is
             no such folder; or None for the model that comes with the package
         threads: number of threads per call, 1 to 512; None stands for 1, which is best for many short files
+        start: load the network now; else when it is first needed
 
     Raises:
         MissingExtraError: if the model is on the hub and the extra `hub` is not installed
         ModelError: if the folder is incomplete, damaged or altered, or the hub does not provide it
     """
-    return Recogniser(pretrained_model() if folder is None else find_model_folder(folder), threads)
+    return Recogniser(
+        pretrained_model() if folder is None else find_model_folder(folder), threads, start=start
+    )
