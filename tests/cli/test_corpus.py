@@ -86,3 +86,16 @@ def test_corpus_prints_json(call, corpus_root) -> None:
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert (found["utterances"], found["by_emotion"]) == (20, {"anger": 10, "sadness": 10})
+
+
+def test_a_pattern_finds_the_speakers_of_folders(call, tmp_path):
+    for emotion in ("anger", "calm"):
+        (tmp_path / emotion).mkdir()
+        for speaker in ("anna", "bert"):
+            soundfile.write(tmp_path / emotion / f"{speaker}_01.wav", np.zeros(4_800), 16_000)
+    code, out, _ = call("corpus", "folders", "--root", tmp_path, "--speaker-pattern", "[a-z]+(?=_)")
+    assert code == 0
+    assert "folders: 4 utterances, 2 speakers" in out
+    code, _, err = call("corpus", "folders", "--root", tmp_path)
+    assert code == 2
+    assert "use EMOTION/SPEAKER/FILE, or a --speaker-pattern" in err

@@ -50,6 +50,41 @@ def crema_d(root: Path) -> Path:
     return replicas.crema_d(root, actors=7, sentences=2)
 
 
+def nemo(root: Path) -> Path:
+    for speaker in ("EB0", "IC0", "KS0", "WR0"):
+        for emotion in ("anger", "fear", "happiness", "neutral", "sadness", "surprised"):
+            write_sound(root / "samples" / f"{speaker}_{emotion}_7.ogg")
+    return root
+
+
+def emovo(root: Path) -> Path:
+    for speaker in ("f1", "f2", "m1", "m3"):
+        for code in ("dis", "gio", "neu", "pau", "rab", "sor", "tri"):
+            write_sound(root / speaker / f"{code}-{speaker}-b1.wav")
+    return root
+
+
+def tess(root: Path) -> Path:
+    for speaker in ("OAF", "YAF"):
+        for code in ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad"):
+            write_sound(root / f"{speaker}_{code}" / f"{speaker}_back_{code}.wav")
+    return root
+
+
+def savee(root: Path) -> Path:
+    for speaker in ("DC", "JE", "JK", "KL"):
+        for code in ("a", "d", "f", "h", "n", "sa", "su"):
+            write_sound(root / speaker / f"{code}01.wav")
+    return root
+
+
+def emotion_folders(root: Path) -> Path:
+    for emotion in ("anger", "calm"):
+        for speaker in "abcde":
+            write_sound(root / emotion / speaker / "1.wav")
+    return root
+
+
 def iemocap(root: Path) -> Path:
     return replicas.iemocap(root, replicas.iemocap_few())
 
@@ -105,6 +140,11 @@ def trees() -> dict[str, Tree]:
         "emodb": emodb,
         "ravdess": ravdess,
         "crema-d": crema_d,
+        "nemo": nemo,
+        "emovo": emovo,
+        "tess": tess,
+        "savee": savee,
+        "folders": emotion_folders,
         **{name: iemocap for name in CORPORA if name.startswith("iemocap")},
         "fau-aibo": fau_aibo,
         "manifest": manifest,

@@ -66,6 +66,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             parts = [utterance(1, number, emotion, number) for emotion in ("anger", "neutral")]
             sound = np.concatenate(parts)[: 4 * SAMPLE_RATE_HZ] if number == 1 else parts[1 - number % 2]
             soundfile.write(f"{day}/call-{number}.wav", sound, SAMPLE_RATE_HZ)
+    for emotion in ("anger", "neutral"):
+        Path("sorted", emotion).mkdir(parents=True)
+        soundfile.write(Path("sorted", emotion, "anna_1.wav"), utterance(1, 1, emotion, 1), SAMPLE_RATE_HZ)
     return tmp_path
 
 

@@ -111,6 +111,13 @@ class CorpusOptions:
     speaker_column: Annotated[
         str | None, Parameter(help="For audformat: the column of the speakers, as TABLE/COLUMN.")
     ] = None
+    speaker_pattern: Annotated[
+        str | None,
+        Parameter(
+            help="For folders: regular expression that finds the speaker in a path such as anger/anna_1.wav: "
+            "its first group, or all that it matches."
+        ),
+    ] = None
 
     def as_dict(self) -> dict[str, str | bool]:
         """The options that are set, by name.

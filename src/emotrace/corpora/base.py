@@ -51,6 +51,7 @@ class Corpus:
         needs_root: whether the corpus consists of files
         language: code in ISO 639-1; empty if it depends on the user's recordings
         speech: the kind of speech; empty if it depends on the user's recordings
+        any_layout: whether folders of other corpora look like this one, so that those are looked for first
     """
 
     name: str
@@ -68,6 +69,7 @@ class Corpus:
     needs_root: bool = True
     language: str = ""
     speech: str = ""
+    any_layout: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from emotrace.audio.reading import readable_suffixes
 from emotrace.errors import CorpusError
 
 SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
@@ -21,6 +22,18 @@ def folders(folder: Path) -> list[Path]:
     """The visible folders in `folder`, sorted by name."""
     kept = (path for path in folder.iterdir() if not is_system_file(path.name) and path.is_dir())
     return sorted(kept, key=lambda path: path.name)
+
+
+def find_audio(path: Path) -> Path:
+    """The audio file at `path`, or beside it with another suffix of a readable format.
+
+    If there is none, `path` is returned.
+    """
+    if path.is_file():
+        return path
+    suffixes = sorted(readable_suffixes())
+    candidates = (path.with_suffix(written) for suffix in suffixes for written in (suffix, suffix.upper()))
+    return next((candidate for candidate in candidates if candidate.is_file()), path)
 
 
 def is_system_file(name: str) -> bool:

@@ -10,11 +10,16 @@ from emotrace.corpora.listing import folders
 from emotrace.corpora.loaders.audformat import AUDFORMAT
 from emotrace.corpora.loaders.crema_d import CREMA_D
 from emotrace.corpora.loaders.emodb import EMODB
+from emotrace.corpora.loaders.emovo import EMOVO
 from emotrace.corpora.loaders.fau_aibo import FAU_AIBO
+from emotrace.corpora.loaders.folders import FOLDERS
 from emotrace.corpora.loaders.iemocap import IEMOCAP
 from emotrace.corpora.loaders.manifest import MANIFEST
+from emotrace.corpora.loaders.nemo import NEMO
 from emotrace.corpora.loaders.ravdess import RAVDESS
+from emotrace.corpora.loaders.savee import SAVEE
 from emotrace.corpora.loaders.synthetic import SYNTHETIC
+from emotrace.corpora.loaders.tess import TESS
 from emotrace.errors import CorpusError
 
 CORPORA = {
@@ -23,10 +28,15 @@ CORPORA = {
         EMODB,
         RAVDESS,
         CREMA_D,
+        NEMO,
+        EMOVO,
+        TESS,
+        SAVEE,
         *IEMOCAP,
         FAU_AIBO,
         MANIFEST,
         AUDFORMAT,
+        FOLDERS,
         SYNTHETIC,
     )
 }
@@ -87,7 +97,7 @@ def open_corpus(
 def _check_root(corpus: Corpus, root: Path) -> None:
     if not root.exists():
         raise CorpusError(f"{root} does not exist; point --root at the folder that has: {corpus.layout}")
-    if corpus.recognise(root):
+    if corpus.recognise(root) and not (corpus.any_layout and _find_other_corpus(root)):
         return
     if not root.is_dir():
         raise CorpusError(f"{root} is not a folder; point --root at the folder that has: {corpus.layout}")
@@ -96,13 +106,21 @@ def _check_root(corpus: Corpus, root: Path) -> None:
 
 def _suggestion(corpus: Corpus, root: Path) -> str:
     """What to do about a root that is not this corpus."""
-    for other in CORPORA.values():
-        if other.needs_root and _is_corpus(other, root):
-            return f"it holds {other.title}: use --corpus {other.name}, or choose another --root"
-    for near in (root.resolve().parent, *folders(root)):
-        if _is_corpus(corpus, near):
-            return f"point --root at {near}, which has it"
-    return "point --root at the folder that has it"
+    found = _find_other_corpus(root)
+    if found is None:
+        for near in (*folders(root), root.resolve().parent):
+            if _is_corpus(corpus, near):
+                return f"point --root at {near}, which has it"
+        found = _find_other_corpus(root, any_layout=True)
+    if found is None:
+        return "point --root at the folder that has it"
+    return f"it holds {found.title}: use --corpus {found.name}, or choose another --root"
+
+
+def _find_other_corpus(root: Path, any_layout: bool = False) -> Corpus | None:
+    """A corpus that the root holds; one whose layout fits other corpora too only if `any_layout`."""
+    candidates = (other for other in CORPORA.values() if other.needs_root and other.any_layout == any_layout)
+    return next((other for other in candidates if _is_corpus(other, root)), None)
 
 
 def _is_corpus(corpus: Corpus, folder: Path) -> bool:

@@ -8,9 +8,12 @@ from typing import Any
 
 import soundfile
 
+from emotrace.audio import media
+from emotrace.audio.reading import SAMPLE_RATE_HZ, read_audio
 from emotrace.corpora.base import OpenCorpus, PublishedCounts
 from emotrace.corpora.splits import list_speakers
 from emotrace.corpora.utterance import Utterance, emotions_in_order
+from emotrace.errors import EmotraceError
 
 ROUNDING_S = 0.05  # an utterance may end this much after its file, since label files round times
 
@@ -71,7 +74,9 @@ class CorpusSummary:
 
 
 def summarise(opened: OpenCorpus) -> CorpusSummary:
-    """Count the utterances of a corpus and read the header of every audio file, but not its samples.
+    """Count the utterances of a corpus and read the header of every audio file.
+
+    Samples are not read, except those of recordings in the formats of phones and browsers.
 
     Utterances that cannot be used are part of the counts, but not of the duration.
 
@@ -132,6 +137,11 @@ def _compare(utterances: Sequence[Utterance], published: PublishedCounts) -> dic
 
 def _duration(path: Path) -> float | str:
     """The duration of a file in seconds, or the reason why it is unknown."""
+    if path.suffix.lower() in media.SUFFIXES:  # their headers state no reliable duration
+        try:
+            return read_audio(path, SAMPLE_RATE_HZ, minimum_s=0).duration_s
+        except EmotraceError as error:
+            return str(error)
     try:
         header = soundfile.info(path)
     except soundfile.LibsndfileError as error:

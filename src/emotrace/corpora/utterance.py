@@ -59,6 +59,15 @@ def utterance_name(file: str, start_s: float, end_s: float | None) -> str:
     return file if whole else f"{file}#{start_s}-{'' if end_s is None else end_s}"
 
 
+def emotion_noun(label: str) -> str:
+    """A label of a user as an emotion: known emotions in small letters, others as they are.
+
+    >>> emotion_noun("Anger"), emotion_noun("Awe")
+    ('anger', 'Awe')
+    """
+    return label.lower() if label.lower() in EMOTIONS else label
+
+
 def emotions_in_order(emotions: Iterable[str]) -> tuple[str, ...]:
     """Each emotion once: known emotions in the order of `EMOTIONS`, then the others alphabetically.
 

@@ -11,13 +11,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, TypeAlias
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, corpus_folds, corpus_scheme
-from emotrace.corpora.utterance import EMOTIONS, Utterance, utterance_name
+from emotrace.corpora.base import Corpus
+from emotrace.corpora.protocols import default_protocol
+from emotrace.corpora.splits import corpus_folds
+from emotrace.corpora.utterance import Utterance, emotion_noun, utterance_name
 from emotrace.errors import CorpusError, MissingExtraError
 
 NAME = "audformat"
@@ -134,7 +136,7 @@ def read(
         if speaker is None:
             without_speaker.append(name)
             continue
-        emotion = code.lower() if code.lower() in EMOTIONS else code
+        emotion = emotion_noun(code)
         found[name] = Utterance(
             name,
             root / path,
@@ -264,14 +266,6 @@ def _recognise(root: Path) -> bool:
     return (root / HEADER).is_file()
 
 
-def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return corpus_folds(utterances)
-
-
-def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, corpus_scheme(utterances))
-
-
 AUDFORMAT = Corpus(
     name=NAME,
     title="a database in audformat",
@@ -281,7 +275,7 @@ AUDFORMAT = Corpus(
     layout=f"{HEADER} with tables that have columns for the emotion and the speaker",
     recognise=_recognise,
     read=read,
-    folds=_folds,
-    protocol=_protocol,
+    folds=corpus_folds,
+    protocol=partial(default_protocol, NAME),
     options=("emotion_column", "speaker_column", "allow_missing"),
 )

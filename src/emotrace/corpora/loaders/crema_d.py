@@ -2,12 +2,15 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
-from emotrace.corpora.splits import Fold, list_speakers, speaker_groups
+from emotrace.corpora.base import Corpus, PublishedCounts
+from emotrace.corpora.named_files import Label, any_labelled, read_named_files
+from emotrace.corpora.protocols import actor_folds, actor_protocol
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 
@@ -34,18 +37,25 @@ PUBLISHED = PublishedCounts(
 
 # Actor, sentence, emotion and its intensity: low, medium, high, or unspecified (XX; X in one file).
 FILE_NAME = re.compile(
-    r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<code>ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX?)\.(?i:wav)"
+    FOLDER + r"/(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<code>ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX?)"
 )
 
 
-def parse(file_name: str) -> tuple[str, str] | None:
-    """Actor and emotion code of a file name; None if it is not a name of CREMA-D.
+def parse(stem: str, sexes: Mapping[str, str] = MappingProxyType({})) -> Label | None:
+    """The label in a path without suffix; None if it is not one of CREMA-D.
 
-    >>> parse("1001_DFA_ANG_XX.wav"), parse("1040_ITH_SAD_X.wav"), parse("readme.txt")
-    (('1001', 'ANG'), ('1040', 'SAD'), None)
+    Args:
+        stem: the path below the root
+        sexes: the sex of the actors, which is not in file names
+
+    >>> parse("AudioWAV/1001_DFA_ANG_XX")
+    Label(code='ANG', speaker='1001', sex=None)
+    >>> parse("AudioWAV/1040_ITH_SAD_X", {"1040": "female"})
+    Label(code='SAD', speaker='1040', sex='female')
+    >>> parse("AudioWAV/readme")
     """
-    match = FILE_NAME.fullmatch(file_name)
-    return match and (match["actor"], match["code"])
+    match = FILE_NAME.fullmatch(stem)
+    return match and Label(match["code"], match["actor"], sexes.get(match["actor"]))
 
 
 def read_sexes(path: Path) -> dict[str, str]:
@@ -65,32 +75,13 @@ def read_sexes(path: Path) -> dict[str, str]:
 
 
 def _recognise(root: Path) -> bool:
-    folder = root / FOLDER
-    return folder.is_dir() and any(parse(path.name) for path in folder.iterdir())
+    return (root / FOLDER).is_dir() and any_labelled(root, (root / FOLDER).iterdir(), parse)
 
 
 def _read(root: Path) -> list[Utterance]:
-    table = root / DEMOGRAPHICS  # file names do not have the sex
-    sexes = read_sexes(table) if table.is_file() else {}
-    utterances, unknown = [], []
-    for path in listing.files(root / FOLDER):
-        name = f"{FOLDER}/{path.name}"
-        parsed = parse(path.name)
-        if parsed is None:
-            unknown.append(name)
-            continue
-        actor, code = parsed
-        utterances.append(Utterance(name, path, EMOTIONS[code], code, actor, sex=sexes.get(actor)))
-    listing.warn_about_unknown_files(NAME, unknown, EXAMPLE)
-    return utterances
-
-
-def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return speaker_groups(list_speakers(utterances), FOLDS)
-
-
-def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"{FOLDS}fold-{len(list_speakers(utterances))}actors")
+    table = root / DEMOGRAPHICS
+    parse_name = partial(parse, sexes=read_sexes(table) if table.is_file() else {})
+    return read_named_files(NAME, root, listing.files(root / FOLDER), parse_name, EMOTIONS, EXAMPLE)
 
 
 CREMA_D = Corpus(
@@ -105,7 +96,7 @@ CREMA_D = Corpus(
     layout=f"{FOLDER}/ folder with names such as {EXAMPLE}",
     recognise=_recognise,
     read=_read,
-    folds=_folds,
-    protocol=_protocol,
+    folds=partial(actor_folds, n=FOLDS),
+    protocol=partial(actor_protocol, NAME, n=FOLDS),
     published=PUBLISHED,
 )

@@ -1,12 +1,13 @@
 """Berlin Database of Emotional Speech: ten actors, seven emotions, ten German sentences."""
 
 import re
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
-from emotrace.corpora.splits import Fold, leave_one_speaker_out, list_speakers
+from emotrace.corpora.base import Corpus, PublishedCounts
+from emotrace.corpora.named_files import Label, any_labelled, read_named_files
+from emotrace.corpora.protocols import speaker_folds, speaker_protocol
 from emotrace.corpora.utterance import Utterance
 
 NAME = "emodb"
@@ -51,48 +52,32 @@ PUBLISHED = PublishedCounts(
     speakers=10,
 )
 
-FILE_NAME = re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<code>[A-Z])[a-z]\.(?i:wav)")
+FILE_NAME = re.compile(r"wav/(?P<speaker>\d\d)[ab]\d\d(?P<code>[A-Z])[a-z]")
 
 
-def parse(file_name: str) -> tuple[str, str] | None:
-    """Speaker and emotion code of a file name; None if it is not a name of EmoDB.
+def parse(stem: str) -> Label | None:
+    """The label in a path without suffix; None if it is not one of EmoDB.
 
     A name has 2 characters for the speaker, 3 for the sentence, 1 for the emotion and 1 for the version.
 
-    >>> parse("03a01Wa.wav"), parse("99a01Wa.wav"), parse("readme.txt")
-    (('03', 'W'), None, None)
+    >>> parse("wav/03a01Wa")
+    Label(code='W', speaker='03', sex='male')
+    >>> parse("wav/99a01Wa"), parse("wav/readme")
+    (None, None)
     """
-    match = FILE_NAME.fullmatch(file_name)
+    match = FILE_NAME.fullmatch(stem)
     if match is None or match["speaker"] not in SPEAKERS or match["code"] not in EMOTIONS:
         return None
-    return match["speaker"], match["code"]
+    sex, _ = SPEAKERS[match["speaker"]]
+    return Label(match["code"], match["speaker"], sex)
 
 
 def _recognise(root: Path) -> bool:
-    wav = root / "wav"
-    return wav.is_dir() and any(parse(path.name) for path in wav.iterdir())
+    return (root / "wav").is_dir() and any_labelled(root, (root / "wav").iterdir(), parse)
 
 
 def _read(root: Path) -> list[Utterance]:
-    utterances, unknown = [], []
-    for path in listing.files(root / "wav"):
-        parsed = parse(path.name)
-        if parsed is None:
-            unknown.append(f"wav/{path.name}")
-            continue
-        speaker, code = parsed
-        sex, _ = SPEAKERS[speaker]
-        utterances.append(Utterance(f"wav/{path.name}", path, EMOTIONS[code], code, speaker, sex=sex))
-    listing.warn_about_unknown_files(NAME, unknown, EXAMPLE)
-    return utterances
-
-
-def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return leave_one_speaker_out(list_speakers(utterances))
-
-
-def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"loso{len(list_speakers(utterances))}")
+    return read_named_files(NAME, root, listing.files(root / "wav"), parse, EMOTIONS, EXAMPLE)
 
 
 EMODB = Corpus(
@@ -107,7 +92,7 @@ EMODB = Corpus(
     layout=f"wav/ folder with names such as {EXAMPLE}",
     recognise=_recognise,
     read=_read,
-    folds=_folds,
-    protocol=_protocol,
+    folds=speaker_folds,
+    protocol=partial(speaker_protocol, NAME),
     published=PUBLISHED,
 )

@@ -73,8 +73,9 @@ def _read(root: Path, allow_missing: bool = False) -> list[Utterance]:
             raise CorpusError(
                 f"{root / LABELS}, line {number}: {chunk} is labelled twice; remove one of the lines"
             )
-        found[name] = Utterance(name, root / name, EMOTIONS[code], code, child, session=school)
-        if not (root / name).is_file():
+        audio = listing.find_audio(root / name)
+        found[name] = Utterance(name, audio, EMOTIONS[code], code, child, session=school)
+        if not audio.is_file():
             missing.append(name)
     listing.warn_about_unknown_lines(NAME, unknown, EXAMPLE_LINE)
     listing.handle_missing_files(

@@ -138,8 +138,9 @@ def read(
         if name in found:
             raise CorpusError(f"{line} under {root} labels {turn} a second time; remove one of the lines")
         sex = SEXES[match["sex"]]
-        found[name] = Utterance(name, root / name, emotions[code], code, turn_speaker(turn), session, sex)
-        if not (root / name).is_file():
+        audio = listing.find_audio(root / name)
+        found[name] = Utterance(name, audio, emotions[code], code, turn_speaker(turn), session, sex)
+        if not audio.is_file():
             missing.append(name)
     listing.warn_about_unknown_lines(NAME, unknown, EXAMPLE_LINE)
     listing.handle_missing_files(

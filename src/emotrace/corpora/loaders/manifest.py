@@ -1,12 +1,14 @@
 """Recordings of a user, listed in a CSV file with one row per utterance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, corpus_folds, corpus_scheme
-from emotrace.corpora.utterance import EMOTIONS, Utterance, utterance_name
+from emotrace.corpora.base import Corpus
+from emotrace.corpora.protocols import default_protocol
+from emotrace.corpora.splits import corpus_folds
+from emotrace.corpora.utterance import Utterance, emotion_noun, utterance_name
 from emotrace.errors import CorpusError, TableError
 from emotrace.system.text_encoding import decode_text
 from emotrace.tables.file_names import FileFinder
@@ -115,21 +117,13 @@ def _utterance(file: str, audio: Path, fields: dict[str, str]) -> Utterance:
     return Utterance(
         name=utterance_name(file, start_s, end_s),
         audio=audio,
-        emotion=code.lower() if code.lower() in EMOTIONS else code,
+        emotion=emotion_noun(code),
         code=code,
         speaker=fields["speaker"],
         session=fields.get("session") or None,
         start_s=start_s,
         end_s=end_s,
     )
-
-
-def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return corpus_folds(utterances)
-
-
-def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, corpus_scheme(utterances))
 
 
 MANIFEST = Corpus(
@@ -141,7 +135,7 @@ MANIFEST = Corpus(
     layout=f"{FILE_NAME} (or another CSV file that --root names) with the columns {COLUMNS.layout}",
     recognise=_recognise,
     read=_read,
-    folds=_folds,
-    protocol=_protocol,
+    folds=corpus_folds,
+    protocol=partial(default_protocol, NAME),
     options=("allow_missing",),
 )

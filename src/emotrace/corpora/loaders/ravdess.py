@@ -1,14 +1,15 @@
 """RAVDESS, speech only: 24 actors, eight emotions, two English sentences."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from emotrace.corpora import listing
-from emotrace.corpora.base import Corpus, PublishedCounts, protocol_name
-from emotrace.corpora.splits import Fold, list_speakers, speaker_groups
+from emotrace.corpora.base import Corpus, PublishedCounts
+from emotrace.corpora.named_files import Label, any_labelled, read_named_files
+from emotrace.corpora.protocols import actor_folds, actor_protocol
 from emotrace.corpora.utterance import Utterance
-from emotrace.errors import CorpusError
 
 NAME = "ravdess"
 EXAMPLE = "Actor_01/03-01-05-02-01-01-01.wav"
@@ -33,76 +34,47 @@ PUBLISHED = PublishedCounts(
 
 AUDIO_ONLY = "03"
 SPEECH = "01"
-FOLDER_NAME = re.compile(r"Actor_(\d\d)")
+FOLDER_NAME = re.compile(r"Actor_\d\d")
 FILE_NAME = re.compile(
-    r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])"
-    r"-(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>\d\d)\.(?i:wav|flac)"
+    rf"Actor_(?P<folder>\d\d)/{AUDIO_ONLY}-(?P<channel>0[12])-(?P<code>0[1-8])-(?P<intensity>0[12])"
+    r"-(?P<statement>0[12])-(?P<repetition>0[12])-(?P<actor>\d\d)"
 )
 
 
-def parse(folder: str, file_name: str) -> tuple[str, str, str] | None:
-    """Actor, vocal channel and emotion code of an audio file in an actor's folder.
+def parse(stem: str) -> Label | None:
+    """The label in a path without suffix.
 
-    None if the name is not one of RAVDESS, is that of a video, or has another actor than its folder.
+    None if the path is not one of RAVDESS, is that of a video, or has another actor than its folder.
+    Actors with odd numbers are male, with even numbers female.
 
-    >>> parse("Actor_01", "03-01-05-02-01-01-01.wav")
-    ('01', '01', '05')
-    >>> parse("Actor_02", "03-01-05-02-01-01-01.wav")
+    >>> parse("Actor_01/03-01-05-02-01-01-01")
+    Label(code='05', speaker='01', sex='male')
+    >>> parse("Actor_02/03-01-05-02-01-01-01")
     """
-    actor, match = FOLDER_NAME.fullmatch(folder), FILE_NAME.fullmatch(file_name)
-    if actor is None or match is None or match["actor"] != actor[1] or match["modality"] != AUDIO_ONLY:
+    match = FILE_NAME.fullmatch(stem)
+    if match is None or match["actor"] != match["folder"]:
         return None
-    return match["actor"], match["channel"], match["emotion"]
+    return Label(match["code"], match["actor"], "male" if int(match["actor"]) % 2 else "female")
 
 
-def actor_sex(actor: str) -> str:
-    """Actors with unknown numbers are male, with even numbers female.
-
-    >>> actor_sex("01"), actor_sex("12")
-    ('male', 'female')
-    """
-    return "male" if int(actor) % 2 else "female"
+def _is_song(root: Path, path: Path) -> bool:
+    match = FILE_NAME.fullmatch(path.relative_to(root).with_suffix("").as_posix())
+    return match is not None and match["channel"] != SPEECH
 
 
-def _actors(root: Path) -> list[Path]:
-    return [folder for folder in listing.folders(root) if FOLDER_NAME.fullmatch(folder.name)]
+def _files(root: Path) -> Iterator[Path]:
+    for folder in listing.folders(root):
+        if FOLDER_NAME.fullmatch(folder.name):
+            yield from listing.files(folder)
 
 
 def _recognise(root: Path) -> bool:
-    return root.is_dir() and any(
-        parse(folder.name, path.name) for folder in _actors(root) for path in folder.iterdir()
-    )
+    return root.is_dir() and any_labelled(root, _files(root), parse)
 
 
 def _read(root: Path) -> list[Utterance]:
-    utterances: list[Utterance] = []
-    unknown: list[str] = []
-    names: dict[str, str] = {}
-    for path in (path for folder in _actors(root) for path in listing.files(folder)):
-        name = path.relative_to(root).as_posix()
-        parsed = parse(path.parent.name, path.name)
-        if parsed is None:
-            unknown.append(name)
-            continue
-        actor, channel, code = parsed
-        if channel != SPEECH:
-            continue
-        if path.stem in names:
-            raise CorpusError(
-                f"{root} holds an utterance twice, as {names[path.stem]} and {name}; remove one of them"
-            )
-        names[path.stem] = name
-        utterances.append(Utterance(name, path, EMOTIONS[code], code, actor, sex=actor_sex(actor)))
-    listing.warn_about_unknown_files(NAME, unknown, EXAMPLE)
-    return utterances
-
-
-def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return speaker_groups(list_speakers(utterances), FOLDS)
-
-
-def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"{FOLDS}fold-{len(list_speakers(utterances))}actors")
+    paths = (path for path in _files(root) if not _is_song(root, path))
+    return read_named_files(NAME, root, paths, parse, EMOTIONS, EXAMPLE)
 
 
 RAVDESS = Corpus(
@@ -117,7 +89,7 @@ RAVDESS = Corpus(
     layout=f"folders Actor_01 … Actor_24 with names such as {EXAMPLE}",
     recognise=_recognise,
     read=_read,
-    folds=_folds,
-    protocol=_protocol,
+    folds=partial(actor_folds, n=FOLDS),
+    protocol=partial(actor_protocol, NAME, n=FOLDS),
     published=PUBLISHED,
 )

@@ -7,13 +7,14 @@ as much as emotions do, so no single measurement predicts the emotion of an unkn
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from emotrace.corpora.base import Corpus, protocol_name
-from emotrace.corpora.splits import Fold, leave_one_speaker_out, list_speakers
+from emotrace.corpora.base import Corpus
+from emotrace.corpora.protocols import speaker_folds, speaker_protocol
 from emotrace.corpora.utterance import Utterance
 from emotrace.errors import CorpusError
 from emotrace.timeline import Span, Timeline
@@ -270,14 +271,6 @@ def _read(root: Path) -> list[Utterance]:  # noqa: ARG001
     return utterances()
 
 
-def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
-    return leave_one_speaker_out(list_speakers(utterances))
-
-
-def _protocol(utterances: Sequence[Utterance]) -> str:
-    return protocol_name(NAME, utterances, f"loso{len(list_speakers(utterances))}")
-
-
 SYNTHETIC = Corpus(
     name=NAME,
     title="synthetic speech-like utterances",
@@ -288,7 +281,7 @@ SYNTHETIC = Corpus(
     layout="no files: it is generated",
     recognise=_recognise,
     read=_read,
-    folds=_folds,
-    protocol=_protocol,
+    folds=speaker_folds,
+    protocol=partial(speaker_protocol, NAME),
     needs_root=False,
 )
