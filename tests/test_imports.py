@@ -38,6 +38,7 @@ VERBS = (
     "demo",
     "table",
     "compare",
+    "serve",
 )
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from emotrace.inference.result import Result
     from emotrace.inference.streaming import Stream
     from emotrace.segment import Segment
-    from emotrace.timeline import Span, SpanEvent, Timeline
+    from emotrace.timeline import Provisional, Span, SpanEvent, Timeline
     from emotrace.warning import RecognitionWarning
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "ModelError",
     "ModelFolder",
     "Prediction",
+    "Provisional",
     "RecipeError",
     "Recogniser",
     "RecognitionWarning",
@@ -85,7 +86,7 @@ _MODULES = {
     "inference.result": ("Result",),
     "inference.streaming": ("Stream",),
     "segment": ("Segment",),
-    "timeline": ("Span", "SpanEvent", "Timeline"),
+    "timeline": ("Provisional", "Span", "SpanEvent", "Timeline"),
     "warning": ("RecognitionWarning",),
 }
 _MODULE_OF_NAME = {name: module for module, names in _MODULES.items() for name in names}

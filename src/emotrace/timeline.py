@@ -94,3 +94,47 @@ class Timeline:
     def at(self, time_s: float) -> Span | None:
         """The span that contains a time, or None in a gap."""
         return next((span for span in self.spans if span.start <= time_s < span.end), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """What a stream's result would be if the recording ended now, without the spans that are closed.
+
+    Closed spans and these spans together are a timeline. What they give for times before `final_until_s` does
+    not change any more; the rest may.
+
+    Attributes:
+        time_s: end of the audio that is included, in seconds
+        final_until_s: time in seconds before which spans are final
+        spans: the span that was opened and not closed, if there is one, and those after it
+        label: the emotion of the recording so far; None for silence, and where the model rejects it
+        scores: probability of each emotion in the recording so far; None for silence
+
+    >>> state = Provisional(
+    ...     4.0, 1.5, (Span(0.5, 4.0, "anger", 0.8),), "anger", {"anger": 0.8, "sadness": 0.2}
+    ... )
+    >>> state.current
+    Span(start=0.5, end=4.0, emotion='anger', score=0.8)
+    """
+
+    time_s: float
+    final_until_s: float
+    spans: tuple[Span, ...] = ()
+    label: str | None = None
+    scores: dict[str, float] | None = None
+
+    @property
+    def current(self) -> Span | None:
+        """The span at the end of the audio, None if there is no emotion now."""
+        return self.spans[-1] if self.spans and self.spans[-1].end >= self.time_s else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state as plain values for JSON, with times rounded to milliseconds."""
+        scores = self.scores
+        return {
+            "time": round(self.time_s, 3),
+            "final_until": round(self.final_until_s, 3),
+            "label": self.label,
+            "scores": None if scores is None else {name: round(score, 6) for name, score in scores.items()},
+            "spans": [span.to_dict() for span in self.spans],
+        }

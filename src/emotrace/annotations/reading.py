@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from emotrace.annotations.registry import FORMATS, import_function
+from emotrace.annotations.registry import FORMATS, Format, import_function
 from emotrace.errors import SegmentError
 from emotrace.segment import Segment
 from emotrace.system.text_encoding import decode_text, read_bounded
@@ -29,23 +29,54 @@ def read_segments(path: str | os.PathLike[str], tier: str | None = None) -> list
             no such tier, or one of its tiers must be chosen
     """
     path = Path(path)
+    entry = _find_entry(path, tier)
+    try:
+        content = read_bounded(path, _LIMIT)
+    except FileNotFoundError:
+        raise SegmentError(f"{path}: found no such file, expected a segment file; check the path") from None
+    except OSError as error:
+        raise SegmentError(f"{path}: the file cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise SegmentError(f"{path}: {error}") from None
+    return _parse(content, path, entry, tier)
+
+
+def parse_segments(content: bytes, name: str, tier: str | None = None) -> list[Segment]:
+    """The segments in the bytes of a file, as `read_segments` gives them.
+
+    Args:
+        content: the bytes
+        name: the file's name, whose suffix selects the format
+        tier: as for `read_segments`
+
+    >>> parse_segments(b"start,end\\n0.5,2\\n", "turns.csv")[0].start
+    0.5
+
+    Raises:
+        SegmentError: as for `read_segments`
+    """
+    return _parse(content, Path(name), _find_entry(Path(name), tier), tier)
+
+
+def _find_entry(path: Path, tier: str | None) -> Format:
     entries = {entry.suffix.lower(): entry for entry in FORMATS if entry.segments}
     entry = entries.get(path.suffix.lower())
-    if entry is None or entry.segments is None:
+    if entry is None:
         known = ", ".join(entry.suffix for entry in entries.values())
         raise SegmentError(f"{path}: found the suffix {path.suffix!r}, expected a segment file: {known}")
     if tier is not None and not entry.has_tiers:
         raise SegmentError(
             f"{path}: found a tier to choose, {tier!r}, but {entry.suffix} has no tiers; omit --tier"
         )
+    return entry
+
+
+def _parse(content: bytes, path: Path, entry: Format, tier: str | None) -> list[Segment]:
+    assert entry.segments is not None
     try:
-        text = decode_text(read_bounded(path, _LIMIT))
+        text = decode_text(content)
         parse = import_function(entry.segments)
         segments: list[Segment] = parse(text, tier) if entry.has_tiers else parse(text)
-    except FileNotFoundError:
-        raise SegmentError(f"{path}: found no such file, expected a segment file; check the path") from None
-    except OSError as error:
-        raise SegmentError(f"{path}: the file cannot be read ({error.strerror})") from None
     except (SegmentError, ValueError) as error:
         raise SegmentError(f"{path}: {error}") from None
     if not segments:

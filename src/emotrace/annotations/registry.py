@@ -17,6 +17,7 @@ class Format:
     Attributes:
         name: the name that the option `--format` accepts
         suffix: how names of files in this format end
+        media_type: the type that the service gives files in this format
         segments: parses the text of a file, `(str) -> list[Segment]`; with `has_tiers`
             `(str, tier: str | None) -> list[Segment]`
         timeline: formats one recording's timeline as a whole file, `(Result) -> str`; with `needs_audio`
@@ -37,6 +38,7 @@ class Format:
 
     name: str
     suffix: str
+    media_type: str = "text/plain"
     segments: str | None = None
     timeline: str | None = None
     timelines: str | None = None
@@ -61,34 +63,37 @@ FORMATS = (
         predictions="text:format_predictions", live="text:LiveWriter",
     ),
     Format(
-        "json", ".json", segments="whisper:parse_json",
+        "json", ".json", "application/json", segments="whisper:parse_json",
         timeline="json_text:format_timeline", timelines="json_text:format_timelines",
         predictions="json_text:format_predictions", warnings_in_timelines=True, warnings_in_predictions=True,
     ),
-    Format("jsonl", ".jsonl", predictions="json_text:format_prediction_lines", warnings_in_predictions=True),
     Format(
-        "csv", ".csv", segments="csv_table:parse_segments", timeline="csv_table:format_timeline",
+        "jsonl", ".jsonl", "application/x-ndjson", predictions="json_text:format_prediction_lines",
+        warnings_in_predictions=True,
+    ),
+    Format(
+        "csv", ".csv", "text/csv", segments="csv_table:parse_segments", timeline="csv_table:format_timeline",
         timelines="csv_table:format_timelines", predictions="csv_table:format_predictions",
         warnings_in_predictions=True,
     ),
     Format("srt", ".srt", segments="srt:parse_segments"),
     Format(
-        "textgrid", ".TextGrid", segments="textgrid:parse_segments", timeline="textgrid:format_timeline",
-        has_tiers=True,
+        "textgrid", ".TextGrid", "text/x-textgrid", segments="textgrid:parse_segments",
+        timeline="textgrid:format_timeline", has_tiers=True,
     ),
     Format(
-        "rttm", ".rttm", segments="rttm:parse_segments", timeline="rttm:format_timeline",
+        "rttm", ".rttm", "text/x-rttm", segments="rttm:parse_segments", timeline="rttm:format_timeline",
         timelines="rttm:format_timelines",
     ),
     Format(
-        "eaf", ".eaf", segments="eaf:parse_segments", timeline="eaf:format_timeline", has_tiers=True,
-        refers_to_recording=True,
+        "eaf", ".eaf", "application/xml", segments="eaf:parse_segments", timeline="eaf:format_timeline",
+        has_tiers=True, refers_to_recording=True,
     ),
-    Format("vtt", ".vtt", segments="vtt:parse_segments", timeline="vtt:format_timeline"),
+    Format("vtt", ".vtt", "text/vtt", segments="vtt:parse_segments", timeline="vtt:format_timeline"),
     Format("tsv", ".tsv", segments="whisper:parse_tsv"),
-    Format("audacity", ".labels.txt", timeline="audacity:format_timeline"),
+    Format("audacity", ".labels.txt", "text/x-audacity-labels", timeline="audacity:format_timeline"),
     Format(
-        "png", ".png", timeline="plot:format_timeline", needs_audio=True,
+        "png", ".png", "image/png", timeline="plot:format_timeline", needs_audio=True,
         requirement="plot:require_matplotlib",
     ),
 )  # fmt: skip

@@ -129,7 +129,7 @@ def _blocks(
         rest += some
         whole = len(rest) // raw.frame_bytes * raw.frame_bytes
         if whole:
-            yield _decoded(rest[:whole], raw)
+            yield decode_samples(rest[:whole], raw)
         rest = rest[whole:]
     bytes_per_s = raw.frame_bytes * raw.rate_hz
     read_s, first_claim_s = read / bytes_per_s, (first_claim or 0) / bytes_per_s
@@ -158,7 +158,19 @@ def _further_claim(
     return further == raw, claimed
 
 
-def _decoded(content: bytes, raw: Raw) -> Samples:
+def decode_samples(content: bytes, raw: Raw) -> Samples:
+    r"""Decode samples without a header.
+
+    Args:
+        content: whole frames: samples of all channels
+        raw: their format
+
+    Returns:
+        floats of full scale ±1, shape (sample, channel)
+
+    >>> decode_samples(b"\x00\x40\x00\xc0", Raw(16_000)).ravel()
+    array([ 0.5, -0.5], dtype=float32)
+    """
     values: npt.NDArray[np.generic] = np.frombuffer(content, dtype=_TYPES[raw.encoding])
     if raw.encoding == "int24":
         wide = np.zeros((len(values) // 3, 4), dtype=np.uint8)

@@ -17,9 +17,10 @@ from emotrace.system.interrupts import GracefulInterrupt
 if TYPE_CHECKING:
     from emotrace.inference.recogniser import Recogniser
     from emotrace.inference.result import Result
-    from emotrace.timeline import Span, SpanEvent
+    from emotrace.timeline import Provisional, Span, SpanEvent
 
 PIPE = Path("-")
+PROVISIONAL_S = 0.75  # of audio between provisional lines
 
 RawRate = Annotated[
     int | None,
@@ -79,6 +80,7 @@ def recognise_standard_input(
     raw: Raw | None,
     write: Callable[[Iterator[Result]], Iterable[str]],
     format_span: Callable[[Span], str] | None = None,
+    format_provisional: Callable[[Provisional], str] | None = None,
     each_channel: bool = False,
 ) -> int:
     """Recognise standard input until it ends. An interrupt ends it early and keeps the result so far.
@@ -88,6 +90,7 @@ def recognise_standard_input(
         raw: format of samples without a header; None for WAV
         write: formats the result as text, piece by piece
         format_span: formats a span that has become final; None prints no spans before the end
+        format_provisional: formats what may still change, every `PROVISIONAL_S` of audio; None prints none
         each_channel: whether to recognise each channel by itself
 
     Returns:
@@ -112,8 +115,12 @@ def recognise_standard_input(
                 results = recogniser.recognise_channels(audio)
             else:
                 stream = recogniser.stream(audio.rate_hz, audio.name)
+                due_s = PROVISIONAL_S
                 for block in interrupt.iterate(audio.blocks):
                     write_spans(stream.push(block))
+                    if format_provisional is not None and stream.duration_s >= due_s:
+                        due_s = stream.duration_s + PROVISIONAL_S
+                        write_document([format_provisional(stream.provisional())])
         if not each_channel:
             write_spans(stream.flush())
             results = [stream.result(audio.file, audio.warnings)]

@@ -53,6 +53,7 @@ def trace(
     output_format: Annotated[TimelineFormat, Parameter(name="--format", help=_FORMAT_HELP)] = "text",
     output: Path | None = None,
     frames: Annotated[bool, Parameter(negative=())] = False,
+    live: Annotated[bool, Parameter(negative=())] = False,
     jobs: Jobs = 1,
     threads: Threads = None,
     raw_rate: RawRate = None,
@@ -68,9 +69,14 @@ def trace(
         input are written span by span. Files that exist stay as they are: the next free name is used.
     frames
         Write the scores over time instead of the spans, one row per frame. Needs --format csv.
+    live
+        Of standard input, also print what may still change: the latest span, marked as provisional, at least
+        once a second. Needs --format text.
     """
     if frames and output_format != "csv":
         raise EmotraceError(f"--frames writes a table: found --format {output_format}, expected --format csv")
+    if live and (PIPE not in audio or output_format != "text"):
+        raise EmotraceError("--live prints lines about standard input: expected - and --format text")
     raw = raw_input(raw_rate, raw_format, raw_channels)
     check_standard_input(audio, raw, "--frames" if frames else None if output is None else "--output")
     chosen_format = find_format(output_format)
@@ -111,12 +117,13 @@ def trace(
         return run_on_inputs(audio, partial(_recognise, recogniser), jobs, write, recogniser.stop)
     if chosen_format.live is None:
         return recognise_standard_input(recogniser, raw, write)
-    live = import_function(chosen_format.live)(recogniser.labels)
+    writer = import_function(chosen_format.live)(recogniser.labels)
     return recognise_standard_input(
         recogniser,
         raw,
-        write=lambda results: map(live.format_end, with_warnings(results)),
-        format_span=live.format_span,
+        write=lambda results: map(writer.format_end, with_warnings(results)),
+        format_span=writer.format_span,
+        format_provisional=writer.format_provisional if live else None,
     )
 
 

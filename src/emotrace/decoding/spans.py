@@ -83,6 +83,11 @@ class SpanDecoder:
         self._open: _OpenSpan | None = None
         self._duration_s: float | None = None
 
+    @property
+    def decided_s(self) -> float:
+        """The time in seconds up to which the emotion is decided."""
+        return self._edge_s(self._decided)
+
     def push(self, frames: Frames) -> list[SpanEvent]:
         """Process frames and return the events that they cause."""
         return self._decide(self._push(frames), self._minimum_density)

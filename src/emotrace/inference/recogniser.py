@@ -13,7 +13,8 @@ from emotrace.inference.model_folder import load_model_folder
 from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.pretrained import pretrained_model
 from emotrace.inference.result import Result
-from emotrace.inference.streaming import Observer, Stream, StreamDecoder, make_result
+from emotrace.inference.stream_decoder import Observer, StreamDecoder
+from emotrace.inference.streaming import Stream, make_result
 from emotrace.timeline import Timeline
 
 

@@ -8,13 +8,14 @@ import dataclasses
 import heapq
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from emotrace.audio.preprocessing import StreamPreprocessor
 from emotrace.audio.quality import Samples
-from emotrace.audio.reading import open_audio
+from emotrace.audio.reading import AudioStream, open_audio
 from emotrace.errors import EmotraceError, SegmentError
 from emotrace.inference.recogniser import Recogniser
 from emotrace.inference.result import Result
@@ -33,7 +34,11 @@ _OVERLAP = RecognitionWarning("overlap", "overlaps another segment")
 
 
 def recognise_segments(
-    recogniser: Recogniser, recording: Path, segments: Sequence[Segment], source: Path
+    recogniser: Recogniser,
+    recording: Path,
+    segments: Sequence[Segment],
+    source: Path,
+    open_recording: Callable[[Path], AbstractContextManager[AudioStream]] = open_audio,
 ) -> list[Result | EmotraceError]:
     """Recognise each segment by itself.
 
@@ -44,6 +49,7 @@ def recognise_segments(
         recording: the audio file
         segments: its segments
         source: the segment file, for errors
+        open_recording: opens the recording, once for each pass over it
 
     Returns:
         a result or an error for each segment
@@ -55,7 +61,9 @@ def recognise_segments(
     outcomes: dict[int, Result | EmotraceError] = {}
     whole: _Recording | None = None
     for indices in _passes(segments, usable):
-        whole = _read_once(recogniser, recording, {index: segments[index] for index in indices}, outcomes)
+        whole = _read_once(
+            recogniser, open_recording(recording), {index: segments[index] for index in indices}, outcomes
+        )
     assert whole is not None
     overlapping_indices = overlapping_segments(segments)
     results: list[Result | EmotraceError] = []
@@ -141,7 +149,7 @@ class _OpenSegment:
 
 def _read_once(
     recogniser: Recogniser,
-    recording: Path,
+    opened: AbstractContextManager[AudioStream],
     segments: Mapping[int, Segment],
     outcomes: dict[int, Result | EmotraceError],
 ) -> _Recording:
@@ -173,7 +181,7 @@ def _read_once(
         open_segments[:] = still_open
         position = end
 
-    with open_audio(recording) as sound:
+    with opened as sound:
         preprocessor = StreamPreprocessor(sound.rate_hz, rate_hz, sound.name)
         for block in sound.blocks:
             process(preprocessor.push(block))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.inference.result import Result
 from emotrace.system.escaping import escape_control_characters
-from emotrace.timeline import Span
+from emotrace.timeline import Provisional, Span
 
 _BAR_COLUMNS = 40
 
@@ -92,6 +92,17 @@ class LiveWriter:
     def format_span(self, span: Span) -> str:
         """One line for a final span."""
         return format_span(span, self._width) + "\n"
+
+    def format_provisional(self, state: Provisional) -> str:
+        """One line for the latest span of what may still change, and whether it may.
+
+        >>> state = Provisional(2.0, 1.0, (Span(0.5, 2.0, "anger", 0.8),))
+        >>> LiveWriter(["anger", "sadness"]).format_provisional(state)
+        '  0.50    2.00  anger    0.80  provisional\\n'
+        """
+        if state.current is None:
+            return f"{state.time_s:6.2f}  {state.time_s:6.2f}  {'-':{self._width}}  -     provisional\n"
+        return f"{format_span(state.current, self._width)}  provisional\n"
 
     def format_end(self, result: Result) -> str:
         """One line for the whole recording."""

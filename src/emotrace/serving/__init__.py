@@ -1,0 +1,1 @@
+"""The service: REST, live recognition over a WebSocket, and a page. Needs the extra `serve`; no PyTorch."""
