@@ -158,7 +158,7 @@ def test_streams_at_once_are_limited_and_freed(start_service: StartService) -> N
             pass
 
 
-def test_a_client_that_says_nothing_is_closed(start_service: StartService) -> None:
+def test_a_client_that_sends_nothing_is_closed(start_service: StartService) -> None:
     client = start_service(stream_idle_s=0.05)
     with client.websocket_connect("/v1/stream", headers=HOST) as socket:
         socket.send_json(START)
