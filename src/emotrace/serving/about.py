@@ -6,14 +6,16 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from emotrace.annotations.registry import FORMATS
+from emotrace.corpora.registry import CORPORA
 from emotrace.inference.model_config import ModelConfig
 from emotrace.serving.schemas import PROBLEMS, ModelBody
 from emotrace.serving.service import TheService
 
 router = APIRouter(tags=["about"])
+_METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}, 401: PROBLEMS[401]}
 
 
-@router.get("/v1/model", responses={401: PROBLEMS[401]})
+@router.get("/v1/model", summary="Facts about the model, and the limits", responses={401: PROBLEMS[401]})
 async def model(service: TheService) -> ModelBody:
     """The model: its emotions, what it was trained on, how accurate it is; and the limits of the service."""
     settings = service.settings
@@ -37,7 +39,7 @@ def model_facts(config: ModelConfig) -> dict[str, Any]:
         "labels": list(config.labels),
         "sample_rate_hz": config.sampling_rate,
         "minimum_s": config.minimum_samples / config.sampling_rate,
-        "trained_on": [*config.earlier_corpora, *([config.corpus] if config.corpus else [])],
+        "trained_on": [_describe_corpus(name) for name in (*config.earlier_corpora, config.corpus) if name],
         "protocol": config.protocol,
         "figures": {
             name: {"value": figure.value, "interval": figure.interval}
@@ -51,13 +53,19 @@ def model_facts(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-@router.get("/healthz")
+def _describe_corpus(name: str) -> str:
+    """The name of a corpus and, if it is known here, its kind of speech."""
+    corpus = CORPORA.get(name)
+    return name if corpus is None else f"{corpus.title} ({corpus.speech})" if corpus.speech else corpus.title
+
+
+@router.get("/healthz", summary="Whether the process answers")
 async def healthz() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: PROBLEMS[503]})
+@router.get("/readyz", summary="Whether it takes requests", responses={503: PROBLEMS[503]})
 async def readyz(service: TheService) -> dict[str, str]:
     """Whether the service takes requests now: it is not ending, and has room for another request."""
     service.check_running()
@@ -65,7 +73,11 @@ async def readyz(service: TheService) -> dict[str, str]:
         return {"status": "ready"}
 
 
-@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: PROBLEMS[401]})
+@router.get(
+    "/metrics",
+    summary="Counters for Prometheus",
+    responses={200: {"content": {"text/plain": {}}}, 401: PROBLEMS[401]},
+)
 async def metrics(service: TheService) -> Response:
     """Counters in the text format of Prometheus."""
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

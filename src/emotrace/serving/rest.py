@@ -23,7 +23,12 @@ router = APIRouter(tags=["recognition"])
 _HEADER_CHARACTERS = 4000
 
 
-@router.post("/v1/predict", responses=answers(PREDICTION_FORMATS), openapi_extra=request_body(segments=True))
+@router.post(
+    "/v1/predict",
+    summary="The emotion of recordings",
+    responses=answers(PREDICTION_FORMATS),
+    openapi_extra=request_body(segments=True),
+)
 async def predict(request: Request, service: TheService, query: Annotated[PredictQuery, Query()]) -> Response:
     """Recognise the emotion of recordings, of their channels, or of their segments."""
     chosen = choose_format(PREDICTION_FORMATS, query.format, request.headers.get("accept", ""))
@@ -53,7 +58,12 @@ async def predict(request: Request, service: TheService, query: Annotated[Predic
         )
 
 
-@router.post("/v1/trace", responses=answers(TIMELINE_FORMATS), openapi_extra=request_body(segments=False))
+@router.post(
+    "/v1/trace",
+    summary="The emotions of recordings over time",
+    responses=answers(TIMELINE_FORMATS),
+    openapi_extra=request_body(segments=False),
+)
 async def trace(request: Request, service: TheService, query: Annotated[TraceQuery, Query()]) -> Response:
     """Show when each emotion occurs in recordings."""
     chosen = choose_format(TIMELINE_FORMATS, query.format, request.headers.get("accept", ""))

@@ -1,0 +1,73 @@
+// What is drawn while someone speaks.
+
+import { showLegend, showScores } from "./result.js";
+import { RATE_HZ, spectrum } from "./sound.js";
+import { clock, percent } from "./words.js";
+
+const element = (id) => document.getElementById(id);
+const SHOWN_S = 10; // at least so much time is shown, so that bars do not shrink at first
+const REDRAW_MS = 200;
+const MOST_COLUMNS = 2400; // of the spectrogram
+
+export class Live {
+  constructor(figure) {
+    this.figure = figure;
+    this.samples = new Float32Array(60 * RATE_HZ);
+    this.length = 0;
+    this.closed = [];
+    this.open = [];
+    this.next = 0; // first sample of the next column of the spectrogram
+    this.hop = 320;
+    this.drawn = 0;
+    figure.show({ samples: new Float32Array(0), frames: null, spans: [], duration: SHOWN_S });
+    figure.columns = [];
+    element("result").hidden = false;
+    element("summary").textContent = "Speak …";
+    for (const id of ["scores", "warnings", "list"]) element(id).replaceChildren();
+    element("list-box").hidden = true;
+    element("hint").textContent = "Bars with a dashed edge may still change. Press Stop when you are done.";
+    showLegend(Object.keys(figure.colours), figure, true);
+  }
+
+  sound(samples, rateHz) {
+    const step = rateHz / RATE_HZ;
+    const count = Math.floor(samples.length / step);
+    if (this.length + count > this.samples.length) {
+      const larger = new Float32Array(2 * this.samples.length);
+      larger.set(this.samples);
+      this.samples = larger;
+    }
+    for (let i = 0; i < count; i++) this.samples[this.length++] = samples[Math.floor(i * step)];
+    for (; this.next + 400 <= this.length; this.next += this.hop) this.figure.columns.push(spectrum(this.samples, this.next));
+    if (this.figure.columns.length > MOST_COLUMNS) {
+      this.figure.columns = this.figure.columns.filter((_, index) => index % 2 === 0);
+      this.hop *= 2;
+    }
+    if (performance.now() - this.drawn > REDRAW_MS) this.draw();
+  }
+
+  event({ event, start, end, emotion, score }) {
+    if (event === "closed") this.closed.push({ start, end, emotion, score });
+  }
+
+  provisional({ time, spans, scores }) {
+    const last = spans[spans.length - 1];
+    this.open = spans.map((span) => ({ ...span, provisional: true }));
+    const now = last && last.end >= time - 0.01 ? last : null;
+    element("summary").textContent = now ? `Now: ${now.emotion}, ${percent(now.score)} (may still change)` : "Now: no emotion (may still change)";
+    if (scores) showScores(scores, this.figure);
+    showLegend(Object.keys(this.figure.colours), this.figure, true);
+    this.draw();
+  }
+
+  draw() {
+    this.drawn = performance.now();
+    const seconds = this.length / RATE_HZ;
+    const { figure } = this;
+    figure.samples = this.samples.subarray(0, this.length);
+    figure.spans = [...this.closed, ...this.open];
+    figure.duration = Math.max(SHOWN_S, seconds);
+    figure.draw();
+    element("status").textContent = `Recording: ${clock(seconds)}`;
+  }
+}
