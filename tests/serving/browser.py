@@ -25,6 +25,7 @@ def running_service(recogniser: Recogniser, **settings: Any) -> Iterator[str]:
     """A service on a free port of this machine; gives its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()
     app = create_app(recogniser, ServiceSettings(**{"workers": 2, **settings}))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -58,7 +58,7 @@ def serve(
     """
     try:
         from emotrace.serving.app import create_app
-        from emotrace.serving.server import run, token_from_environment
+        from emotrace.serving.server import listen, run, token_from_environment
         from emotrace.serving.settings import LOOPBACK_HOSTS, ServiceSettings, check_host, is_loopback
     except ModuleNotFoundError as error:
         raise MissingExtraError(
@@ -81,7 +81,8 @@ def serve(
     app = create_app(load(model, threads), settings)
     if settings.token is None and not is_loopback(host):
         print_message("warning: other machines can call the service without a token; set EMOTRACE_TOKEN")
+    listener = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     print_message(f"serving on http://{shown}:{port}")
-    run(app, host, port)
+    run(app, listener)
     return DONE

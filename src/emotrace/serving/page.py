@@ -17,7 +17,7 @@ from emotrace.serving.service import TheService
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(str(files("emotrace.serving"))) / "page"
-# Voices that are not part of the synthetic corpus. They are chosen so that the shipped model, which was trained
+# Voices that are not part of the synthetic corpus, chosen so that the shipped model, which was trained
 # on people, finds the change.
 EXAMPLES: dict[str, tuple[int, tuple[str, ...]]] = {
     "calm-then-angry": (14, ("neutral", "anger")),

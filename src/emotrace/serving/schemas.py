@@ -123,7 +123,7 @@ def request_body(segments: bool) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                "multipart/form-data": {"schema": form},
+                "multipart/form-data": {"schema": form, "encoding": {AUDIO: {"contentType": "audio/wav"}}},
                 "audio/wav": {"schema": _BINARY},
                 "application/octet-stream": {"schema": _BINARY},
             },

@@ -13,6 +13,7 @@ from emotrace.errors import EmotraceError
 from emotrace.serving.service import Service
 
 TOKEN_VARIABLE = "EMOTRACE_TOKEN"
+_BACKLOG = 2048
 _FINISH_STREAMS_S = 5.0
 _FINISH_REQUESTS_S = 120
 _MAX_MESSAGE_BYTES = 1 << 20
@@ -35,8 +36,8 @@ def token_from_environment() -> str | None:
     return token
 
 
-def run(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Requests that were accepted are finished.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that accepts connections from now on.
 
     Raises:
         EmotraceError: if the address cannot be used
@@ -46,18 +47,25 @@ def run(app: FastAPI, host: str, port: int) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
         raise EmotraceError(
             f"found that {host}, port {port} cannot be used ({reason}); give another --host or --port"
         ) from None
+    return listener
+
+
+def run(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT. Requests that were accepted are finished."""
     config = uvicorn.Config(
         app,
         access_log=False,  # it would name recordings
         log_level=logging.WARNING,
         server_header=False,
         timeout_graceful_shutdown=_FINISH_REQUESTS_S,
+        ws_per_message_deflate=False,
         ws_max_size=_MAX_MESSAGE_BYTES,
         lifespan="on",
     )
