@@ -88,6 +88,16 @@ def test_corpus_prints_json(call, corpus_root) -> None:
     assert (found["utterances"], found["by_emotion"]) == (20, {"anger": 10, "sadness": 10})
 
 
+def test_labels_are_renamed_and_emotions_chosen(call, tmp_path):
+    arguments = ("corpus", "emodb", "--root", tiny_emodb(tmp_path), "--json")
+    code, out, err = call(*arguments, "--map", "L=neutral,fear=dread", "--emotions", "neutral,dread")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["by_emotion"] == {"neutral": 10, "dread": 5}
+    code, out, err = call(*arguments, "--map", "L:neutral")
+    assert (code, out) == (2, "")
+    assert "--map is 'L:neutral'; expected pairs such as angry=anger,exc=happiness" in err
+
+
 def test_a_pattern_finds_the_speakers_of_folders(call, tmp_path):
     for emotion in ("anger", "calm"):
         (tmp_path / emotion).mkdir()

@@ -57,6 +57,27 @@ def test_evaluate_restricts_the_model_to_the_emotions_of_the_corpus_and_prints_t
     )
 
 
+def test_evaluate_renames_labels_and_chooses_emotions(
+    call: Call, finished_model: Path, corpus_root: Path
+) -> None:
+    arguments = (
+        "evaluate",
+        "--model",
+        finished_model,
+        "--corpus",
+        "manifest",
+        "--root",
+        corpus_root,
+        "--json",
+    )
+    whole = json.loads(call(*arguments).out)
+    code, out, _ = call(*arguments, "--map", "sadness=anger,anger=sadness")
+    assert code == 0
+    assert json.loads(out)["confusion"] == whole["confusion"][::-1]
+    code, out, _ = call(*arguments, "--emotions", "sadness")
+    assert (code, json.loads(out)["labels"], json.loads(out)["n"]) == (0, ["sadness"], 10)
+
+
 @pytest.mark.slow
 def test_evaluate_on_real_speech(call: Call, finished_model: Path, data: Path) -> None:
     code, out, _ = call(

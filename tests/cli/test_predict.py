@@ -227,6 +227,64 @@ def test_numbers_that_make_no_sense_are_refused(call: Call, recordings: Path, op
         assert_refused(call("predict", recordings, option, number), option)
 
 
+def test_emotions_that_cannot_occur_get_no_score(call: Call, recordings: Path) -> None:
+    arguments = ("predict", recordings / "b.wav")
+    (whole,) = json.loads(call(*arguments, "--format", "json").out)
+    first, second, *others = whole["scores"]
+    chosen = ("--emotions", f"{second}, {first}")
+    (result,) = json.loads(call(*arguments, *chosen, "--format", "json").out)
+    total = whole["scores"][first] + whole["scores"][second]
+    assert 0 < total < 1
+    expected = {label: whole["scores"][label] / total for label in (first, second)}
+    assert result["scores"] == pytest.approx(expected, abs=1e-4)
+    assert result["score"] == max(result["scores"].values())
+    assert {span["emotion"] for span in result["timeline"]} <= {first, second}
+    header = call(*arguments, *chosen, "--format", "csv").out.splitlines()[0]
+    assert others
+    assert not any(other in header for other in others)
+
+
+@pytest.mark.parametrize(
+    ("emotions", "reason"),
+    [
+        ("joy,anger", "found joy, expected some of the model's labels"),
+        ("anger,,calm", "--emotions is 'anger,,calm'; expected different names"),
+        ("anger,anger", "expected different names"),
+    ],
+)
+def test_emotions_that_the_model_lacks_are_refused(
+    call: Call, tiny_model: Path, recordings: Path, emotions: str, reason: str
+) -> None:
+    done = call("predict", recordings, "--model", tiny_model, "--emotions", emotions)
+    assert (done.code, done.out) == (2, "")
+    assert reason in done.err
+
+
+@pytest.mark.parametrize(("pattern", "left"), [("a.*", "b.wav"), ("sub/*", "b.wav"), ("*.wav", "a.flac")])
+def test_excluded_files_are_left_out_and_counted(
+    call: Call, tiny_model: Path, recordings: Path, pattern: str, left: str
+) -> None:
+    for jobs in ("1", "2"):
+        done = call(
+            "predict",
+            recordings,
+            "--model",
+            tiny_model,
+            "--exclude",
+            pattern,
+            "--format",
+            "json",
+            "--jobs",
+            jobs,
+        )
+        assert done.code == 0
+        assert [Path(result["file"]).name for result in json.loads(done.out)] == [left]
+        assert done.err == "emotrace: left out 1 excluded file\n"
+    named = recordings / left
+    done = call("predict", named, "--model", tiny_model, "--exclude", pattern, "--exclude", left)
+    assert (done.code, done.out, done.err) == (0, "", "emotrace: left out 1 excluded file\n")
+
+
 def test_a_closing_line_counts_what_was_left_out(call: Call, tiny_model: Path, recordings: Path) -> None:
     for name in ("a.ape", "sub/b.APE", "c.dss"):
         (recordings / name).touch()

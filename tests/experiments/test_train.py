@@ -40,6 +40,22 @@ def test_cross_validate_pools_the_predictions_of_its_folds(
     assert result.protocol == "manifest-2-loso5"
 
 
+def test_renamed_and_chosen_emotions_are_part_of_a_run(corpus_root: Path, network_alone_toml: Path) -> None:
+    whole = prepare_experiment("manifest", corpus_root, recipe=[network_alone_toml], device="cpu")
+    renamed = prepare_experiment(
+        "manifest",
+        corpus_root,
+        recipe=[network_alone_toml],
+        device="cpu",
+        label_map={"sadness": "calm"},
+        emotions=["anger", "calm"],
+    )
+    assert renamed.corpus.emotions == ("anger", "calm")
+    assert "label_map" not in whole.fingerprint()
+    assert renamed.fingerprint()["label_map"] == {"sadness": "calm"}
+    assert renamed.fingerprint()["emotions"] == ["anger", "calm"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -49,6 +49,7 @@ def run_on_inputs(
     jobs: int,
     write: Callable[[Iterator[T]], Iterable[str]],
     stop: Callable[[], None] = lambda: None,
+    exclude: Sequence[str] = (),
 ) -> int:
     """Process each audio file, write the outcomes in order, and report each failure on standard error.
 
@@ -58,6 +59,7 @@ def run_on_inputs(
         jobs: number of files that are processed at once, in as many processes
         write: formats the outcomes as text, piece by piece
         stop: ends the work of other threads after an interrupt
+        exclude: patterns of files to leave out
 
     Returns:
         the exit code
@@ -68,7 +70,7 @@ def run_on_inputs(
 
     def succeeded() -> Iterator[T]:
         nonlocal code
-        outcomes = for_each(audio, work, jobs, stop, left_out)
+        outcomes = for_each(audio, work, jobs, stop, left_out, exclude)
         with interrupt, closing(outcomes):
             for outcome in interrupt.iterate(outcomes):
                 for value in (outcome.error,) if outcome.value is None else outcome.value:

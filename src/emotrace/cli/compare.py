@@ -41,7 +41,11 @@ def compare(
 
     if name is None and root is not None:
         raise EmotraceError("--root is the folder of a corpus; also name the corpus with --corpus NAME")
-    opened = None if name is None else open_corpus(name, root, **corpus_options.as_dict())
+    opened = (
+        None
+        if name is None
+        else open_corpus(name, root, label_map=None, emotions=None, **corpus_options.as_dict())
+    )
     compared = compare_runs(runs, opened)
     print_report(
         json.dumps([run.as_dict() for run in compared], indent=2) if as_json else format_comparison(compared)

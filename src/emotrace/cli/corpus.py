@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from emotrace.cli.options import CORPUS_NAMES, NO_CORPUS_OPTIONS, CorpusOptions, Json, Root
+from emotrace.cli.options import (
+    CORPUS_NAMES,
+    NO_CORPUS_OPTIONS,
+    NO_LABEL_OPTIONS,
+    CorpusOptions,
+    Json,
+    LabelOptions,
+    Root,
+)
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, print_report
 from emotrace.errors import EmotraceError
 
@@ -19,6 +27,7 @@ def corpus(
     *,
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
+    label_options: LabelOptions = NO_LABEL_OPTIONS,
     as_json: Json = False,
     to: Literal["audformat"] | None = None,
     output: Path | None = None,
@@ -40,7 +49,7 @@ def corpus(
 
     if (to is None) != (output is None):
         raise EmotraceError("--to and --output need each other; write --to audformat --output DIR")
-    opened = open_corpus(name, root, **corpus_options.as_dict())
+    opened = open_corpus(name, root, **corpus_options.as_dict(), **label_options.as_dict())
     if output is not None:
         from emotrace.corpora.audformat_export import write_audformat
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from emotrace.cli.options import (
     DEFAULT_SYSTEM,
     NO_CORPUS_OPTIONS,
+    NO_LABEL_OPTIONS,
     CorpusName,
     CorpusOptions,
     Device,
     Folds,
     Init,
+    LabelOptions,
     Recipes,
     Root,
     Seeds,
@@ -28,6 +30,7 @@ def crossval(
     output: Path,
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
+    label_options: LabelOptions = NO_LABEL_OPTIONS,
     system: System = DEFAULT_SYSTEM,
     recipe: Recipes = (),
     folds: Folds = None,
@@ -60,6 +63,7 @@ def crossval(
             init=init,
             device=device,
             corpus_options=corpus_options.as_dict(),
+            **label_options.as_dict(),
             progress=progress,
         )
     print_line(f"{result.protocol}, {system}")

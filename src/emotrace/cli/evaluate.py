@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from emotrace.cli.options import NO_CORPUS_OPTIONS, CorpusName, CorpusOptions, Json, Root
+from emotrace.cli.options import (
+    NO_CORPUS_OPTIONS,
+    NO_LABEL_OPTIONS,
+    CorpusName,
+    CorpusOptions,
+    Json,
+    LabelOptions,
+    Root,
+)
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, print_report
 from emotrace.experiments.requirements import require_training_packages
 
@@ -16,6 +24,7 @@ def evaluate(
     name: CorpusName,
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
+    label_options: LabelOptions = NO_LABEL_OPTIONS,
     as_json: Json = False,
 ) -> int:
     """Evaluate a model on a corpus: accuracies with confidence intervals, and the confusion matrix.
@@ -28,7 +37,9 @@ def evaluate(
     require_training_packages()
     from emotrace.evaluation.model_evaluation import evaluate as evaluate_model
 
-    evaluation = evaluate_model(model, name, root, corpus_options=corpus_options.as_dict())
+    evaluation = evaluate_model(
+        model, name, root, corpus_options=corpus_options.as_dict(), **label_options.as_dict()
+    )
     for remark in evaluation.remarks:
         print_message(remark)
     metrics = evaluation.metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from cyclopts import Parameter, Token, validators
 from cyclopts.types import NonNegativeInt
@@ -128,6 +128,44 @@ class CorpusOptions:
         return {name: value for name, value in asdict(self).items() if value}
 
 
+class Labels(TypedDict):
+    """Arguments of functions that read a corpus."""
+
+    label_map: dict[str, str] | None
+    emotions: list[str] | None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class LabelOptions:
+    """Options that choose the labels of a corpus."""
+
+    label_map: Annotated[
+        str | None,
+        Parameter(
+            name="--map",
+            help="New names of emotions, such as angry=anger,exc=happiness. Codes of the corpus may be "
+            "renamed too; several may get one name.",
+        ),
+    ] = None
+    emotions: Annotated[
+        str | None,
+        Parameter(help="Emotions to use, by their new names, such as anger,neutral. By default, all."),
+    ] = None
+
+    def as_dict(self) -> Labels:
+        """The options as arguments of functions that read a corpus.
+
+        >>> LabelOptions(label_map="angry=anger", emotions="anger,neutral").as_dict()
+        {'label_map': {'angry': 'anger'}, 'emotions': ['anger', 'neutral']}
+        """
+        return Labels(
+            label_map=None if self.label_map is None else parse_map(self.label_map, "--map"),
+            emotions=None if self.emotions is None else parse_names(self.emotions, "--emotions"),
+        )
+
+
+NO_LABEL_OPTIONS = LabelOptions()
 NO_CORPUS_OPTIONS = CorpusOptions()
 
 
@@ -147,3 +185,36 @@ def parse_numbers(text: str, option: str) -> list[int]:
     if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
         raise EmotraceError(f"{option} is {text!r}; expected different whole numbers, such as 0,1")
     return numbers
+
+
+def parse_names(text: str, option: str) -> list[str]:
+    """The names of a list such as anger,neutral.
+
+    >>> parse_names("anger, neutral", "--emotions")
+    ['anger', 'neutral']
+
+    Raises:
+        EmotraceError: if a name is empty or there twice
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise EmotraceError(f"{option} is {text!r}; expected different names, such as anger,neutral")
+    return names
+
+
+def parse_map(text: str, option: str) -> dict[str, str]:
+    """The pairs of a list such as angry=anger,exc=happiness.
+
+    >>> parse_map("angry=anger, exc=happiness", "--map")
+    {'angry': 'anger', 'exc': 'happiness'}
+
+    Raises:
+        EmotraceError: if a pair is incomplete, or a name is renamed twice
+    """
+    names = {}
+    for pair in text.split(","):
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        if not (old and equals and new) or old in names:
+            raise EmotraceError(f"{option} is {text!r}; expected pairs such as angry=anger,exc=happiness")
+        names[old] = new
+    return names

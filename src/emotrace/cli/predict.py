@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,7 +13,7 @@ from cyclopts.types import PositiveInt
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import FORMATS, find_format, import_function
 from emotrace.cli.audio_inputs import find_recordings, load_for_jobs, run_on_inputs
-from emotrace.cli.options import Inputs, Jobs, Model, Threads
+from emotrace.cli.options import Inputs, Jobs, Model, Threads, parse_names
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings, write_file
 from emotrace.cli.standard_input import (
     PIPE,
@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 else:
     PredictionFormat = Literal[tuple(entry.name for entry in FORMATS if entry.predictions)]
 
+Exclude = Annotated[
+    tuple[str, ...],
+    Parameter(
+        negative=(),
+        help="Pattern of files to leave out, such as '*_noise.wav' or 'drafts/*', for their names or their "
+        "paths in a folder. May be given several times.",
+    ),
+]
 Probability = Annotated[float, Parameter(validator=validators.Number(gte=0, lte=1))]
 
 _SEGMENT_SUFFIXES = ", ".join(entry.suffix for entry in FORMATS if entry.segments)
@@ -56,10 +64,12 @@ def predict(
     output_format: Annotated[PredictionFormat | None, Parameter(name="--format")] = None,
     output: Path | None = None,
     top_k: PositiveInt | None = None,
+    emotions: str | None = None,
     segments: Segments = None,
     tier: Tier = None,
     channels: Literal["mix", "each"] = "mix",
     abstain_below: Probability = 0.0,
+    exclude: Exclude = (),
     jobs: Jobs = 1,
     threads: Threads = None,
     raw_rate: RawRate = None,
@@ -76,6 +86,9 @@ def predict(
         File for the results. By default, they go to standard output. The file is complete, or does not exist.
     top_k
         Number of scores to write for each recording, from the highest. By default, all scores.
+    emotions
+        Emotions that can occur, such as anger,neutral. The scores of the others are left out, and these are
+        scaled to sum to 1. By default, all emotions of the model.
     channels
         mix: one result for the mean of all channels. each: a result for each channel by itself, such as each
         speaker of a call.
@@ -92,9 +105,16 @@ def predict(
     if tier is not None and segments is None:
         raise EmotraceError("--tier chooses a tier of a segment file: name the file with --segments FILE")
     matches = None if segments is None else _match_segments(segments, tier, audio)
+    possible = None if emotions is None else parse_names(emotions, "--emotions")
     recogniser = load_for_jobs(model, threads, 1 if PIPE in audio else jobs)
+    labels = recogniser.labels
+    if possible is not None:
+        from emotrace.inference.result import choose_labels
+
+        labels = choose_labels(labels, possible)
     chosen_format = find_format(output_format or _format_of(output))
-    options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)
+    options = PredictionOptions(labels, top_k, segments=matches is not None, channels=each_channel)
+    restrict = partial(_restrict, possible=possible, abstain_below=abstain_below)
 
     def write(results: Iterator[Result]) -> Iterator[str]:
         assert chosen_format.predictions is not None
@@ -110,14 +130,14 @@ def predict(
         return recognise_standard_input(
             recogniser,
             raw,
-            lambda results: write(result.abstaining_below(abstain_below) for result in results),
+            lambda results: write(map(restrict, results)),
             each_channel=each_channel,
         )
     errors = [] if matches is None else matches.errors
     for error in errors:
         print_message(error)
-    work = partial(_recognise, recogniser, each_channel, segments, matches, abstain_below)
-    code = run_on_inputs(audio, work, jobs, write, recogniser.stop)
+    work = partial(_recognise, recogniser, each_channel, segments, matches, restrict)
+    code = run_on_inputs(audio, work, jobs, write, recogniser.stop, exclude)
     return max(SOME_FAILED if errors else DONE, code)
 
 
@@ -151,7 +171,7 @@ def _recognise(
     each_channel: bool,
     source: Path | None,
     matches: SegmentMatches | None,
-    abstain_below: float,
+    restrict: Callable[[Result], Result],
     path: Path,
 ) -> list[Result | EmotraceError]:
     """Recognise a whole recording, each of its channels, or each of its segments."""
@@ -166,7 +186,11 @@ def _recognise(
         if path not in matches.segments:
             raise SegmentError(f"{path}: found no segment of it in {source}; add one, or omit the recording")
         outcomes = recognise_segments(recogniser, path, matches.segments[path], source)
-    return [
-        outcome if isinstance(outcome, EmotraceError) else outcome.abstaining_below(abstain_below)
-        for outcome in outcomes
-    ]
+    return [outcome if isinstance(outcome, EmotraceError) else restrict(outcome) for outcome in outcomes]
+
+
+def _restrict(result: Result, possible: Sequence[str] | None, abstain_below: float) -> Result:
+    """A result among the possible emotions, without its label if its score is too low."""
+    if possible is not None:
+        result = result.among(possible)
+    return result.abstaining_below(abstain_below)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from emotrace.cli.options import (
     NO_CORPUS_OPTIONS,
+    NO_LABEL_OPTIONS,
     CorpusName,
     CorpusOptions,
     Device,
     Folds,
+    LabelOptions,
     Recipes,
     Root,
     Seeds,
@@ -26,6 +28,7 @@ def table(
     output: Path,
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
+    label_options: LabelOptions = NO_LABEL_OPTIONS,
     recipe: Recipes = (),
     folds: Folds = None,
     seeds: Seeds = "1",
@@ -58,6 +61,7 @@ def table(
             seeds=parse_numbers(seeds, "--seeds"),
             device=device,
             corpus_options=corpus_options.as_dict(),
+            **label_options.as_dict(),
             progress=progress,
         )
     print_report(report)

@@ -7,10 +7,12 @@ from pathlib import Path
 from emotrace.cli.options import (
     DEFAULT_SYSTEM,
     NO_CORPUS_OPTIONS,
+    NO_LABEL_OPTIONS,
     CorpusName,
     CorpusOptions,
     Device,
     Init,
+    LabelOptions,
     Recipes,
     Root,
     Seed,
@@ -26,6 +28,7 @@ def train(
     output: Path,
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
+    label_options: LabelOptions = NO_LABEL_OPTIONS,
     system: System = DEFAULT_SYSTEM,
     recipe: Recipes = (),
     seed: Seed = 1,
@@ -57,6 +60,7 @@ def train(
             init=init,
             device=device,
             corpus_options=corpus_options.as_dict(),
+            **label_options.as_dict(),
             progress=progress,
         )
     print_line(f"measured on the validation speakers, who also {result.validation_role}")

@@ -74,10 +74,15 @@ class Corpus:
 
 @dataclass(frozen=True)
 class OpenCorpus:
-    """A corpus and its utterances, ordered by name."""
+    """A corpus and its utterances, ordered by name.
+
+    Attributes:
+        label_map: the labels that were renamed, as `select_labels` does
+    """
 
     corpus: Corpus
     utterances: tuple[Utterance, ...]
+    label_map: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def emotions(self) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 A new corpus is one file in `loaders` and one name in `CORPORA`.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emotrace.corpora.base import Corpus, OpenCorpus
+from emotrace.corpora.labels import select_labels, warn_about_near_names
 from emotrace.corpora.listing import folders
 from emotrace.corpora.loaders.audformat import AUDFORMAT
 from emotrace.corpora.loaders.crema_d import CREMA_D
@@ -43,20 +45,27 @@ CORPORA = {
 
 
 def open_corpus(
-    corpus: str | OpenCorpus, root: str | Path | None = None, **options: str | bool
+    corpus: str | OpenCorpus,
+    root: str | Path | None = None,
+    *,
+    label_map: Mapping[str, str] | None = None,
+    emotions: Sequence[str] | None = None,
+    **options: str | bool,
 ) -> OpenCorpus:
     """Read the utterances of a corpus.
 
     Args:
-        corpus: name of a corpus; one that is open already is returned as it is
+        corpus: name of a corpus, or one that is open already
         root: folder of the corpus; a generated corpus needs none
+        label_map: new names of emotions, by their names or the corpus's codes, such as {"angry": "anger"}
+        emotions: the emotions to keep, by their new names; None keeps all
         options: keywords that the corpus declares in `Corpus.options`. `allow_missing=True` leaves out audio
             files that a corpus's label files list and that do not exist.
 
     Raises:
-        CorpusError: the name or an option is unknown, or the root is missing, does not exist, is not a
-            folder, or holds something else. If it holds another known corpus, or if the corpus is one level
-            above or below, the message names it.
+        CorpusError: the name, a label or an option is unknown, or the root is missing, does not exist, is
+            not a folder, or holds something else. If it holds another known corpus, or if the corpus is one
+            level above or below, the message names it.
 
     >>> open_corpus("emo-db", "downloads")
     Traceback (most recent call last):
@@ -70,7 +79,13 @@ def open_corpus(
             raise CorpusError(
                 f"{corpus.corpus.name} is open already; give a root or options only with the name of a corpus"
             )
-        return corpus
+        return select_labels(corpus, label_map, emotions)
+    opened = _open(corpus, root, options)
+    warn_about_near_names(corpus, {*opened.emotions}.difference(label_map or ()))
+    return select_labels(opened, label_map, emotions)
+
+
+def _open(corpus: str, root: str | Path | None, options: Mapping[str, str | bool]) -> OpenCorpus:
     if corpus not in CORPORA:
         raise CorpusError(f"unknown corpus {corpus}; known corpora: {', '.join(CORPORA)}")
     found = CORPORA[corpus]

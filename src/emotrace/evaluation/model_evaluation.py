@@ -12,6 +12,7 @@ from emotrace.errors import AudioError, CorpusError
 from emotrace.evaluation.metrics import Metrics, score_predictions
 from emotrace.evaluation.predictions import Prediction
 from emotrace.inference.recogniser import Recogniser, load
+from emotrace.inference.result import renormalise
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def evaluate(
     root: str | Path | None = None,
     *,
     corpus_options: Mapping[str, str | bool] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    emotions: Sequence[str] | None = None,
 ) -> Evaluation:
     """Recognise each utterance of a corpus and compare the labels with the true ones.
 
@@ -49,6 +52,8 @@ def evaluate(
         corpus: name of a corpus, or a corpus that is open already
         root: folder of the corpus, where `corpus` is a name
         corpus_options: options of the corpus by name, as in `{"allow_missing": True}`
+        label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
+        emotions: the emotions to keep, by their new names; None keeps all
 
     Raises:
         CorpusError: the corpus cannot be read, has no emotion in common with the model, or none of its
@@ -63,7 +68,7 @@ def evaluate(
     (4, ('anger',))
     """
     recogniser = model if isinstance(model, Recogniser) else load(model)
-    opened = open_corpus(corpus, root, **(corpus_options or {}))
+    opened = open_corpus(corpus, root, label_map=label_map, emotions=emotions, **corpus_options or {})
     shared = [label for label in recogniser.labels if label in opened.emotions]
     if not shared:
         raise CorpusError(
@@ -140,13 +145,3 @@ def _remarks(
             f"the best label of {recognised.outside} of {len(recognised.predictions)} utterances"
         )
     return remarks
-
-
-def renormalise(scores: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
-    """The scores of `labels` alone, scaled to sum to 1; uniform where all of them are 0.
-
-    >>> renormalise({"anger": 0.125, "calm": 0.5, "sadness": 0.375}, ["anger", "sadness"])
-    {'anger': 0.25, 'sadness': 0.75}
-    """
-    total = sum(scores[label] for label in labels)
-    return {label: scores[label] / total if total else 1 / len(labels) for label in labels}

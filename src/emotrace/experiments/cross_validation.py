@@ -55,6 +55,8 @@ def cross_validate(
     device: str = "auto",
     workers: int | None = None,
     corpus_options: Mapping[str, str | bool] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    emotions: Sequence[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> CrossValidationResult:
     """Train and test one model per fold of the corpus's protocol, and pool the predictions.
@@ -74,6 +76,8 @@ def cross_validate(
         device: "auto", "cpu" or "cuda"
         workers: processes that train at once; None: one per processor on a CPU, one on a GPU
         corpus_options: options of the corpus, such as {"allow_missing": True}
+        label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
+        emotions: the emotions to keep, by their new names; None keeps all
         progress: called after every epoch and every fold
 
     Raises:
@@ -95,6 +99,8 @@ def cross_validate(
         init=init,
         device=device,
         corpus_options=corpus_options,
+        label_map=label_map,
+        emotions=emotions,
     )
     return run_folds(
         experiment,

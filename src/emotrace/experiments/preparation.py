@@ -29,6 +29,8 @@ def prepare_experiment(
     init: str | Path | None = None,
     device: str = "auto",
     corpus_options: Mapping[str, str | bool] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    emotions: Sequence[str] | None = None,
 ) -> Experiment:
     """Open the corpus, read the recipe, and check that the system can be built and trained.
 
@@ -40,6 +42,8 @@ def prepare_experiment(
         init: folder of a model whose weights training starts from; None: random weights
         device: "auto", "cpu" or "cuda"
         corpus_options: options of the corpus, such as {"allow_missing": True}
+        label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
+        emotions: the emotions to keep, by their new names; None keeps all
 
     Raises:
         CorpusError: the corpus is unknown, missing or damaged.
@@ -52,7 +56,7 @@ def prepare_experiment(
     find_system(system)
     load_recipe(recipe)  # before the corpus, which may take long
     found_device = find_device(device)
-    opened = open_corpus(corpus, root, **corpus_options or {}) if isinstance(corpus, str) else corpus
+    opened = open_corpus(corpus, root, label_map=label_map, emotions=emotions, **corpus_options or {})
     settings = load_recipe(recipe, opened.corpus.name)
     check_labels(opened)
     network = build(settings, system, len(opened.emotions))

@@ -44,6 +44,8 @@ def train(
     init: str | Path | None = None,
     device: str = "auto",
     corpus_options: Mapping[str, str | bool] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    emotions: Sequence[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> TrainingResult:
     """Train a model on a corpus, and export it to `output`/model.
@@ -62,6 +64,8 @@ def train(
         init: folder of a model whose weights training starts from; None: random weights
         device: "auto", "cpu" or "cuda"
         corpus_options: options of the corpus, such as {"allow_missing": True}
+        label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
+        emotions: the emotions to keep, by their new names; None keeps all
         progress: called after every epoch
 
     Raises:
@@ -83,6 +87,8 @@ def train(
         init=init,
         device=device,
         corpus_options=corpus_options,
+        label_map=label_map,
+        emotions=emotions,
     )
     folder = Path(output)
     check_trained_emotions(experiment.corpus, [("0", final_split(experiment.corpus).train)])

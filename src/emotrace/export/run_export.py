@@ -56,7 +56,7 @@ def export_run_in_int8(
     """
     _refuse_other_files(output)
     run, network, provenance, metrics = _read_finished_run(run_folder)
-    corpus = open_corpus(run.corpus, root, **options)
+    corpus = open_corpus(run.corpus, root, label_map=run.label_map, emotions=run.emotions, **options)
     speakers = run.test or run.validation
     if missing := {*run.train, *speakers} - {utterance.speaker for utterance in corpus.utterances}:
         raise RunError(f"{root} has no speaker {', '.join(sorted(missing))} of the run; check --root")

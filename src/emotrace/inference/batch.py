@@ -5,6 +5,7 @@ import stat
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from fnmatch import fnmatchcase
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,7 @@ from emotrace.inference.worker_pool import Outcome, attempt, in_processes
 
 T = TypeVar("T")
 
-LINKED_FOLDER, UNREADABLE_FOLDER = "link to a folder", "unreadable folder"
+LINKED_FOLDER, UNREADABLE_FOLDER, EXCLUDED_FILE = "link to a folder", "unreadable folder", "excluded file"
 _STOP_S = 0.2  # how long running work may take to stop
 _OTHER_MEDIA = media.SUFFIXES | {
     ".ac3", ".ape", ".awb", ".dss", ".gsm", ".mp2", ".ogv", ".spx", ".voc", ".wv",
@@ -30,7 +31,9 @@ _SPECIAL_FILES = {
 }
 
 
-def find_audio(path: Path, left_out: Counter[str] | None = None) -> list[Path | AudioError]:
+def find_audio(
+    path: Path, left_out: Counter[str] | None = None, exclude: Sequence[str] = ()
+) -> list[Path | AudioError]:
     """The audio files in a folder and its subfolders, in the order of their names.
 
     Hidden files are left out. A path that is not a folder is returned as it is. A folder that cannot be read
@@ -38,7 +41,10 @@ def find_audio(path: Path, left_out: Counter[str] | None = None) -> list[Path | 
 
     Args:
         path: a file or folder
-        left_out: counts the other files of sound, by suffix, and the folders that were not searched
+        left_out: counts the other files of sound, by suffix, excluded files, and the folders that were not
+            searched
+        exclude: patterns of files to leave out, for their names or their paths below the folder, as `fnmatch`
+            matches them
 
     Raises:
         AudioError: if a folder contains no audio
@@ -46,11 +52,15 @@ def find_audio(path: Path, left_out: Counter[str] | None = None) -> list[Path | 
     >>> [file.name for file in find_audio(Path("a.wav"))]
     ['a.wav']
     """
+    others: Counter[str] = Counter() if left_out is None else left_out
     if not _is_folder(path):
+        if _is_excluded(path.as_posix(), exclude):
+            others[EXCLUDED_FILE] += 1
+            return []
         return [path]
     found: list[Path | AudioError] = []
     suffixes = readable_suffixes()
-    others: Counter[str] = Counter() if left_out is None else left_out
+    excluded = 0
 
     def name_unreadable(error: OSError) -> None:
         others[UNREADABLE_FOLDER] += 1
@@ -66,11 +76,14 @@ def find_audio(path: Path, left_out: Counter[str] | None = None) -> list[Path | 
         others[LINKED_FOLDER] += sum(Path(folder, name).is_symlink() for name in folders)
         for name in sorted(name for name in files if not name.startswith(".")):
             suffix = Path(name).suffix.lower()
-            if suffix in suffixes:
+            if suffix in suffixes and _is_excluded(_below(path, folder, name), exclude):
+                excluded += 1
+            elif suffix in suffixes:
                 found.append(_regular(Path(folder, name)))
             elif suffix in _OTHER_MEDIA:
                 others[suffix] += 1
-    if not found:
+    others[EXCLUDED_FILE] += excluded
+    if not found and not excluded:
         known = ", ".join(sorted(suffixes))
         raise AudioError(f"{path}: found a folder without audio, expected files that end in {known}")
     return found
@@ -106,7 +119,12 @@ def describe_left_out(left_out: Counter[str]) -> str:
     if count := sum(left_out[suffix] for suffix in suffixes):
         counts = ", ".join(f"{suffix} {left_out[suffix]}" for suffix in suffixes)
         parts.append(f"{count} {'file' if count == 1 else 'files'} of other formats ({counts})")
-    for reason, several in ((UNREADABLE_FOLDER, "unreadable folders"), (LINKED_FOLDER, "links to folders")):
+    plurals = {
+        EXCLUDED_FILE: "excluded files",
+        UNREADABLE_FOLDER: "unreadable folders",
+        LINKED_FOLDER: "links to folders",
+    }
+    for reason, several in plurals.items():
         if count := left_out[reason]:
             parts.append(f"{count} {reason if count == 1 else several}")
     advice = f"; {_ADVICE}" if media.SUFFIXES.intersection(suffixes) else ""
@@ -119,6 +137,7 @@ def for_each(
     jobs: int = 1,
     stop: Callable[[], None] = lambda: None,
     left_out: Counter[str] | None = None,
+    exclude: Sequence[str] = (),
 ) -> Generator[Outcome[T], None, None]:
     """Call `work` on each file in `inputs`, `jobs` files at a time, and yield the outcomes in order.
 
@@ -126,16 +145,30 @@ def for_each(
     Several jobs are as many processes, so `work` must be picklable; see `in_processes`. One job runs in this
     process: when the generator is closed early (by an interrupt, for example), it calls `stop`, which should
     make running calls of `work` return soon, and waits a moment for them. `left_out` counts what `find_audio`
-    leaves out.
+    leaves out; `exclude` has its patterns.
 
     >>> files = [Path("b.wav"), Path("a.wav")]
     >>> [outcome.value for outcome in for_each(files, lambda path: path.stem)]
     ['b', 'a']
     """
-    files = _files(inputs, left_out)
+    files = _files(inputs, left_out, exclude)
     first = list(islice(files, jobs))
     files = chain(first, files)
     return _in_thread(files, work, stop) if len(first) < 2 else in_processes(files, work, len(first))
+
+
+def _below(folder: Path, inner: str, name: str) -> str:
+    return Path(inner, name).relative_to(folder).as_posix()
+
+
+def _is_excluded(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern matches the path or the name of a file.
+
+    >>> [_is_excluded("drafts/a.wav", [pattern]) for pattern in ("drafts/*", "a.*", "*.flac")]
+    [True, True, False]
+    """
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _in_thread(
@@ -166,10 +199,12 @@ def _first(waiting: deque[Future[T]]) -> T:
     return result
 
 
-def _files(inputs: Iterable[Path], left_out: Counter[str] | None) -> Iterator[Path | EmotraceError]:
+def _files(
+    inputs: Iterable[Path], left_out: Counter[str] | None, exclude: Sequence[str]
+) -> Iterator[Path | EmotraceError]:
     for path in inputs:
         try:
-            yield from find_audio(path, left_out)
+            yield from find_audio(path, left_out, exclude)
         except AudioError as error:
             yield error
 

@@ -1,9 +1,11 @@
 """Results of recognition, one per input."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from emotrace.errors import ModelError
 from emotrace.segment import Segment
 from emotrace.timeline import Timeline
 from emotrace.warning import RecognitionWarning
@@ -55,6 +57,33 @@ class Result:
         warning = RecognitionWarning("abstained", text)
         return dataclasses.replace(self, label=None, warnings=(*self.warnings, warning))
 
+    def among(self, emotions: Sequence[str]) -> Self:
+        """This result for recordings in which only some emotions can occur.
+
+        Their scores are scaled to sum to 1, the best of them is the label, and the timeline has no spans of
+        other emotions. An input without a label keeps none.
+
+        Raises:
+            ModelError: the model has no such emotion
+
+        >>> scores = {"anger": 0.2, "sadness": 0.2, "neutral": 0.6}
+        >>> Result("neutral", 0.6, scores, Timeline(), 2.0, None, (), "tiny").among(
+        ...     ["anger", "sadness"]
+        ... ).scores
+        {'anger': 0.5, 'sadness': 0.5}
+        """
+        if self.scores is None:
+            return self
+        scores = renormalise(self.scores, choose_labels(tuple(self.scores), emotions))
+        best = max(scores, key=scores.__getitem__)
+        return dataclasses.replace(
+            self,
+            label=None if self.label is None else best,
+            score=scores[best],
+            scores=scores,
+            timeline=Timeline(tuple(span for span in self.timeline if span.emotion in scores)),
+        )
+
     def best(self, count: int | None = None) -> dict[str, float]:
         """The `count` highest scores in descending order; all of them for None, and none for silence.
 
@@ -89,3 +118,28 @@ class Result:
             "timeline": [span.to_dict() for span in self.timeline],
             "warnings": [warning.text for warning in self.warnings],
         }
+
+
+def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, ...]:
+    """The labels of a model that are in `emotions`, in the model's order.
+
+    Raises:
+        ModelError: there are none, or one of the emotions is no label of the model
+
+    >>> choose_labels(("anger", "fear", "calm"), ["calm", "anger"])
+    ('anger', 'calm')
+    """
+    if not emotions or not set(emotions) <= set(labels):
+        found = ", ".join(emotion for emotion in emotions if emotion not in labels) or "no emotion"
+        raise ModelError(f"found {found}, expected some of the model's labels {', '.join(labels)}")
+    return tuple(label for label in labels if label in emotions)
+
+
+def renormalise(scores: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
+    """The scores of `labels` alone, scaled to sum to 1; uniform where all of them are 0.
+
+    >>> renormalise({"anger": 0.125, "calm": 0.5, "sadness": 0.375}, ["anger", "sadness"])
+    {'anger': 0.25, 'sadness': 0.75}
+    """
+    total = sum(scores[label] for label in labels)
+    return {label: scores[label] / total if total else 1 / len(labels) for label in labels}

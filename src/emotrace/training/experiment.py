@@ -75,6 +75,7 @@ class Experiment:
             "protocol": self.corpus.protocol,
             "utterances": len(self.corpus.utterances),
             "emotions": list(self.corpus.emotions),
+            **({"label_map": dict(self.corpus.label_map)} if self.corpus.label_map else {}),
             "system": self.system,
             **({} if self.pretrained is None else {"start": self.pretrained.fingerprint}),
             **more,

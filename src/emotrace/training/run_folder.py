@@ -36,6 +36,7 @@ class Run(BaseModel):
         validation: validation speakers
         test: test speakers; empty for a final model
         temperature: divides log-scores before they are normalised; fitted on the validation speakers
+        label_map: labels of the corpus that were renamed, and their new names
         version: version of emotrace
         earlier_corpora: corpora of the model whose weights training started from
         seconds: duration of the training
@@ -52,6 +53,7 @@ class Run(BaseModel):
     validation: tuple[str, ...]
     test: tuple[str, ...]
     temperature: float
+    label_map: dict[str, str] = {}
     version: str
     earlier_corpora: tuple[str, ...] = ()
     seconds: float

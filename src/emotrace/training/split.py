@@ -206,6 +206,7 @@ class SplitTraining:
             validation=self.split.validation,
             test=self.split.test,
             temperature=temperature,
+            label_map=dict(corpus.label_map),
             version=self.experiment.version,
             earlier_corpora=() if pretrained is None else pretrained.corpora,
             seconds=round(seconds, 1),

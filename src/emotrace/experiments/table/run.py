@@ -26,6 +26,8 @@ def run_table(
     seeds: Sequence[int] = (1,),
     device: str = "auto",
     corpus_options: Mapping[str, str | bool] | None = None,
+    label_map: Mapping[str, str] | None = None,
+    emotions: Sequence[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> str:
     """Cross-validate systems on a corpus, and write the table of their results to `output`.
@@ -40,6 +42,8 @@ def run_table(
         seeds: the protocol runs once for each
         device: "auto", "cpu" or "cuda"
         corpus_options: options of the corpus, such as {"allow_missing": True}
+        label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
+        emotions: the emotions to keep, by their new names; None keeps all
         progress: called after every epoch and every fold
 
     Returns:
@@ -52,7 +56,14 @@ def run_table(
     """
     names = list(SYSTEMS) if systems is None else list(systems)
     experiment = prepare_experiment(
-        corpus, root, system=names[0], recipe=recipe, device=device, corpus_options=corpus_options
+        corpus,
+        root,
+        system=names[0],
+        recipe=recipe,
+        device=device,
+        corpus_options=corpus_options,
+        label_map=label_map,
+        emotions=emotions,
     )
     plan = make_plan(experiment, names, Path(output), seeds=seeds, folds=folds)
     for system in plan.systems:  # refuse a recipe that does not fit before a folder is created
