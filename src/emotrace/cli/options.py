@@ -35,6 +35,14 @@ Inputs = Annotated[
         help="Audio files, and folders, which are searched for audio files. - is standard input.",
     ),
 ]
+NO_INPUTS: list[Path] = []
+Engine = Annotated[
+    Literal["local", "ray"],
+    Parameter(
+        help="local: processes of this machine. ray: the Ray cluster that RAY_ADDRESS names, or "
+        "Ray on this machine."
+    ),
+]
 Model = Annotated[
     Path | None,
     Parameter(name="--model", help="Folder of the model. By default, the model that ships with emotrace."),

@@ -13,7 +13,11 @@ from cyclopts.types import PositiveInt
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import FORMATS, find_format, import_function
 from emotrace.cli.audio_inputs import find_recordings, load_for_jobs, run_on_inputs
+<<<<<<< HEAD
 from emotrace.cli.options import Inputs, Jobs, Model, Threads, parse_names
+=======
+from emotrace.cli.options import NO_INPUTS, Engine, Inputs, Jobs, Model, Threads
+>>>>>>> e2b6223 (Add bulk prediction on Ray)
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings, write_file
 from emotrace.cli.standard_input import (
     PIPE,
@@ -57,12 +61,12 @@ Tier = Annotated[
 
 
 def predict(
-    audio: Inputs,
+    audio: Inputs = NO_INPUTS,
     /,
     *,
     model: Model = None,
     output_format: Annotated[PredictionFormat | None, Parameter(name="--format")] = None,
-    output: Path | None = None,
+    output: str | None = None,
     top_k: PositiveInt | None = None,
     emotions: str | None = None,
     segments: Segments = None,
@@ -75,6 +79,9 @@ def predict(
     raw_rate: RawRate = None,
     raw_format: RawFormat = "int16",
     raw_channels: RawChannels = 1,
+    engine: Engine = "local",
+    source: Annotated[str | None, Parameter(name="--input")] = None,
+    timeout: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 600.0,
 ) -> int:
     """Recognise the emotion of each recording.
 
@@ -84,6 +91,7 @@ def predict(
         Format of the results. By default, that of the suffix of --output, or text.
     output
         File for the results. By default, they go to standard output. The file is complete, or does not exist.
+        With --engine ray: folder for the results, a path or URL, which the same call continues after a stop.
     top_k
         Number of scores to write for each recording, from the highest. By default, all scores.
     emotions
@@ -94,9 +102,24 @@ def predict(
         speaker of a call.
     abstain_below
         Probability from 0 to 1. Recordings whose best score is lower get no label.
+    source
+        For --engine ray, instead of AUDIO: a folder, a pattern such as 's3://calls/**/*.wav' (in quotes), or
+        a CSV file with a column file. Paths, or URLs that fsspec knows.
+    timeout
+        For --engine ray: seconds that one file may take.
     """
-    if output is not None:
-        _check_output(output, [*audio, *([] if segments is None else [segments])])
+    if engine == "ray":
+        _check_bulk_options(audio, source, output)
+        from emotrace.cli.bulk import predict_on_ray
+
+        return predict_on_ray(str(source), str(output), model, timeout)
+    if source is not None:
+        raise EmotraceError("--input is for --engine ray; name the recordings without it, as AUDIO")
+    if not audio:
+        raise EmotraceError("found no AUDIO, expected files or folders; see emotrace predict --help")
+    output_file = None if output is None else Path(output)
+    if output_file is not None:
+        _check_output(output_file, [*audio, *([] if segments is None else [segments])])
     each_channel = channels == "each"
     if each_channel and segments is not None:
         raise EmotraceError("--channels each cannot be combined with --segments; omit one of them")
@@ -107,6 +130,7 @@ def predict(
     matches = None if segments is None else _match_segments(segments, tier, audio)
     possible = None if emotions is None else parse_names(emotions, "--emotions")
     recogniser = load_for_jobs(model, threads, 1 if PIPE in audio else jobs)
+<<<<<<< HEAD
     labels = recogniser.labels
     if possible is not None:
         from emotrace.inference.result import choose_labels
@@ -115,16 +139,20 @@ def predict(
     chosen_format = find_format(output_format or _format_of(output))
     options = PredictionOptions(labels, top_k, segments=matches is not None, channels=each_channel)
     restrict = partial(_restrict, possible=possible, abstain_below=abstain_below)
+=======
+    chosen_format = find_format(output_format or _format_of(output_file))
+    options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)
+>>>>>>> e2b6223 (Add bulk prediction on Ray)
 
     def write(results: Iterator[Result]) -> Iterator[str]:
         assert chosen_format.predictions is not None
         if not chosen_format.warnings_in_predictions:
             results = with_warnings(results)
         pieces = import_function(chosen_format.predictions)(results, options)
-        if output is None:
+        if output_file is None:
             yield from pieces
         else:
-            write_file(pieces, output)
+            write_file(pieces, output_file)
 
     if PIPE in audio:
         return recognise_standard_input(
@@ -139,6 +167,15 @@ def predict(
     work = partial(_recognise, recogniser, each_channel, segments, matches, restrict)
     code = run_on_inputs(audio, work, jobs, write, recogniser.stop, exclude)
     return max(SOME_FAILED if errors else DONE, code)
+
+
+def _check_bulk_options(audio: Sequence[Path], source: str | None, output: str | None) -> None:
+    """Refuse a bulk prediction without a list of inputs or a folder for results."""
+    if audio:
+        raise EmotraceError(f"--engine ray takes --input instead of AUDIO: found {audio[0]}; see --help")
+    for option, value in (("--input FOLDER_PATTERN_OR_CSV", source), ("--output FOLDER", output)):
+        if value is None:
+            raise EmotraceError(f"--engine ray needs {option}; add it")
 
 
 def _format_of(output: Path | None) -> str:
