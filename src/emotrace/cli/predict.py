@@ -13,11 +13,7 @@ from cyclopts.types import PositiveInt
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import FORMATS, find_format, import_function
 from emotrace.cli.audio_inputs import find_recordings, load_for_jobs, run_on_inputs
-<<<<<<< HEAD
-from emotrace.cli.options import Inputs, Jobs, Model, Threads, parse_names
-=======
-from emotrace.cli.options import NO_INPUTS, Engine, Inputs, Jobs, Model, Threads
->>>>>>> e2b6223 (Add bulk prediction on Ray)
+from emotrace.cli.options import NO_INPUTS, Engine, Inputs, Jobs, Model, Threads, parse_names
 from emotrace.cli.output import DONE, SOME_FAILED, print_message, with_warnings, write_file
 from emotrace.cli.standard_input import (
     PIPE,
@@ -130,19 +126,14 @@ def predict(
     matches = None if segments is None else _match_segments(segments, tier, audio)
     possible = None if emotions is None else parse_names(emotions, "--emotions")
     recogniser = load_for_jobs(model, threads, 1 if PIPE in audio else jobs)
-<<<<<<< HEAD
     labels = recogniser.labels
     if possible is not None:
         from emotrace.inference.result import choose_labels
 
         labels = choose_labels(labels, possible)
-    chosen_format = find_format(output_format or _format_of(output))
+    chosen_format = find_format(output_format or _format_of(output_file))
     options = PredictionOptions(labels, top_k, segments=matches is not None, channels=each_channel)
     restrict = partial(_restrict, possible=possible, abstain_below=abstain_below)
-=======
-    chosen_format = find_format(output_format or _format_of(output_file))
-    options = PredictionOptions(recogniser.labels, top_k, segments=matches is not None, channels=each_channel)
->>>>>>> e2b6223 (Add bulk prediction on Ray)
 
     def write(results: Iterator[Result]) -> Iterator[str]:
         assert chosen_format.predictions is not None
