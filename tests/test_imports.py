@@ -1,7 +1,9 @@
 """Which modules a command or an import loads, measured in a fresh interpreter."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +63,21 @@ def test_the_runtime_loads_no_package_for_training() -> None:
     modules = loaded_by("import emotrace; emotrace.load(); emotrace.Result, emotrace.Timeline")
     assert "onnxruntime" in modules
     assert modules.isdisjoint(FOR_TRAINING)
+
+
+def test_onnx_runtime_sends_nothing_and_keeps_no_identifier(tmp_path: Path) -> None:
+    code = """
+import emotrace, numpy as np
+noise = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+assert emotrace.load()((noise, 16_000)).duration_s == 1.0
+"""
+    # ONNX Runtime itself sends nothing where it finds one of these.
+    suppressing = {"CI", "GITHUB_ACTIONS", "TF_BUILD", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY"}
+    environment = {name: value for name, value in os.environ.items() if name not in suppressing}
+    for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR"):
+        environment[name] = str(tmp_path)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_importing_emotrace_loads_no_large_package() -> None:

@@ -8,6 +8,7 @@
 """
 
 from importlib import import_module
+from os import environ as _environ
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from emotrace.segment import Segment
     from emotrace.timeline import Provisional, Span, SpanEvent, Timeline
     from emotrace.warning import RecognitionWarning
+
+# From 1.29, ONNX Runtime sends facts about models and machines to Microsoft, and keeps an identifier of the
+# machine on the disk, unless this is set before it is first imported.
+_environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Audio",
