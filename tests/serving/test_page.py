@@ -87,7 +87,7 @@ def visit(chromium: Any, service: str) -> Iterator[Any]:
         assert opened.foreign == []
 
 
-def test_a_file_gives_a_timeline_that_can_be_heard(visit: Any, loud_then_soft: np.ndarray) -> None:
+def test_a_file_gives_a_timeline_that_can_be_played(visit: Any, loud_then_soft: np.ndarray) -> None:
     opened = visit()
     page = opened.page
     opened.choose(wav(loud_then_soft))
@@ -266,7 +266,7 @@ def test_the_openapi_page_works_without_a_network(service: str, chromium: Any) -
     assert all(address.startswith((service, "data:")) for address in requested)
 
 
-def test_no_file_of_the_page_names_an_address_elsewhere() -> None:
+def test_no_file_of_the_page_names_another_address() -> None:
     for path in FOLDER.iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://", text), path
