@@ -327,3 +327,14 @@ def children(pid: int) -> list[int]:
         for task in Path(f"/proc/{pid}/task").iterdir()
         for child in (task / "children").read_text().split()
     ]
+
+
+def test_a_bulk_prediction_refuses_what_it_would_ignore(call: Call, recordings: Path) -> None:
+    ray = ("predict", "--engine", "ray")
+    assert_refused(call(*ray, recordings), "takes --input instead of AUDIO")
+    assert_refused(call(*ray, "--output", "out"), "needs --input")
+    assert_refused(call(*ray, "--input", recordings), "needs --output")
+    for option, value in (("--top-k", "2"), ("--channels", "each"), ("--jobs", "2"), ("--format", "csv")):
+        done = call(*ray, "--input", recordings, "--output", "out", option, value)
+        assert_refused(done, f"{option} is not for --engine ray")
+    assert_refused(call("predict", "--input", recordings), "--input is for --engine ray")

@@ -106,6 +106,13 @@ def predict(
     """
     if engine == "ray":
         _check_bulk_options(audio, source, output)
+        for option, given in {
+            "--format": output_format, "--top-k": top_k, "--emotions": emotions, "--segments": segments,
+            "--channels": channels == "each", "--abstain-below": abstain_below, "--exclude": exclude,
+            "--jobs": jobs > 1, "--threads": threads, "--raw-rate": raw_rate,
+        }.items():  # fmt: skip
+            if given:
+                raise EmotraceError(f"{option} is not for --engine ray, which writes whole results; omit it")
         from emotrace.cli.bulk import predict_on_ray
 
         return predict_on_ray(str(source), str(output), model, timeout)
