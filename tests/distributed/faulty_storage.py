@@ -50,5 +50,6 @@ def register() -> None:
 def environment(folder: Path) -> dict[str, str]:
     """Variables by which every Python process knows `faulty://`; `folder` receives a file for it."""
     (folder / "sitecustomize.py").write_text("import faulty_storage\nfaulty_storage.register()\n")
-    path = [str(folder), str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    here = Path(__file__).parent
+    path = [str(folder), str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(path)}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import redirect_stdout
 from pathlib import Path
 
 from emotrace.cli.output import DONE, SOME_FAILED, print_line, print_message
+from emotrace.cli.ray_messages import ray_messages_discarded
 
 
 def predict_on_ray(source: str, output: str, model: Path | None, timeout_s: float) -> int:
     """Recognise recordings into a folder of results, and print what was done."""
     from emotrace.distributed.bulk import predict_in_bulk
 
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # Ray writes messages there
+    with ray_messages_discarded():
         report = predict_in_bulk(
             source, output, model=model, timeout_s=timeout_s, on_error=print_message, progress=print_message
         )

@@ -11,6 +11,7 @@ from emotrace.cli.options import (
     CorpusName,
     CorpusOptions,
     Device,
+    Engine,
     Folds,
     Init,
     LabelOptions,
@@ -21,6 +22,8 @@ from emotrace.cli.options import (
     parse_numbers,
 )
 from emotrace.cli.output import DONE, print_line, print_report
+from emotrace.cli.ray_messages import ray_messages_discarded
+from emotrace.distributed.cluster import require_ray
 from emotrace.experiments.requirements import require_training_packages
 
 
@@ -37,6 +40,7 @@ def crossval(
     seeds: Seeds = "1",
     init: Init = None,
     device: Device = "auto",
+    engine: Engine = "local",
 ) -> int:
     """Train and test one model per fold of a corpus's protocol, on different speakers.
 
@@ -51,7 +55,9 @@ def crossval(
     from emotrace.experiments.cross_validation import cross_validate
     from emotrace.training.progress import show_progress
 
-    with show_progress() as progress:
+    if engine == "ray":
+        require_ray()
+    with show_progress() as progress, ray_messages_discarded(engine):
         result = cross_validate(
             name,
             root,
@@ -62,6 +68,7 @@ def crossval(
             seeds=parse_numbers(seeds, "--seeds"),
             init=init,
             device=device,
+            engine=engine,
             corpus_options=corpus_options.as_dict(),
             **label_options.as_dict(),
             progress=progress,

@@ -10,6 +10,7 @@ from emotrace.cli.options import (
     CorpusName,
     CorpusOptions,
     Device,
+    Engine,
     Folds,
     LabelOptions,
     Recipes,
@@ -18,6 +19,8 @@ from emotrace.cli.options import (
     parse_numbers,
 )
 from emotrace.cli.output import DONE, print_report
+from emotrace.cli.ray_messages import ray_messages_discarded
+from emotrace.distributed.cluster import require_ray
 from emotrace.experiments.requirements import require_training_packages
 
 
@@ -33,6 +36,7 @@ def table(
     folds: Folds = None,
     seeds: Seeds = "1",
     device: Device = "auto",
+    engine: Engine = "local",
 ) -> int:
     """Cross-validate several systems on a corpus, and compare them with Table 5 of the paper.
 
@@ -50,7 +54,9 @@ def table(
     from emotrace.experiments.table.run import run_table
     from emotrace.training.progress import show_progress
 
-    with show_progress() as progress:
+    if engine == "ray":
+        require_ray()
+    with show_progress() as progress, ray_messages_discarded(engine):
         report = run_table(
             name,
             root,
@@ -60,6 +66,7 @@ def table(
             folds=None if folds is None else parse_numbers(folds, "--folds"),
             seeds=parse_numbers(seeds, "--seeds"),
             device=device,
+            engine=engine,
             corpus_options=corpus_options.as_dict(),
             **label_options.as_dict(),
             progress=progress,

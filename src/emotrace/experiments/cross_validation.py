@@ -54,6 +54,7 @@ def cross_validate(
     init: str | Path | None = None,
     device: str = "auto",
     workers: int | None = None,
+    engine: str = "local",
     corpus_options: Mapping[str, str | bool] | None = None,
     label_map: Mapping[str, str] | None = None,
     emotions: Sequence[str] | None = None,
@@ -75,6 +76,7 @@ def cross_validate(
         init: folder of a model of another corpus, whose weights training starts from
         device: "auto", "cpu" or "cuda"
         workers: processes that train at once; None: one per processor on a CPU, one on a GPU
+        engine: "local", or "ray" for the Ray cluster that `RAY_ADDRESS` names, or Ray on this machine
         corpus_options: options of the corpus, such as {"allow_missing": True}
         label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
         emotions: the emotions to keep, by their new names; None keeps all
@@ -108,6 +110,7 @@ def cross_validate(
         seeds=seeds,
         folds=folds,
         workers=workers,
+        engine=engine,
         progress=progress or no_progress,
     )
 
@@ -119,12 +122,14 @@ def run_folds(
     seeds: Sequence[int] = (1,),
     folds: Sequence[int] | None = None,
     workers: int | None = None,
+    engine: str = "local",
     progress: ProgressCallback = no_progress,
 ) -> CrossValidationResult:
     """Run folds of an experiment, and report all that `output` then holds.
 
     On a CPU every fold has one thread, and as many folds run at once as there are processors (or `workers`),
-    so the result does not depend on the number of processors.
+    so the result does not depend on the number of processors. With the engine "ray", each fold with a seed is
+    a task, and all machines must share `output` and the corpus.
 
     Raises:
         CorpusError: a fold does not exist.
@@ -144,7 +149,7 @@ def run_folds(
     ]
     if workers is None:
         workers = available_processors() if experiment.device == "cpu" else 1
-    run_jobs(experiment, jobs, workers, progress)
+    run_jobs(experiment, jobs, workers, progress, engine)
     return report_folds(experiment, output)
 
 
@@ -193,10 +198,16 @@ class Job:
     folder: Path
 
 
-def run_jobs(experiment: Experiment, jobs: Sequence[Job], workers: int, progress: ProgressCallback) -> None:
-    """Train the unfinished jobs, in this process or in `workers` processes."""
+def run_jobs(
+    experiment: Experiment,
+    jobs: Sequence[Job],
+    workers: int,
+    progress: ProgressCallback,
+    engine: str = "local",
+) -> None:
+    """Train the unfinished jobs, in this process, in `workers` processes or in Ray tasks."""
     unfinished = [job for job in jobs if not (job.folder / RUN_FILE).exists()]
-    work_on(partial(run_job, experiment), unfinished, workers, experiment.device, progress)
+    work_on(partial(run_job, experiment), unfinished, workers, experiment.device, progress, engine)
 
 
 def run_job(experiment: Experiment, job: Job, progress: ProgressCallback) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 
+from emotrace.distributed.tasks import in_ray_tasks
 from emotrace.errors import RunError
 from emotrace.experiments.cost import one_thread
 from emotrace.system.worker_processes import end_with_parent, sigint_blocked
@@ -28,17 +30,29 @@ def work_on(
     workers: int,
     device: str,
     progress: ProgressCallback,
+    engine: str = "local",
 ) -> None:
-    """Call `work` on each job, one after the other in this process, or in `workers` processes.
+    """Call `work` on each job: one after the other in this process, in `workers` processes, or in Ray tasks.
 
-    On a CPU each job has one thread, so results do not depend on the number of processes.
+    On a CPU each job has one thread, so results do not depend on the number of processes, nor on the engine.
     """
+    if engine == "ray":
+        in_ray_tasks(partial(work_with_one_thread, work, device), jobs, progress, gpus=int(device == "cuda"))
+        return
     if workers > 1 and len(jobs) > 1:
         in_processes(work, jobs, workers, progress)
         return
     with one_thread() if device == "cpu" else nullcontext():
         for job in jobs:
             work(job, progress)
+
+
+def work_with_one_thread(
+    work: Callable[[J, ProgressCallback], None], device: str, job: J, progress: ProgressCallback
+) -> None:
+    """Call `work` on a job, with one thread on a CPU."""
+    with one_thread() if device == "cpu" else nullcontext():
+        work(job, progress)
 
 
 def in_processes(

@@ -103,11 +103,18 @@ def front_owners(systems: Sequence[str], recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCallback = no_progress) -> None:
+def train_table(
+    plan: Plan,
+    *,
+    workers: int | None = None,
+    engine: str = "local",
+    progress: ProgressCallback = no_progress,
+) -> None:
     """Train what is missing of the table, and write the cross-validation of each system.
 
     After an interruption, another call resumes from the last epoch. A fold with a seed is one job, so that no
-    two processes train the same front. As many jobs run at once as there are processors, or `workers`.
+    two processes train the same front. As many jobs run at once as there are processors, or `workers`. With
+    the engine "ray", each job is a task.
 
     Raises:
         RunError: the output folder holds something else.
@@ -120,7 +127,7 @@ def train_table(plan: Plan, *, workers: int | None = None, progress: ProgressCal
     unfinished = [job for job in plan.jobs if not is_trained(plan, job)]
     if workers is None:
         workers = available_processors() if experiment.device == "cpu" else 1
-    work_on(partial(train_systems, plan), unfinished, workers, experiment.device, progress)
+    work_on(partial(train_systems, plan), unfinished, workers, experiment.device, progress, engine)
     for name in plan.systems:
         for job in plan.jobs:
             copy_front_curve(plan, name, *job)

@@ -25,6 +25,7 @@ def run_table(
     folds: Sequence[int] | None = None,
     seeds: Sequence[int] = (1,),
     device: str = "auto",
+    engine: str = "local",
     corpus_options: Mapping[str, str | bool] | None = None,
     label_map: Mapping[str, str] | None = None,
     emotions: Sequence[str] | None = None,
@@ -41,6 +42,7 @@ def run_table(
         folds: numbers of the folds to run, from 0; None: all
         seeds: the protocol runs once for each
         device: "auto", "cpu" or "cuda"
+        engine: "local", or "ray" for the Ray cluster that `RAY_ADDRESS` names, or Ray on this machine
         corpus_options: options of the corpus, such as {"allow_missing": True}
         label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
         emotions: the emotions to keep, by their new names; None keeps all
@@ -68,6 +70,6 @@ def run_table(
     plan = make_plan(experiment, names, Path(output), seeds=seeds, folds=folds)
     for system in plan.systems:  # refuse a recipe that does not fit before a folder is created
         build(experiment.recipe, system, len(experiment.corpus.emotions))
-    train_table(plan, progress=progress or no_progress)
+    train_table(plan, engine=engine, progress=progress or no_progress)
     recipes = ["default", *(Path(file).stem for file in recipe if str(file) != "default")]
     return write_table(Path(output), measure_table(plan, recipes))
