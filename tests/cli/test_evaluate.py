@@ -57,6 +57,26 @@ def test_evaluate_restricts_the_model_to_the_emotions_of_the_corpus_and_prints_t
     )
 
 
+def test_evaluate_prints_the_accuracy_on_each_corpus_of_a_collection(
+    call: Call, finished_model: Path, make_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
+    members = ""
+    for name in ("home", "office"):
+        make_corpus(tmp_path / name)
+        members += f'[corpora.{name}]\ncorpus = "manifest"\nroot = "{name}"\n'
+    (tmp_path / "collection.toml").write_text(members)
+    arguments = ("evaluate", "--model", finished_model, "--corpus", "collection", "--root", tmp_path)
+    code, out, _ = call(*arguments, "--json")
+    found = json.loads(out)
+    assert (code, found["n"]) == (0, 40)
+    assert {corpus: metrics["n"] for corpus, metrics in found["by_corpus"].items()} == {
+        "home": 20,
+        "office": 20,
+    }
+    code, out, _ = call(*arguments)
+    assert f"office: UA {found['by_corpus']['office']['ua']:.3f}, WA" in out
+
+
 def test_evaluate_renames_labels_and_chooses_emotions(
     call: Call, finished_model: Path, corpus_root: Path
 ) -> None:

@@ -85,6 +85,23 @@ def emotion_folders(root: Path) -> Path:
     return root
 
 
+def collection(root: Path) -> Path:
+    emodb(root / "berlin")
+    emovo(root / "emovo")
+    (root / "collection.toml").write_text(
+        """
+        [corpora.emodb]
+        root = "berlin"
+        [corpora.italian]
+        corpus = "emovo"
+        root = "emovo"
+        map = {surprise = "fear"}
+        weight = 2
+        """
+    )
+    return root
+
+
 def iemocap(root: Path) -> Path:
     return replicas.iemocap(root, replicas.iemocap_few())
 
@@ -145,6 +162,7 @@ def trees() -> dict[str, Tree]:
         "tess": tess,
         "savee": savee,
         "folders": emotion_folders,
+        "collection": collection,
         **{name: iemocap for name in CORPORA if name.startswith("iemocap")},
         "fau-aibo": fau_aibo,
         "manifest": manifest,

@@ -1,5 +1,7 @@
 """Training and cross-validation from Python give what the run folders hold."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,30 @@ def test_cross_validate_pools_the_predictions_of_its_folds(
     assert {prediction.speaker for prediction in result.predictions} == {"ann"}
     assert result.metrics.n == len(result.predictions) == 4
     assert result.protocol == "manifest-2-loso5"
+
+
+def test_each_corpus_of_a_collection_is_tested_by_models_of_the_others(
+    make_corpus: Callable[..., Path], network_alone_toml: Path, tmp_path: Path
+) -> None:
+    for name in ("home", "office"):
+        make_corpus(tmp_path / name)
+    members = '[corpora.{0}]\ncorpus = "manifest"\nroot = "{0}"\n'
+    (tmp_path / "collection.toml").write_text(members.format("home") + members.format("office"))
+    result = cross_validate(
+        "collection", tmp_path, output=tmp_path / "run", system="pcn", recipe=[network_alone_toml],
+        device="cpu", workers=1, protocol="leave-one-corpus-out",
+    )  # fmt: skip
+    assert result.protocol == "collection-2-loco2"
+    assert {(p.fold, p.file.split("/")[0], p.speaker.split("/")[0]) for p in result.predictions} == {
+        (0, "home", "home"),
+        (1, "office", "office"),
+    }
+    found = json.loads((result.folder / "metrics.json").read_text())["by_corpus"]
+    assert {corpus: metrics["n"] for corpus, metrics in found.items()} == {"home": 20, "office": 20}
+    mean = (found["home"]["ua"] + found["office"]["ua"]) / 2
+    assert f"| mean |  | {mean:.3f} |" in (result.folder / "report.md").read_text()
+    shares = {"home": {"utterances": 20, "weight": 1.0}, "office": {"utterances": 20, "weight": 1.0}}
+    assert json.loads((result.folder / "recipe.json").read_text())["corpora"] == shares
 
 
 def test_renamed_and_chosen_emotions_are_part_of_a_run(corpus_root: Path, network_alone_toml: Path) -> None:

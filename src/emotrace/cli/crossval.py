@@ -15,6 +15,7 @@ from emotrace.cli.options import (
     Folds,
     Init,
     LabelOptions,
+    Protocol,
     Recipes,
     Root,
     Seeds,
@@ -34,6 +35,7 @@ def crossval(
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
     label_options: LabelOptions = NO_LABEL_OPTIONS,
+    protocol: Protocol = None,
     system: System = DEFAULT_SYSTEM,
     recipe: Recipes = (),
     folds: Folds = None,
@@ -71,6 +73,7 @@ def crossval(
             engine=engine,
             corpus_options=corpus_options.as_dict(),
             **label_options.as_dict(),
+            protocol=protocol,
             progress=progress,
         )
     print_line(f"{result.protocol}, {system}")

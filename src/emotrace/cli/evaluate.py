@@ -43,5 +43,11 @@ def evaluate(
     for remark in evaluation.remarks:
         print_message(remark)
     metrics = evaluation.metrics
-    print_report(json.dumps(metrics.as_dict(), indent=2) if as_json else metrics.as_text())
+    by_corpus = evaluation.by_corpus
+    if as_json:
+        parts = {corpus: found.as_dict() for corpus, found in by_corpus.items()}
+        print_report(json.dumps({**metrics.as_dict(), **({"by_corpus": parts} if parts else {})}, indent=2))
+    else:
+        lines = [f"{corpus}: UA {found.ua:.3f}, WA {found.wa:.3f}" for corpus, found in by_corpus.items()]
+        print_report("\n".join([metrics.as_text(), *lines]))
     return SOME_FAILED if evaluation.failed else DONE

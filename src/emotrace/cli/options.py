@@ -72,7 +72,7 @@ Root = Annotated[
     Path | None,
     Parameter(
         name="--root",
-        help="Folder of the corpus. For manifest: the CSV file, or the folder that contains manifest.csv.",
+        help="Folder of the corpus. For manifest and collection: the CSV or TOML file, or its folder.",
     ),
 ]
 System = Annotated[
@@ -85,6 +85,13 @@ Recipes = Annotated[
         negative=(),
         help="TOML file of settings, or the name of a recipe that ships with emotrace. May be given several "
         "times: later recipes override earlier ones.",
+    ),
+]
+Protocol = Annotated[
+    Literal["leave-one-corpus-out"] | None,
+    Parameter(
+        help="For a collection: each corpus is tested once, by models of the others. By default, the "
+        "corpus's own protocol."
     ),
 ]
 Folds = Annotated[

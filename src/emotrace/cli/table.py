@@ -13,6 +13,7 @@ from emotrace.cli.options import (
     Engine,
     Folds,
     LabelOptions,
+    Protocol,
     Recipes,
     Root,
     Seeds,
@@ -32,6 +33,7 @@ def table(
     root: Root = None,
     corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
     label_options: LabelOptions = NO_LABEL_OPTIONS,
+    protocol: Protocol = None,
     recipe: Recipes = (),
     folds: Folds = None,
     seeds: Seeds = "1",
@@ -69,6 +71,7 @@ def table(
             engine=engine,
             corpus_options=corpus_options.as_dict(),
             **label_options.as_dict(),
+            protocol=protocol,
             progress=progress,
         )
     print_report(report)

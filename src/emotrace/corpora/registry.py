@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emotrace.corpora.base import Corpus, OpenCorpus
+from emotrace.corpora.collection import COLLECTION
 from emotrace.corpora.labels import select_labels, warn_about_near_names
 from emotrace.corpora.listing import folders
 from emotrace.corpora.loaders.audformat import AUDFORMAT
@@ -39,6 +40,7 @@ CORPORA = {
         MANIFEST,
         AUDFORMAT,
         FOLDERS,
+        COLLECTION,
         SYNTHETIC,
     )
 }

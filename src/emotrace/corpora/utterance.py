@@ -31,6 +31,8 @@ class Utterance:
         sex: "female" or "male", if known
         start_s: start within the file, in seconds
         end_s: end within the file, in seconds; None is the end of the file
+        corpus: name of its corpus in a collection; None outside collections
+        corpus_weight: how much that corpus counts in training, relative to the others
 
     >>> Utterance("wav/03a01Wa.wav", Path("wav/03a01Wa.wav"), "anger", "W", "03").emotion
     'anger'
@@ -45,6 +47,8 @@ class Utterance:
     sex: str | None = None
     start_s: float = 0.0
     end_s: float | None = None
+    corpus: str | None = None
+    corpus_weight: float = 1.0
 
 
 def utterance_name(file: str, start_s: float, end_s: float | None) -> str:

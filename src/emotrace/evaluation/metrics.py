@@ -1,7 +1,7 @@
 """Metrics of predictions: WA, UA, macro-F1, intervals over speakers, and spread over folds or seeds."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -167,6 +167,18 @@ def score_predictions(
         resamples=resamples,
         seed=seed,
     )
+
+
+def score_by_corpus(predictions: Sequence[Prediction], corpora: Mapping[str, str]) -> dict[str, Metrics]:
+    """Metrics of the predictions for each corpus of a collection.
+
+    Args:
+        corpora: the corpus of each utterance, by name
+    """
+    groups: dict[str, list[Prediction]] = {}
+    for prediction in predictions:
+        groups.setdefault(corpora[prediction.file], []).append(prediction)
+    return {corpus: score_predictions(groups[corpus]) for corpus in sorted(groups)}
 
 
 def spread(predictions: Sequence[Prediction], by: Literal["fold", "seed"] = "fold") -> Spread:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emotrace.corpora import OpenCorpus, Utterance, open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
 from emotrace.errors import AudioError, CorpusError
-from emotrace.evaluation.metrics import Metrics, score_predictions
+from emotrace.evaluation.metrics import Metrics, score_by_corpus, score_predictions
 from emotrace.evaluation.predictions import Prediction
 from emotrace.inference.recogniser import Recogniser, load
 from emotrace.inference.result import renormalise
@@ -24,12 +24,14 @@ class Evaluation:
         predictions: one prediction per utterance, in the corpus's order
         remarks: one sentence for each restriction that a reader of the metrics should know
         failed: number of utterances whose audio could not be read; each has a remark
+        by_corpus: the metrics of each corpus of a collection; empty outside collections
     """
 
     metrics: Metrics
     predictions: tuple[Prediction, ...]
     remarks: tuple[str, ...]
     failed: int
+    by_corpus: Mapping[str, Metrics] = field(default_factory=dict)
 
 
 def evaluate(
@@ -80,11 +82,13 @@ def evaluate(
     if not recognised.predictions:
         reason = recognised.failures[0] if recognised.failures else "all of them are silent"
         raise CorpusError(f"none of the {len(utterances)} utterances could be recognised; {reason}")
+    corpora = {u.name: u.corpus for u in utterances if u.corpus is not None}
     return Evaluation(
         metrics=score_predictions(recognised.predictions),
         predictions=tuple(recognised.predictions),
         remarks=tuple(_remarks(recogniser, opened, shared, recognised)),
         failed=len(recognised.failures),
+        by_corpus=score_by_corpus(recognised.predictions, corpora) if corpora else {},
     )
 
 

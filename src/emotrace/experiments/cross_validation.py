@@ -58,6 +58,7 @@ def cross_validate(
     corpus_options: Mapping[str, str | bool] | None = None,
     label_map: Mapping[str, str] | None = None,
     emotions: Sequence[str] | None = None,
+    protocol: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> CrossValidationResult:
     """Train and test one model per fold of the corpus's protocol, and pool the predictions.
@@ -80,6 +81,7 @@ def cross_validate(
         corpus_options: options of the corpus, such as {"allow_missing": True}
         label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
         emotions: the emotions to keep, by their new names; None keeps all
+        protocol: "leave-one-corpus-out" for a collection; None: the corpus's own
         progress: called after every epoch and every fold
 
     Raises:
@@ -103,6 +105,7 @@ def cross_validate(
         corpus_options=corpus_options,
         label_map=label_map,
         emotions=emotions,
+        protocol=protocol,
     )
     return run_folds(
         experiment,
@@ -185,7 +188,8 @@ def report_folds(experiment: Experiment, output: Path) -> CrossValidationResult:
     expected = len(folds) * len({job.seed for job in found})
     if len(found) < expected:
         title += f", {len(found)} of {expected} folds so far"
-    write_report(output, title, predictions, metrics, rows, curves)
+    corpora = {u.name: u.corpus for u in experiment.corpus.utterances if u.corpus is not None}
+    write_report(output, title, predictions, metrics, rows, curves, corpora)
     return CrossValidationResult(experiment.corpus.protocol, output, metrics, tuple(predictions))
 
 

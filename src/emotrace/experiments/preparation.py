@@ -9,6 +9,7 @@ import torch
 
 import emotrace
 from emotrace.corpora import OpenCorpus, open_corpus
+from emotrace.corpora.protocols import choose_protocol
 from emotrace.errors import RecipeError
 from emotrace.experiments.checks import check_labels, check_windows
 from emotrace.models.architectures import find_system
@@ -31,6 +32,7 @@ def prepare_experiment(
     corpus_options: Mapping[str, str | bool] | None = None,
     label_map: Mapping[str, str] | None = None,
     emotions: Sequence[str] | None = None,
+    protocol: str | None = None,
 ) -> Experiment:
     """Open the corpus, read the recipe, and check that the system can be built and trained.
 
@@ -44,6 +46,7 @@ def prepare_experiment(
         corpus_options: options of the corpus, such as {"allow_missing": True}
         label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
         emotions: the emotions to keep, by their new names; None keeps all
+        protocol: "leave-one-corpus-out" for a collection; None: the corpus's own
 
     Raises:
         CorpusError: the corpus is unknown, missing or damaged.
@@ -57,6 +60,7 @@ def prepare_experiment(
     load_recipe(recipe)  # before the corpus, which may take long
     found_device = find_device(device)
     opened = open_corpus(corpus, root, label_map=label_map, emotions=emotions, **corpus_options or {})
+    opened = choose_protocol(opened, protocol)
     settings = load_recipe(recipe, opened.corpus.name)
     check_labels(opened)
     network = build(settings, system, len(opened.emotions))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from emotrace.corpora import Fold
 from emotrace.evaluation.calibration import calibration_error, reliability_png, risk_coverage_png
 from emotrace.evaluation.confusion import confusion_png, confusion_text
-from emotrace.evaluation.metrics import Metrics, score_predictions, spread
+from emotrace.evaluation.metrics import Metrics, score_by_corpus, score_predictions, spread
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.experiments.learning_curves import Curve, curves_csv, curves_png, read_curve
 from emotrace.system.files import write_bytes, write_text
 from emotrace.training.recorder import DONE_FILE
 from emotrace.training.run_folder import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, VALIDATION_FILE, Run
+
+NO_CORPORA: Mapping[str, str] = MappingProxyType({})
 
 
 def fold_row(
@@ -50,8 +53,13 @@ def write_report(
     scores: Metrics,
     rows: Sequence[dict[str, Any]],
     curves: Sequence[Curve],
+    corpora: Mapping[str, str] = NO_CORPORA,
 ) -> None:
-    """Write predictions, metrics, pictures and the page of a cross-validation."""
+    """Write predictions, metrics, pictures and the page of a cross-validation.
+
+    Args:
+        corpora: the corpus of each utterance of a collection, by name; empty outside collections
+    """
     write_predictions(output / PREDICTIONS_FILE, predictions)
     seeds = sorted({p.seed for p in predictions})
     metrics = {
@@ -61,6 +69,9 @@ def write_report(
         "over_seeds": vars(spread(predictions, "seed")) if len(seeds) > 1 else None,
         "folds": list(rows),
     }
+    if corpora:
+        by_corpus = score_by_corpus(predictions, corpora)
+        metrics["by_corpus"] = {name: found.as_dict() for name, found in by_corpus.items()}
     write_text(output / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))
     write_bytes(output / "reliability.png", reliability_png(predictions))
@@ -110,6 +121,13 @@ def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[i
         ]
         for row in metrics["folds"]
     ]
+    corpora = [
+        [name, row["n"], f"{row['ua']:.3f}", format_interval(row["ua_interval"]), f"{row['wa']:.3f}"]
+        for name, row in metrics.get("by_corpus", {}).items()
+    ]
+    if corpora:
+        mean = sum(row["ua"] for row in metrics["by_corpus"].values()) / len(corpora)
+        corpora.append(["mean", "", f"{mean:.3f}", "", ""])
     columns = ["seed", "test", "validation", "n", "UA", "WA", "validation UA", "epoch kept", "seconds"]
     return "\n".join(
         [
@@ -124,6 +142,7 @@ def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[i
             confusion_text(scores.labels, scores.confusion),
             "```",
             "",
+            *([*table(["corpus", "n", "UA", "95 % interval", "WA"], corpora), ""] if corpora else []),
             "Validation speakers set the temperature, and chose the epoch where it is not the last; their UA "
             "is optimistic then. Each of them is a test speaker of another fold.",
             "",
@@ -131,6 +150,11 @@ def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[i
             "",
         ]
     )
+
+
+def format_interval(ends: Sequence[float] | None) -> str:
+    """The ends of an interval in brackets; empty for None."""
+    return "" if ends is None else f"[{ends[0]:.3f}, {ends[1]:.3f}]"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

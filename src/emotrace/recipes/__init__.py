@@ -109,7 +109,7 @@ def _read(file: Path | str) -> dict[str, Any]:
     if not path.is_file() and path.name == str(file) and (SHIPPED / f"{file}.toml").exists():
         path = SHIPPED / f"{file}.toml"
     try:
-        return Recipe.with_current_names(_parse(read_bounded(path, _LIMIT).decode("utf-8")))
+        return Recipe.with_current_names(parse_toml(read_bounded(path, _LIMIT).decode("utf-8")))
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
         raise RecipeError(f"no recipe {file}; give a TOML file or one of {known}") from None
@@ -125,8 +125,12 @@ def _read(file: Path | str) -> dict[str, Any]:
         raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
 
 
-def _parse(text: str) -> dict[str, Any]:
-    """The settings of TOML. The parser's memory grows with the square of the length of a dotted key."""
+def parse_toml(text: str) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        ValueError: it is not TOML, or has a long dotted key, on which the parser's memory grows quadratically
+    """
     long_key = _LONG_KEY.search(text)
     if long_key is not None:
         raise ValueError(f"found the key {long_key[0][:40]!r}..., expected names such as stage1.epochs")

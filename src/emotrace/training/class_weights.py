@@ -20,7 +20,8 @@ def class_weights(examples: Sequence[Example], labels: int, scheme: str) -> Tens
     """Weight of each class, (K,).
 
     Args:
-        scheme: "none": all 1; "balanced": N / (K n_c); "fau-aec": Table 3
+        scheme: "none": all 1; "balanced": N / (K n_c), where examples count by their weights;
+            "fau-aec": Table 3
 
     >>> class_weights([], 2, "none")
     tensor([1., 1.])
@@ -29,8 +30,10 @@ def class_weights(examples: Sequence[Example], labels: int, scheme: str) -> Tens
         return torch.ones(labels)
     if scheme == "fau-aec":
         return torch.tensor([FAU_AEC[emotion] for emotion in emotions_in_order(FAU_AEC)])
-    counts = torch.bincount(torch.tensor([example.label for example in examples]), minlength=labels)
-    return len(examples) / (labels * counts.clamp(min=1)).float()
+    truth = torch.tensor([example.label for example in examples])
+    weights = torch.tensor([example.weight for example in examples], dtype=torch.float64)
+    counts = torch.bincount(truth, weights, minlength=labels)
+    return weights.sum().item() / (labels * torch.where(counts > 0, counts, 1.0)).float()
 
 
 def refuse_weights_of_other_labels(recipe: Recipe, emotions: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from emotrace.features import autocorrelation
 from emotrace.models.functionals import classifier, fisher_vector, random_kernels, segments, statistics
 from emotrace.training import (
+    balance,
     class_weights,
     functionals,
     logistic_regression,
@@ -28,6 +29,7 @@ MODULES: dict[str, ModuleType] = {
     "random_kernels": random_kernels,
     "segments": segments,
     "statistics": statistics,
+    "balance": balance,
     "class_weights": class_weights,
     "functionals_training": functionals,
     "logistic_regression": logistic_regression,

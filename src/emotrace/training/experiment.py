@@ -13,6 +13,7 @@ from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build_spectrum
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_views
+from emotrace.training.balance import balance_corpora, corpus_shares
 from emotrace.training.class_weights import refuse_weights_of_other_labels
 from emotrace.training.constants import training_constants
 from emotrace.training.data.examples import Example, read_examples
@@ -60,6 +61,10 @@ class Experiment:
         wanted = set(speakers)
         return [example for example in self.examples if example.speaker in wanted]
 
+    def balanced(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples with weights that balance the corpora of a collection."""
+        return balance_corpora(examples, self.corpus.utterances)
+
     def training_views(self, examples: Sequence[Example], seed: int) -> Sequence[Example]:
         """The examples as networks learn from them: with `acoustic_augmentation`, in several conditions."""
         if not self.recipe.acoustic_augmentation:
@@ -76,6 +81,7 @@ class Experiment:
             "utterances": len(self.corpus.utterances),
             "emotions": list(self.corpus.emotions),
             **({"label_map": dict(self.corpus.label_map)} if self.corpus.label_map else {}),
+            **({"corpora": members} if (members := corpus_shares(self.corpus.utterances)) else {}),
             "system": self.system,
             **({} if self.pretrained is None else {"start": self.pretrained.fingerprint}),
             **more,

@@ -101,13 +101,13 @@ def fit_classifier(network: EmotionModel, copies: Iterable[Sequence[Example]], l
     Each feature set has its own regression, so that no set compensates for the errors of another.
     """
     classifier = functionals_of(network)
-    statistics, labels = labelled_statistics(network, copies)
+    statistics, labels, sample_weights = labelled_statistics(network, copies)
     emotions = len(classifier.bias) - 1
     means, scales, weights, biases = [], [], [], []
     for feature_set in statistics.split(list(classifier.feature_set_sizes), 1):
         x = feature_set.double()  # one set at a time, to limit memory
         mean, scale = x.mean(0), 1 / (x.std(0) + MIN_STATISTIC_DEVIATION)
-        weight, bias = fit_logistic_regression((x - mean) * scale, labels, emotions, l2)
+        weight, bias = fit_logistic_regression((x - mean) * scale, labels, emotions, l2, sample_weights)
         means.append(mean)
         scales.append(scale)
         weights.append(weight)
@@ -124,13 +124,16 @@ def weight_feature_sets(parameters: Iterable[Tensor]) -> list[Tensor]:
     return [weight / total * values for weight, values in zip(FEATURE_SET_WEIGHTS, parameters, strict=True)]
 
 
-def labelled_statistics(network: EmotionModel, copies: Iterable[Sequence[Example]]) -> tuple[Tensor, Tensor]:
-    """Statistics (window, statistic) and labels (window,) of every window of every copy."""
-    statistics, labels = [], []
+def labelled_statistics(
+    network: EmotionModel, copies: Iterable[Sequence[Example]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Statistics (window, statistic), labels (window,) and weights (window,) of all windows of all copies."""
+    statistics, labels, weights = [], [], []
     for examples in copies:
         statistics.append(compute_statistics(network, examples))
         labels += [example.label for example in examples for _ in example.windows]
-    return torch.cat(statistics), torch.tensor(labels)
+        weights += [example.weight for example in examples for _ in example.windows]
+    return torch.cat(statistics), torch.tensor(labels), torch.tensor(weights)
 
 
 def fit_fusion_weight(network: EmotionModel, examples: Sequence[Example]) -> None:

@@ -16,17 +16,19 @@ ABSENT_BIAS = -20.0  # of a class without examples
 
 
 def fit_logistic_regression(
-    features: Tensor, labels: Tensor, classes: int, l2: float
+    features: Tensor, labels: Tensor, classes: int, l2: float, weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Weights (class, feature) and biases (class,), in double precision.
 
-    They minimise the log-loss, averaged within each class and then over classes, plus `l2` / 2 times the sum
-    of squared weights.
+    They minimise the log-loss, averaged within each class by `weights` and then over classes, plus `l2` / 2
+    times the sum of squared weights.
 
     Args:
         features: (example, feature)
         labels: (example,) classes, from 0
         classes: number of classes; a class without examples gets probabilities near 0
+        l2: strength of the regularisation
+        weights: (example,) relative to others of their class; None: all alike
 
     >>> weight, bias = fit_logistic_regression(torch.tensor([[-1.0], [1.0]]), torch.tensor([0, 1]), 2, 0.1)
     >>> torch.tensor([[3.0]]).double() @ weight.T + bias > 0
@@ -38,13 +40,14 @@ def fit_logistic_regression(
     if len(present) == 1:
         bias[present] = 0.0
         return weight, bias
-    counts = np.bincount(truth)
+    shares = np.ones(len(truth)) if weights is None else weights.double().numpy()
+    shares /= len(present) * np.bincount(truth, shares)[truth]
     # scikit-learn has one row of weights for two classes, where ours are two that differ in sign.
     strength = (2 if len(present) == 2 else 1) / l2
     regression = LogisticRegression(C=strength, tol=TOLERANCE, max_iter=MAX_ITERATIONS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(features.double().numpy(), truth, sample_weight=1 / (len(present) * counts[truth]))
+        regression.fit(features.double().numpy(), truth, sample_weight=shares)
     coefficients, intercepts = regression.coef_, regression.intercept_
     if len(present) == 2:
         coefficients = np.concatenate([-coefficients, coefficients]) / 2

@@ -112,9 +112,10 @@ class SplitTraining:
         )
 
     @property
-    def known_examples(self) -> list[Example]:
+    def known_examples(self) -> Sequence[Example]:
         """The examples of the training speakers, then those of the validation speakers."""
-        return [*self.experiment.of(self.split.train), *self.experiment.of(self.split.validation)]
+        examples = [*self.experiment.of(self.split.train), *self.experiment.of(self.split.validation)]
+        return self.experiment.balanced(examples)
 
     @property
     def refit_examples(self) -> list[Example]:
@@ -124,7 +125,7 @@ class SplitTraining:
 
     def fit_network(self) -> EmotionModel:
         """Train the network; the validation speakers choose its epochs, depending on the recipe."""
-        train = self.experiment.of(self.split.train)
+        train = self.experiment.balanced(self.experiment.of(self.split.train))
         return self.stages.train(
             self.experiment.system,
             len(self.experiment.corpus.emotions),
@@ -135,7 +136,7 @@ class SplitTraining:
     def fit_functionals(self, network: EmotionModel) -> None:
         """Fit the functionals classifier, if there is one, to the training speakers."""
         if network.functionals is not None:
-            train = self.experiment.of(self.split.train)
+            train = self.experiment.balanced(self.experiment.of(self.split.train))
             fit_functionals(network, train, self.experiment.recipe, self.seed)
 
     def fit_fusion_weight(self, network: EmotionModel) -> None:

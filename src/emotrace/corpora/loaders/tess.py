@@ -64,7 +64,7 @@ def _read(root: Path) -> list[Utterance]:
 def _folds(utterances: Sequence[Utterance]) -> list[Fold]:
     raise CorpusError(
         f"TESS has the speakers {' and '.join(list_speakers(utterances))} only, too few for training, "
-        "validation and test; evaluate on it a model that was trained on another corpus"
+        "validation and test; evaluate a model of another corpus on it, or use it in a collection"
     )
 
 

@@ -29,6 +29,7 @@ def run_table(
     corpus_options: Mapping[str, str | bool] | None = None,
     label_map: Mapping[str, str] | None = None,
     emotions: Sequence[str] | None = None,
+    protocol: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> str:
     """Cross-validate systems on a corpus, and write the table of their results to `output`.
@@ -46,6 +47,7 @@ def run_table(
         corpus_options: options of the corpus, such as {"allow_missing": True}
         label_map: new names of emotions, such as {"angry": "anger"}; codes of the corpus may be renamed too
         emotions: the emotions to keep, by their new names; None keeps all
+        protocol: "leave-one-corpus-out" for a collection; None: the corpus's own
         progress: called after every epoch and every fold
 
     Returns:
@@ -66,6 +68,7 @@ def run_table(
         corpus_options=corpus_options,
         label_map=label_map,
         emotions=emotions,
+        protocol=protocol,
     )
     plan = make_plan(experiment, names, Path(output), seeds=seeds, folds=folds)
     for system in plan.systems:  # refuse a recipe that does not fit before a folder is created

@@ -30,6 +30,7 @@ class Example:
         parts: the emotions of a concatenation; empty where there is one emotion
         spectra: the windows as power spectra (frame, bin), for functionals and acoustic augmentation; empty
             where these are not used
+        weight: how often it is drawn in an epoch, where the mean is 1
     """
 
     name: str
@@ -39,6 +40,7 @@ class Example:
     durations: tuple[int, ...]
     parts: Parts = ()
     spectra: tuple[Tensor, ...] = ()
+    weight: float = 1.0
 
     @property
     def windows(self) -> tuple[Tensor, ...]:
@@ -123,8 +125,13 @@ def epoch_batches(
     """One pass over the examples in batches of similar length, in random order.
 
     One random window of a random view of each example is used, and augmented by `change`. Lengths are varied
-    by up to a tenth before sorting, so that batches differ from epoch to epoch.
+    by up to a tenth before sorting, so that batches differ from epoch to epoch. Where examples have different
+    weights, as many as there are are drawn by these weights, with replacement.
     """
+    weights = torch.tensor([example.weight for example in examples], dtype=torch.float64)
+    if not torch.allclose(weights, torch.ones_like(weights)):
+        indices = torch.multinomial(weights, len(examples), replacement=True, generator=generator)
+        examples = [examples[i] for i in indices.tolist()]
     drawn = []
     for example in examples:
         view = example.views[_draw(len(example.views), generator)]
