@@ -12,7 +12,8 @@ import pytest
 from fuzz.networks import with_outside_weights
 
 from emotrace.errors import ModelError
-from emotrace.inference.model_config import DecoderConfig, ModelConfig, label_maps
+from emotrace.inference.decoder_config import DecoderConfig
+from emotrace.inference.model_config import ModelConfig, label_maps
 from emotrace.inference.model_folder import load_model_folder, write_config
 
 onnx = pytest.importorskip("onnx")

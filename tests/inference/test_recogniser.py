@@ -181,10 +181,14 @@ def test_a_rejected_recording_has_scores_but_no_label_and_no_spans(
 
 
 def test_rejected_windows_do_not_count_beside_others(
-    rejecting_recogniser: Recogniser, recogniser: Recogniser, speech_like: SpeechLike
+    make_model: Callable[..., Path], tmp_path: Path, speech_like: SpeechLike
 ) -> None:
+    decoder = {"label_range_db": 100.0}  # soft windows count as well
+    calibration = {"rejection_threshold": 0.5}
+    unrejecting = load(make_model(tmp_path / "a", decoder=decoder), threads=1)
+    rejecting = load(make_model(tmp_path / "b", decoder=decoder, calibration=calibration), 1)
     audio = np.concatenate([speech_like(20.0, 0.001), speech_like(10.0, 0.3)]), RATE_HZ
-    result, other = rejecting_recogniser(audio), recogniser(audio)
+    result, other = rejecting(audio), unrejecting(audio)
     assert result.label == "anger"
     assert result.scores is not None and other.scores is not None  # noqa: PT018
     assert result.scores["anger"] > other.scores["anger"] + 0.1

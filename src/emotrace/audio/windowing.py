@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emotrace.audio.activity import DIGITAL_SILENCE_DB, Blocks, Pauses, first_pause, measure_blocks
 from emotrace.audio.quality import Samples
 
 FRAME_SAMPLES = 400
 FRAME_HOP_SAMPLES = 160
 MAX_FRAMES = 500
 HOP_FRAMES = 250
+_NO_SAMPLES = np.zeros(0, dtype=np.float32)
 
 
 def frames_in(
@@ -90,22 +92,43 @@ class Window:
 
     Attributes:
         start: index of its first sample in the recording
-        samples: shape (sample,)
+        samples: shape (sample,); empty where nothing is audible until `next_start`
+        blocks: levels of the audible blocks
+        level_db: level of the window, to which "audible" is relative
+        next_start: index of the first sample that a later window may contain
     """
 
     start: int
     samples: Samples
+    blocks: Blocks
+    level_db: float
+    next_start: int
+
+    @property
+    def duration(self) -> int:
+        """The number of samples in audible blocks."""
+        return int(self.blocks.lengths.sum())
 
 
 class WindowCutter:
-    """Cuts a stream of samples into the windows that `window_samples` gives for the whole recording.
+    """Cuts a stream of samples into windows, so that silence does not matter.
 
-    It keeps only the samples that later windows need. The arguments are those of `window_samples`.
+    A pause divides a recording: what lies between two pauses has the windows that `window_samples` gives for
+    a recording of its own, from its first audible block to its last one. A window after the first of them
+    must contain an audible block that the earlier windows do not contain. Only the samples that later windows
+    need are kept. The first four arguments are those of `window_samples`.
 
-    >>> cutter = WindowCutter(max_frames=500, hop_frames=250)
-    >>> windows = [*cutter.push(np.zeros(80_400, dtype=np.float32)), *cutter.flush()]
-    >>> [(window.start, len(window.samples)) for window in windows]
-    [(0, 80240), (40000, 40400)]
+    Args:
+        block_samples: samples of a block, a divisor of the hop; windows start at multiples of it
+        minimum_samples: length to which a shorter part at the end is padded with zeros
+        pauses: what counts as a pause
+
+    >>> cutter = WindowCutter(500, 250, block_samples=320, minimum_samples=2800)
+    >>> noise = np.random.default_rng(1).normal(size=80_640).astype(np.float32)
+    >>> silence = np.zeros(32_000, dtype=np.float32)
+    >>> windows = [*cutter.push(np.concatenate([silence, noise, silence])), *cutter.flush()]
+    >>> [(window.start, len(window.samples), window.next_start) for window in windows]
+    [(0, 0, 31040), (31040, 80240, 71040), (71040, 42560, 113600), (113600, 0, 144640)]
     """
 
     def __init__(
@@ -114,26 +137,80 @@ class WindowCutter:
         hop_frames: int = HOP_FRAMES,
         frame_samples: int = FRAME_SAMPLES,
         frame_hop_samples: int = FRAME_HOP_SAMPLES,
+        *,
+        block_samples: int,
+        minimum_samples: int,
+        sample_rate_hz: int = 16_000,
+        pauses: Pauses = Pauses(),  # noqa: B008 - it is frozen
     ) -> None:
-        self._layout = (max_frames, hop_frames, frame_samples, frame_hop_samples)
-        self._length = samples_in(max_frames, frame_samples, frame_hop_samples)
+        self._frame = frame_samples, frame_hop_samples
+        self._length = samples_in(max_frames, *self._frame)
         self._hop = hop_frames * frame_hop_samples
+        self._block, self._minimum = block_samples, minimum_samples
+        self._silence_db = pauses.silence_db
+        self._pause_blocks = max(1, round(pauses.pause_s * sample_rate_hz / block_samples))
+        self._margin_blocks = round(pauses.margin_s * sample_rate_hz / block_samples)
         self._start = 0
+        self._covered = 0  # the samples before this index are in a window already
         self._buffer = SampleBuffer()
 
     def push(self, samples: Samples) -> Iterator[Window]:
         """Add samples and yield the windows that are now complete."""
         self._buffer.append(samples)
         while self._buffer.stop >= self._start + self._length:
-            yield Window(self._start, self._buffer.between(self._start, self._start + self._length))
-            self._start += self._hop
-            self._buffer.discard_before(self._start)
+            yield self._cut(self._start + self._length, ended=False)
 
     def flush(self) -> Iterator[Window]:
-        """Yield the last window, if a frame is in no window yet."""
-        for start, stop in window_samples(self._buffer.stop, *self._layout)[-1:]:
-            if start == self._start:
-                yield Window(start, self._buffer.between(start, stop))
+        """Yield the last windows."""
+        while self._start < self._buffer.stop:
+            yield self._cut(self._buffer.stop, ended=True)
+
+    def _cut(self, stop: int, *, ended: bool) -> Window:
+        """The window from `_start` to `stop`, or to a pause before `stop`; or a part that is not audible."""
+        frames = frames_in(stop - self._start, *self._frame)
+        if ended and samples_in(frames, *self._frame) <= max(0, self._covered - self._start):
+            return self._skip_to(stop)
+        samples = self._buffer.between(self._start, stop)
+        blocks = measure_blocks(samples, self._block)
+        audible = blocks.audible(self._silence_db)
+        if not audible.any():
+            return self._skip_to(stop if ended else max(self._covered, self._start + self._hop))
+        leading = max(0, int(audible.argmax()) - self._margin_blocks)
+        leading = min(leading, max(0, len(samples) - self._minimum) // self._block)
+        if leading:
+            if leading >= self._pause_blocks:
+                self._covered = 0  # no window of this part was before the pause
+            return self._skip_to(self._start + leading * self._block)
+        pause = first_pause(audible, self._pause_blocks)
+        if pause is not None:
+            stop_block = max(pause + self._margin_blocks, -(-self._minimum // self._block))
+            blocks, audible = blocks.first(stop_block), audible[:stop_block]
+            samples = samples[: stop_block * self._block]
+        elif ended:
+            samples = samples[: samples_in(frames, *self._frame)]
+        end = self._start + len(samples)
+        if not audible[max(0, self._covered - self._start) // self._block :].any():
+            return self._skip_to(max(self._covered, end))
+        if pause is None:
+            next_start = stop if ended else self._start + self._hop
+        else:
+            next_start = min(end, self._buffer.stop)
+        missing = max(0, self._minimum - len(samples))
+        heard = Blocks(blocks.levels_db[audible], blocks.lengths[audible])
+        window = Window(self._start, np.pad(samples, (0, missing)), heard, blocks.level_db, next_start)
+        self._covered = end
+        self._move_to(next_start)
+        return window
+
+    def _skip_to(self, start: int) -> Window:
+        nothing = Blocks(np.zeros(0), np.zeros(0, dtype=np.int64))
+        window = Window(self._start, _NO_SAMPLES, nothing, DIGITAL_SILENCE_DB, start)
+        self._move_to(start)
+        return window
+
+    def _move_to(self, start: int) -> None:
+        self._start = start
+        self._buffer.discard_before(start)
 
 
 class SampleBuffer:

@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from emotrace.tables.writing import format_row
 from emotrace.training.recorder import COLUMNS, CURVE_FILE, best_epoch_count
 
 
@@ -43,12 +44,12 @@ def curves_csv(curves: Sequence[Curve]) -> str:
     fold,seed,stage,epoch,train_loss,val_loss,val_ua
     03,1,back,0,1.5,1.25,0.5
     """
-    lines = [",".join(("fold", "seed", "stage", *COLUMNS))]
+    lines = [format_row(("fold", "seed", "stage", *COLUMNS))]
     for curve in curves:
         for epoch, *values in curve.rows:
             cells = [curve.fold, str(curve.seed), curve.stage, f"{epoch:.0f}"]
-            lines.append(",".join([*cells, *(f"{value:.6g}" for value in values)]))
-    return "\n".join(lines) + "\n"
+            lines.append(format_row([*cells, *(f"{value:.6g}" for value in values)]))
+    return "".join(lines)
 
 
 def curves_png(curves: Sequence[Curve]) -> bytes:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from emotrace.audio.windowing import (
     FRAME_HOP_SAMPLES,
@@ -15,6 +15,7 @@ from emotrace.audio.windowing import (
     samples_in,
 )
 from emotrace.decoding.ctc import Decoding
+from emotrace.inference.decoder_config import DecoderConfig, StrictModel
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -25,13 +26,7 @@ _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_l
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), populate_by_name=True
-    )
-
-
-class Calibration(_Strict):
+class Calibration(StrictModel):
     """How log-likelihoods become probabilities, and when an input is rejected.
 
     Attributes:
@@ -48,52 +43,14 @@ class Calibration(_Strict):
     )
 
 
-class DecoderConfig(_Strict):
-    """The numbers that decide a model's timelines.
-
-    New models get the defaults, and folders of schema version 1 are read with them. The default
-    `switch_penalty` was chosen on validation speakers (docs/explanation/measurements.md). The default
-    `minimum_labels_per_s` is a tenth of one label per 5-s window, and CTC training asks for at least one.
-
-    Attributes:
-        switch_penalty: log-likelihood that a change of emotion costs
-        decision_delay_s: time after which a frame's emotion is decided
-        density_window_s: time over which the density of labels is averaged
-        minimum_labels_per_s: density of labels below which a frame has no emotion
-        clip_s: length of the clips that give a classifier's timeline
-        clip_hop_s: time from the start of one such clip to the start of the next
-
-    >>> DecoderConfig().span_settings["switch_penalty"]
-    1.0
-    """
-
-    switch_penalty: float = Field(default=1.0, ge=0, le=1e3)
-    decision_delay_s: float = Field(default=1.0, gt=0, le=60)
-    density_window_s: float = Field(default=0.5, gt=0, le=60)
-    minimum_labels_per_s: float = Field(default=0.02, ge=0, le=100)
-    clip_s: float = Field(default=1.0, gt=0, le=60)
-    clip_hop_s: float = Field(default=0.25, ge=0.01, le=60)
-
-    @model_validator(mode="after")
-    def _check_density_window(self) -> Self:
-        if self.density_window_s > 2 * self.decision_delay_s:
-            raise ValueError("density_window_s must be at most twice decision_delay_s")
-        return self
-
-    @property
-    def span_settings(self) -> dict[str, float]:
-        """The arguments of `decoding.spans.SpanDecoder` of the same names."""
-        return self.model_dump(exclude={"clip_s", "clip_hop_s"})
-
-
-class Figure(_Strict):
+class Figure(StrictModel):
     """A measured figure and its 95 % confidence interval."""
 
     value: float
     interval: tuple[float, float] | None = None
 
 
-class ModelConfig(_Strict):
+class ModelConfig(StrictModel):
     """The contents of `config.json`. Schema version 1 is read too, and becomes version 2.
 
     Attributes:
@@ -147,12 +104,12 @@ class ModelConfig(_Strict):
     decoder: DecoderConfig = DecoderConfig()
     precision: Literal["float32", "int8"] = "float32"
     calibration: Calibration = Calibration()
-    recipe: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field(default={})
     corpus: str = ""
     earlier_corpora: tuple[str, ...] = ()
     protocol: str = ""
-    figures: dict[str, Figure] = {}
-    sha256: dict[_FileName, _Sha256] = {}
+    figures: dict[str, Figure] = Field(default={})
+    sha256: dict[_FileName, _Sha256] = Field(default={})
 
     @model_validator(mode="before")
     @classmethod

@@ -1,7 +1,7 @@
 """Writing of CSV tables, which programs read back unchanged and spreadsheets do not take for formulas."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 _QUOTED = re.compile('[,"\n\r]')
 _FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")  # a spreadsheet may run what begins so
@@ -21,6 +21,16 @@ def format_row(values: Iterable[object]) -> str:
     "'=1+2.wav,-0.5\n"
     """
     return ",".join(_format_cell(value) for value in values) + "\n"
+
+
+def format_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """A header, which is the keys of the first row, and the rows; a key that a row lacks is an empty cell.
+
+    >>> format_table([{"system": "pcn", "ua": 0.5}, {"system": "-pcn"}])
+    "system,ua\\npcn,0.5\\n'-pcn,\\n"
+    """
+    columns = list(rows[0])
+    return format_row(columns) + "".join(format_row(map(row.get, columns)) for row in rows)
 
 
 def _format_cell(value: object) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from emotrace.evaluation.comparison import Pair
 from emotrace.experiments.report import table as markdown_table
 from emotrace.experiments.table.rows import Table
+from emotrace.tables.writing import format_table
 
 
 def pairs_page(table: Table) -> list[str]:
@@ -35,11 +34,7 @@ def pairs_page(table: Table) -> list[str]:
 
 def pairs_csv(pairs: Sequence[Pair]) -> str:
     """CSV with one row per pair."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(pair_record(pairs[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(pair_record, pairs))
-    return text.getvalue()
+    return format_table([pair_record(pair) for pair in pairs])
 
 
 def pair_record(pair: Pair) -> dict[str, str | int | float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from emotrace.experiments.table.pairs import pair_record, pairs_csv, pairs_page,
 from emotrace.experiments.table.plot import table_png
 from emotrace.experiments.table.rows import Row, Table
 from emotrace.system.files import write_bytes, write_text
+from emotrace.tables.writing import format_table
 
 
 def write_table(folder: Path, table: Table) -> str:
@@ -110,12 +109,7 @@ def _significance(table: Table) -> list[str]:
 
 def table_csv(table: Table) -> str:
     """CSV with one row per system; missing values are empty."""
-    lines = [record(row) for row in table.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    return format_table([record(row) for row in table.rows])
 
 
 def as_dict(table: Table) -> dict[str, Any]:
