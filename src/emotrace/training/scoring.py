@@ -1,4 +1,4 @@
-"""Scores of a network for examples, computed as the exported runtime computes them."""
+"""Scores of a network for examples, computed as the exported runtime computes those of its windows."""
 
 from __future__ import annotations
 

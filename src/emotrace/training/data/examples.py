@@ -26,7 +26,7 @@ class Example:
         label: index of the emotion; meaningless where `parts` is given
         views: windows (time, feature), frames of static bands for a front, or steps of local features for a
             back end; first as recorded, then augmented
-        durations: samples of each window; the runtime averages scores of windows with these weights
+        durations: samples of each window, with which scores of windows are averaged
         parts: the emotions of a concatenation; empty where there is one emotion
         spectra: the windows as power spectra (frame, bin), for functionals and acoustic augmentation; empty
             where these are not used
