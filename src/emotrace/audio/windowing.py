@@ -196,8 +196,8 @@ class WindowCutter:
         else:
             next_start = min(end, self._buffer.stop)
         missing = max(0, self._minimum - len(samples))
-        heard = Blocks(blocks.levels_db[audible], blocks.lengths[audible])
-        window = Window(self._start, np.pad(samples, (0, missing)), heard, blocks.level_db, next_start)
+        loud = Blocks(blocks.levels_db[audible], blocks.lengths[audible])
+        window = Window(self._start, np.pad(samples, (0, missing)), loud, blocks.level_db, next_start)
         self._covered = end
         self._move_to(next_start)
         return window
