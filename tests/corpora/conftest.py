@@ -92,8 +92,7 @@ def collection(root: Path) -> Path:
         """
         [corpora.emodb]
         root = "berlin"
-        [corpora.italian]
-        corpus = "emovo"
+        [corpora.emovo]
         root = "emovo"
         map = {surprise = "fear"}
         weight = 2

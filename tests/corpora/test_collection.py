@@ -25,7 +25,7 @@ def opened(root):
 
 
 def test_names_and_speakers_of_corpora_do_not_collide(opened, root):
-    assert {u.corpus for u in opened.utterances} == {"emodb", "italian"}
+    assert {u.corpus for u in opened.utterances} == {"emodb", "emovo"}
     for utterance in opened.utterances:
         assert utterance.name.startswith(f"{utterance.corpus}/")
         assert utterance.speaker.startswith(f"{utterance.corpus}/")
@@ -34,9 +34,9 @@ def test_names_and_speakers_of_corpora_do_not_collide(opened, root):
 
 
 def test_labels_and_weights_are_those_of_the_file(opened):
-    italian = [u for u in opened.utterances if u.corpus == "italian"]
-    assert {u.emotion for u in italian if u.code == "sor"} == {"fear"}
-    assert {u.corpus_weight for u in italian} == {2.0}
+    emovo = [u for u in opened.utterances if u.corpus == "emovo"]
+    assert {u.emotion for u in emovo if u.code == "sor"} == {"fear"}
+    assert {u.corpus_weight for u in emovo} == {2.0}
 
 
 def test_emotions_of_all_corpora_are_chosen(root):
@@ -46,7 +46,7 @@ def test_emotions_of_all_corpora_are_chosen(root):
     assert {(u.corpus, u.emotion) for u in opened.utterances} == {
         ("emodb", "anger"),
         ("emodb", "boredom"),
-        ("italian", "anger"),
+        ("emovo", "anger"),
     }
 
 
@@ -75,7 +75,11 @@ TWO = '[corpora.emodb]\nroot = "berlin"\n[corpora.emovo]\nroot = "emovo"\n'
         ("speakers = 3\n" + TWO, "speakers: Extra inputs are not permitted"),
         (TWO + '[corpora."a/b"]\ncorpus = "synthetic"', "found the name 'a/b'"),
         (TWO + '[corpora.again]\ncorpus = "collection"\nroot = "."', "again is a collection itself"),
-        (TWO + '[corpora.again]\ncorpus = "emodb"\nroot = "berlin"', "emodb and again are the same corpus"),
+        (
+            TWO + '[corpora.again]\ncorpus = "emodb"\nroot = "berlin"',
+            r"again has the corpus emodb; name it \[corpora.emodb\]",
+        ),
+        (TWO.replace("corpora.emovo", "corpora.nemo") + 'corpus = "folders"', "nemo has the corpus folders"),
     ],
 )
 def test_a_file_with_a_fault_is_refused_with_its_place(root, text, reason):
@@ -150,7 +154,7 @@ def test_pairs_of_a_dialogue_stay_together():
 def test_leave_one_corpus_out_is_a_protocol_of_collections(opened, trees, tmp_path):
     left_out = choose_protocol(opened, "leave-one-corpus-out")
     assert left_out.protocol == "collection-7-loco2"
-    assert [fold.name for fold in left_out.folds()] == ["emodb", "italian"]
+    assert [fold.name for fold in left_out.folds()] == ["emodb", "emovo"]
     with pytest.raises(CorpusError, match="emodb is one corpus"):
         choose_protocol(open_corpus("emodb", trees["emodb"](tmp_path / "one")), "leave-one-corpus-out")
 

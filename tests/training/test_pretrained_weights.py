@@ -108,6 +108,17 @@ def test_a_fine_tuned_model_states_its_earlier_corpora(
     assert "ravdess, then manifest" in capfd.readouterr().out
 
 
+def test_a_model_of_a_collection_is_refused_for_each_of_its_corpora(
+    foreign: Path, experiment: Experiment
+) -> None:
+    config = load_model_folder(foreign).config
+    write_config(foreign, config.model_copy(update={"corpus": "emodb, nemo"}))
+    start = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
+    start.refuse_same_corpus(["emovo", "tess"])
+    with pytest.raises(ModelError, match="was trained on nemo, and so may know its test speakers"):
+        start.refuse_same_corpus(["emovo", "nemo"])
+
+
 def test_cross_validation_refuses_a_model_trained_on_the_same_corpus(
     experiment: Experiment, finished_model: Path, foreign: Path, tmp_path: Path
 ) -> None:

@@ -95,6 +95,11 @@ class OpenCorpus:
         return list_speakers(self.utterances)
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """The names of the corpora of a collection, sorted; empty outside collections."""
+        return tuple(sorted({u.corpus for u in self.utterances if u.corpus is not None}))
+
+    @property
     def protocol(self) -> str:
         """The name of the cross-validation protocol on these utterances, as in `emodb-4-loso10`."""
         return self.corpus.protocol(self.utterances)

@@ -110,6 +110,7 @@ def _open(path: Path, name: str, member: Member) -> OpenCorpus:
     loader = member.corpus or name
     if loader == NAME:
         raise CorpusError(f"{path}: {name} is a collection itself; name its corpora instead")
+    _check_name(path, name, loader)
     root = None if member.root is None else path.parent / os.path.expandvars(member.root)
     try:
         return open_corpus(
@@ -121,6 +122,15 @@ def _open(path: Path, name: str, member: Member) -> OpenCorpus:
         )
     except CorpusError as error:
         raise CorpusError(f"{path}: {name}: {error}") from error
+
+
+def _check_name(path: Path, name: str, loader: str) -> None:
+    """Refuse names that would state another corpus in the card of a model."""
+    from emotrace.corpora.registry import CORPORA
+
+    for known, other in ((loader, name), (name, loader)):
+        if known in CORPORA and CORPORA[known].emotions and known != other:
+            raise CorpusError(f"{path}: {name} has the corpus {loader}; name it [corpora.{loader}]")
 
 
 def _refuse_shared_corpora(path: Path, opened: Mapping[str, OpenCorpus]) -> None:

@@ -140,7 +140,8 @@ def run_folds(
         RunError: `output` holds something else.
     """
     if experiment.pretrained is not None:
-        experiment.pretrained.refuse_same_corpus(experiment.corpus.corpus.name)
+        corpus = experiment.corpus
+        experiment.pretrained.refuse_same_corpus(corpus.members or (corpus.corpus.name,))
     numbers = fold_numbers(experiment.corpus, folds)
     all_folds = experiment.corpus.folds()
     check_trained_emotions(experiment.corpus, [(fold.name, fold.train) for fold in all_folds])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotrace.corpora import CORPORA
+from emotrace.corpora import CORPORA, Corpus
 from emotrace.inference.model_config import Figure, ModelConfig
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
@@ -39,7 +39,7 @@ class Provenance:
         system: the system, a row of Table 5
         recipe: settings of the training
         emotions: labels in the order of the outputs
-        corpus: training corpus
+        corpus: training corpus, or several, separated by commas
         protocol: how the figures were measured
         version: version of the package
         temperature: divisor of log-scores, fitted on validation speakers
@@ -125,10 +125,10 @@ def _rejection(provenance: Provenance, config: ModelConfig) -> list[str]:
 
 
 def _front_matter(provenance: Provenance) -> str:
-    corpus = CORPORA.get(provenance.corpus)
+    languages = sorted({corpus.language for corpus in _known_corpora(provenance.corpus)} - {""})
     fields = {
         "license": provenance.license,
-        "language": corpus.language if corpus else "",
+        "language": f"[{', '.join(languages)}]" if len(languages) > 1 else "".join(languages),
         "pipeline_tag": "audio-classification",
         "library_name": "emotrace",
         "tags": "[speech-emotion-recognition, onnx]",
@@ -138,13 +138,15 @@ def _front_matter(provenance: Provenance) -> str:
 
 
 def _facts(provenance: Provenance, config: ModelConfig) -> str:
-    corpus = CORPORA.get(provenance.corpus)
+    corpora = _known_corpora(provenance.corpus)
     facts = {
         "system": f"`{config.system}`" + (FUNCTIONALS if config.functionals else ""),
-        "trained on": _describe_corpus(config.corpus),
+        "trained on": "; ".join(map(_describe_corpus, config.corpus.split(", "))),
     }
-    if corpus:
-        facts |= {"kind of speech": corpus.speech, "citation": corpus.citation}
+    facts |= {
+        "kind of speech": "; ".join(corpus.speech for corpus in corpora if corpus.speech),
+        "citation": " ".join(corpus.citation for corpus in corpora),
+    }
     facts |= {
         "speakers": provenance.speakers,
         "started from a model trained on": "; ".join(map(_describe_corpus, provenance.earlier_corpora)),
@@ -153,6 +155,11 @@ def _facts(provenance: Provenance, config: ModelConfig) -> str:
         f"{config.minimum_samples / config.sampling_rate} s",
     }
     return "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
+
+
+def _known_corpora(names: str) -> list[Corpus]:
+    """The corpora that are known, of names separated by commas."""
+    return [CORPORA[name] for name in names.split(", ") if name in CORPORA]
 
 
 def _describe_corpus(name: str) -> str:

@@ -43,17 +43,17 @@ class PretrainedWeights:
     def corpora(self) -> tuple[str, ...]:
         """The corpora that the model was trained on, first to last."""
         config = self.model.config
-        return (*config.earlier_corpora, config.corpus)
+        return (*config.earlier_corpora, *config.corpus.split(", "))
 
-    def refuse_same_corpus(self, name: str) -> None:
+    def refuse_same_corpus(self, names: Sequence[str]) -> None:
         """Check that the model was not trained on a corpus, whose test speakers it would know.
 
         Raises:
-            ModelError: it was trained on the corpus of that name.
+            ModelError: it was trained on a corpus of one of the names.
         """
-        if name in self.corpora:
+        if known := [name for name in names if name in self.corpora]:
             raise ModelError(
-                f"{self.model.path} was trained on {name}, and so may know its test speakers; "
+                f"{self.model.path} was trained on {', '.join(known)}, and so may know its test speakers; "
                 "start from a model of another corpus"
             )
 

@@ -36,6 +36,7 @@ class Run(BaseModel):
         validation: validation speakers
         test: test speakers; empty for a final model
         temperature: divides log-scores before they are normalised; fitted on the validation speakers
+        members: corpora of a collection
         label_map: labels of the corpus that were renamed, and their new names
         version: version of emotrace
         earlier_corpora: corpora of the model whose weights training started from
@@ -53,10 +54,16 @@ class Run(BaseModel):
     validation: tuple[str, ...]
     test: tuple[str, ...]
     temperature: float
+    members: tuple[str, ...] = ()
     label_map: dict[str, str] = {}
     version: str
     earlier_corpora: tuple[str, ...] = ()
     seconds: float
+
+    @property
+    def corpora(self) -> str:
+        """The corpus, or the corpora of a collection, separated by commas."""
+        return ", ".join(self.members) or self.corpus
 
 
 def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:

@@ -207,6 +207,7 @@ class SplitTraining:
             validation=self.split.validation,
             test=self.split.test,
             temperature=temperature,
+            members=corpus.members,
             label_map=dict(corpus.label_map),
             version=self.experiment.version,
             earlier_corpora=() if pretrained is None else pretrained.corpora,
