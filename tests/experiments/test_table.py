@@ -15,7 +15,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import torch
 from corpora import replicas
+from safetensors.torch import load_file
 
 from emotrace.cli.app import main
 from emotrace.errors import CorpusError, RecipeError, RunError
@@ -26,6 +28,7 @@ from emotrace.experiments.table.plan import Plan, make_plan, train_table
 from emotrace.experiments.table.published import TABLE_5, published
 from emotrace.experiments.table.report import table_page, write_table
 from emotrace.experiments.table.rows import measure_table
+from emotrace.experiments.table.run import run_table
 from emotrace.models.architectures import SYSTEMS
 from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch
@@ -324,3 +327,38 @@ def test_the_protocols_of_the_papers_corpora_run_completely(
     assert (len(reported["folds"]), reported["utterances"]) == (folds, utterances)
     assert {row["system"]: (row["ua_paper"], row["wa_paper"]) for row in reported["rows"]} == paper
     assert "paper's UA" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+
+
+def test_the_papers_recipe_has_second_rows_with_the_rate_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "available_processors", lambda: 1)
+    (tmp_path / "tiniest.toml").write_text(TINIEST)
+    children = {"Ohm": list(range(1, 8)), "Mont": [1, 2, 3]}
+    root = replicas.fau_aibo(tmp_path / "corpus", replicas.fau_aibo_few(), children)
+    out = tmp_path / "out"
+    page = run_table(
+        "fau-aibo", root, output=out, systems=["pcnse", "pcnse-sadrn-ctc"], device="cpu",
+        recipe=["paper", tmp_path / "tiniest.toml"],
+    )  # fmt: skip
+    applied = ["default", "paper", "paper.fau-aibo", "tiniest"]
+    first, second = (
+        json.loads((folder / "table.json").read_text()) for folder in (out, out / "stage2-rate-1")
+    )
+    assert first["recipes"] == applied
+    assert second["recipes"] == [*applied, "stage2-rate-1"]
+    assert [row["system"] for row in second["rows"]] == ["pcnse-sadrn-ctc"]
+    assert page.count("Recipe: default + paper + paper.fau-aibo + tiniest") == 2
+    recipes = [
+        json.loads((folder / "pcnse-sadrn-ctc" / "recipe.json").read_text())["recipe"]
+        for folder in (out, out / "stage2-rate-1")
+    ]
+    assert [recipe["stage2"]["learning_rate"] for recipe in recipes] == [4e-3, 1.0]
+    assert [recipe["stage1"]["class_weights"] for recipe in recipes] == ["fau-aec", "fau-aec"]
+    (fold,) = (out / "pcnse-sadrn-ctc" / "seed-1").iterdir()
+    weights = [
+        load_file(folder / "pcnse-sadrn-ctc" / "seed-1" / fold.name / "weights.safetensors")
+        for folder in (out, out / "stage2-rate-1")
+    ]
+    assert all(torch.equal(*(w[key] for w in weights)) for key in weights[0] if key.startswith("front."))
+    assert not all(torch.equal(*(w[key] for w in weights)) for key in weights[0] if key.startswith("back."))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotrace.audio.activity import DIGITAL_SILENCE_DB, Blocks, Pauses, first_pause, measure_blocks
-from emotrace.audio.quality import Samples
+from emotrace.audio.quality import Samples, is_silent
 
 FRAME_SAMPLES = 400
 FRAME_HOP_SAMPLES = 160
@@ -171,10 +171,14 @@ class WindowCutter:
         if ended and samples_in(frames, *self._frame) <= max(0, self._covered - self._start):
             return self._skip_to(stop)
         samples = self._buffer.between(self._start, stop)
+        silent_blocks = len(samples) // self._block - self._margin_blocks  # the margin of what follows stays
+        skipped = stop if ended else self._start + max(1, silent_blocks) * self._block
+        if is_silent(samples):
+            return self._skip_to(skipped)
         blocks = measure_blocks(samples, self._block)
         audible = blocks.audible(self._silence_db)
         if not audible.any():
-            return self._skip_to(stop if ended else max(self._covered, self._start + self._hop))
+            return self._skip_to(skipped)
         leading = max(0, int(audible.argmax()) - self._margin_blocks)
         leading = min(leading, max(0, len(samples) - self._minimum) // self._block)
         if leading:

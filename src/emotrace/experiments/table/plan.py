@@ -31,13 +31,18 @@ ORDER = (*TABLE_5, *(name for name in SYSTEMS if name not in TABLE_5))
 
 @dataclass(frozen=True)
 class Plan:
-    """The systems, folds and seeds of a table, and its folder; the system of `experiment` is not used."""
+    """The systems, folds and seeds of a table, and its folder; the system of `experiment` is not used.
+
+    Attributes:
+        stage1: a finished plan with the same stage 1, whose fronts are used
+    """
 
     experiment: Experiment
     systems: tuple[str, ...]
     folds: tuple[int, ...]
     seeds: tuple[int, ...]
     output: Path
+    stage1: Plan | None = None
 
     @property
     def jobs(self) -> list[tuple[int, int]]:
@@ -47,6 +52,8 @@ class Plan:
     @property
     def fronts(self) -> dict[str, str]:
         """For each system, the first system with the same front, in whose folder the front is trained."""
+        if self.stage1 is not None:
+            return self.stage1.fronts
         return front_owners(self.systems, self.experiment.recipe)
 
     def fold(self, number: int) -> Fold:
@@ -60,6 +67,12 @@ class Plan:
     def folder(self, system: str, fold: int, seed: int) -> Path:
         """The run folder of one training."""
         return fold_folder(self.output / system, seed, self.fold(fold))
+
+    def front_folder(self, system: str, fold: int, seed: int) -> Path:
+        """The run folder in which the front of one training is trained."""
+        if system not in self.fronts:
+            return self.folder(system, fold, seed)
+        return (self.stage1 or self).folder(self.fronts[system], fold, seed)
 
 
 def make_plan(
@@ -163,18 +176,18 @@ def train_systems(plan: Plan, job: tuple[int, int], progress: ProgressCallback) 
             seed=seed,
             folder=folder,
             progress=Stopwatch(folder, with_run_name(progress, run)),
-            front_folder=plan.folder(plan.fronts.get(name, name), *job),
+            front_folder=plan.front_folder(name, *job),
         )
         test = score_predictions(predictions, resamples=1)
         progress(Epoch(run, text=f"test UA {test.ua:.3f}, WA {test.wa:.3f}"))
     for name in plan.systems:
-        forget_local_features(plan.folder(name, *job))
+        forget_local_features(plan.front_folder(name, *job))
 
 
 def copy_front_curve(plan: Plan, name: str, fold: int, seed: int) -> None:
     """Copy the learning curve of a shared front to a run folder that uses the front."""
     folder = plan.folder(name, fold, seed)
-    front_folder = plan.folder(plan.fronts.get(name, name), fold, seed)
+    front_folder = plan.front_folder(name, fold, seed)
     stage = f"{FRONT_STAGE}{find_system(name).front}"
     for file in (CURVE_FILE, DONE_FILE):
         if folder != front_folder and not (folder / stage / file).exists():

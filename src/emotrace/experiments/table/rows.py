@@ -114,11 +114,11 @@ def measure_table(plan: Plan, recipes: Sequence[str]) -> Table:
 
 def training_seconds(plan: Plan, name: str) -> float | None:
     """Mean seconds of a fold: the stages in the system's folder, and its front in the owner's folder."""
-    owner, front = plan.fronts.get(name, name), f"{FRONT_STAGE}{find_system(name).front}"
+    front = f"{FRONT_STAGE}{find_system(name).front}"
     total_s = 0.0
     for job in plan.jobs:
         stages = stage_seconds(plan.folder(name, *job))
-        owner_stages = stage_seconds(plan.folder(owner, *job))
+        owner_stages = stage_seconds(plan.front_folder(name, *job))
         front_stages = {stage: s for stage, s in owner_stages.items() if stage.startswith(front)}
         if not stages and not front_stages:
             return None
