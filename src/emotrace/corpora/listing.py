@@ -1,7 +1,8 @@
 """Lists the files of a corpus, and reports files that are missing or have unknown names."""
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from emotrace.audio.reading import readable_suffixes
@@ -22,6 +23,13 @@ def folders(folder: Path) -> list[Path]:
     """The visible folders in `folder`, sorted by name."""
     kept = (path for path in folder.iterdir() if not is_system_file(path.name) and path.is_dir())
     return sorted(kept, key=lambda path: path.name)
+
+
+def files_in_folders(root: Path, name: re.Pattern[str]) -> Iterator[Path]:
+    """The files in the folders of `root` whose whole names match a pattern, such as those of actors."""
+    for folder in folders(root):
+        if name.fullmatch(folder.name):
+            yield from files(folder)
 
 
 def find_audio(path: Path) -> Path:

@@ -1,7 +1,6 @@
 """EMOVO: six actors, seven emotions, fourteen Italian sentences."""
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -46,18 +45,12 @@ def parse(stem: str) -> Label | None:
     return Label(match["code"], match["speaker"], SEXES[match["speaker"][0]])
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder in listing.folders(root):
-        if FOLDER_NAME.fullmatch(folder.name):
-            yield from listing.files(folder)
-
-
 def _recognise(root: Path) -> bool:
-    return root.is_dir() and any_labelled(root, _files(root), parse)
+    return root.is_dir() and any_labelled(root, listing.files_in_folders(root, FOLDER_NAME), parse)
 
 
 def _read(root: Path) -> list[Utterance]:
-    return read_named_files(NAME, root, _files(root), parse, EMOTIONS, EXAMPLE)
+    return read_named_files(NAME, root, listing.files_in_folders(root, FOLDER_NAME), parse, EMOTIONS, EXAMPLE)
 
 
 EMOVO = Corpus(

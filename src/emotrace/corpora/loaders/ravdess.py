@@ -1,7 +1,6 @@
 """RAVDESS, speech only: 24 actors, eight emotions, two English sentences."""
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -62,18 +61,12 @@ def _is_song(root: Path, path: Path) -> bool:
     return match is not None and match["channel"] != SPEECH
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder in listing.folders(root):
-        if FOLDER_NAME.fullmatch(folder.name):
-            yield from listing.files(folder)
-
-
 def _recognise(root: Path) -> bool:
-    return root.is_dir() and any_labelled(root, _files(root), parse)
+    return root.is_dir() and any_labelled(root, listing.files_in_folders(root, FOLDER_NAME), parse)
 
 
 def _read(root: Path) -> list[Utterance]:
-    paths = (path for path in _files(root) if not _is_song(root, path))
+    paths = (path for path in listing.files_in_folders(root, FOLDER_NAME) if not _is_song(root, path))
     return read_named_files(NAME, root, paths, parse, EMOTIONS, EXAMPLE)
 
 
