@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from command_line import Call
+from command_line import Call, assert_refused
 
 from emotrace.inference.recogniser import load
 
@@ -211,3 +211,38 @@ def test_json_and_csv_quote_names_by_their_own_rules(
         assert not {"\x1b", "\u2028"} & set(out)
     else:
         assert next(csv.DictReader(io.StringIO(out, newline="")))["file"] == str(hostile)
+
+
+class Pipe(io.BytesIO):
+    """A pipe that gives 50 ms at a time."""
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.read(min(1_600, size) if size and size > 0 else 1_600)
+
+
+def test_live_prints_provisional_lines_each_second_and_the_same_final_lines(
+    call: Call, tiny_model: Path, speech_like: SpeechLike, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = np.concatenate([speech_like(7.0, 0.3), speech_like(6.0, 0.05)])
+    content = (sound * 32_767).astype("<i2").tobytes()
+    options = ("trace", "-", "--model", tiny_model, "--raw-rate", "16000")
+    outputs = []
+    for more in ((), ("--live",)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Pipe(content)))
+        done = call(*options, *more)
+        assert (done.code, done.err) == (0, "")
+        outputs.append(done.out.splitlines())
+    final, live = outputs
+    provisional = [line for line in live if line.endswith("provisional")]
+    assert [line for line in live if line not in provisional] == final
+    ends = [0.0, *(float(line.split()[1]) for line in provisional)]
+    assert max(np.diff(ends)) <= 1.0
+    assert 13.0 - ends[-1] <= 1.0
+    assert {line.split()[2] for line in provisional} == {"anger", "sadness"}
+
+
+def test_live_is_for_standard_input_as_text(call: Call, tiny_model: Path, recordings: Path) -> None:
+    assert_refused(
+        call("trace", recordings / "b.wav", "--model", tiny_model, "--live"), "--live", "expected -"
+    )
+    assert_refused(call("trace", "-", "--model", tiny_model, "--live", "--format", "json"), "--format text")

@@ -28,7 +28,7 @@ SHELL = [
     if block.language == "sh"
     for words in commands(block)
 ]
-OTHER_PROGRAMS = {"arecord", "ffmpeg"}
+OTHER_PROGRAMS = {"arecord", "curl", "ffmpeg"}
 TRAINING = {"train", "crossval", "table"}
 
 
@@ -122,9 +122,11 @@ def test_recognition_examples_run(page: str, run_page: Callable[..., None]) -> N
 def test_streaming_examples_run(run_page: Callable[..., None]) -> None:
     clip = multi_emotion_clip()
     chunks: Iterator[Any] = iter(np.array_split(clip.samples, 20))
-    names: dict[str, Any] = {"chunks": chunks}
+    more: Iterator[Any] = iter(np.array_split(clip.samples, 20))
+    names: dict[str, Any] = {"chunks": chunks, "more_chunks": more}
     run_page("docs/how-to/streaming.md", **names)
     assert next(chunks, None) is None
+    assert next(more, None) is None
 
 
 def test_python_reference_example_runs(run_page: Callable[..., None]) -> None:

@@ -55,11 +55,12 @@ def example(name: str) -> Response:
     """A recording made by the synthetic corpus."""
     if name not in EXAMPLES:
         raise ProblemError(404, f"found no example {name[:40]!r}, expected one of {', '.join(EXAMPLES)}")
-    return Response(_example(name), media_type="audio/wav")
+    return Response(example_wav(name), media_type="audio/wav")
 
 
 @lru_cache
-def _example(name: str) -> bytes:
+def example_wav(name: str) -> bytes:
+    """The bytes of an example's WAV file."""
     speaker, emotions = EXAMPLES[name]
     clip = multi_emotion_clip(speaker=speaker, emotions=emotions)
     file = io.BytesIO()

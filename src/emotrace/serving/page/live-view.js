@@ -7,6 +7,7 @@ import { clock, percent } from "./words.js";
 const element = (id) => document.getElementById(id);
 const SHOWN_S = 10; // at least so much time is shown, so that bars do not shrink at first
 const REDRAW_MS = 200;
+const BEHIND_S = 0.75; // the emotion of the very last moment changes most often: see results/provisional
 const MOST_COLUMNS = 2400; // of the spectrogram
 
 export class Live {
@@ -51,9 +52,9 @@ export class Live {
   }
 
   provisional({ time, spans, scores }) {
-    const last = spans[spans.length - 1];
     this.open = spans.map((span) => ({ ...span, provisional: true }));
-    const now = last && last.end >= time - 0.01 ? last : null;
+    const moment = time - BEHIND_S;
+    const now = [...this.closed, ...spans].find((span) => span.start <= moment && moment < span.end);
     element("summary").textContent = now ? `Now: ${now.emotion}, ${percent(now.score)} (may still change)` : "Now: no emotion (may still change)";
     if (scores) showScores(scores, this.figure);
     showLegend(Object.keys(this.figure.colours), this.figure, true);
