@@ -28,7 +28,7 @@ SHELL = [
     if block.language == "sh"
     for words in commands(block)
 ]
-OTHER_PROGRAMS = {"arecord", "curl", "ffmpeg"}
+OTHER_PROGRAMS = {"arecord", "curl", "ffmpeg", "sbatch"}
 TRAINING = {"train", "crossval", "table"}
 
 

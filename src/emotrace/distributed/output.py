@@ -73,7 +73,9 @@ class Output:
         for name in self._parts():
             path = f"{self.path}/{_PARQUET}/part-{name}.parquet"
             try:
-                table = parquet.read_table(io.BytesIO(self.system.cat_file(path)), columns=["file"])
+                # Not read_table, whose threads can abort the process while it ends.
+                content = io.BytesIO(self.system.cat_file(path))
+                table = parquet.ParquetFile(content).read(columns=["file"], use_threads=False)
             except (pyarrow.ArrowException, OSError) as error:
                 raise RunError(
                     f"{path}: found no whole Parquet file ({error}); delete it, and its files are done again"
