@@ -170,8 +170,21 @@ def when(condition: Callable[[], bool], act: Callable[[int], None]) -> Callable[
     return wait
 
 
+def read_findings(path: Path) -> list[Finding]:
+    """The findings of a table; none if it does not exist."""
+    if not path.exists():
+        return []
+    kinds = {"str": str, "int": int, "float": float}
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Finding(**{field.name: kinds[str(field.type)](row[field.name]) for field in fields(Finding)})
+            for row in csv.DictReader(file)
+        ]
+
+
 def write_report(found: Sequence[Finding], output: Path) -> None:
-    """Write the table as CSV and Markdown."""
+    """Write the table as CSV and Markdown; earlier findings of other faults stay."""
+    found = list({one.fault: one for one in [*read_findings(output / "faults.csv"), *found]}.values())
     names = [field.name for field in fields(Finding)]
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([names, *map(astuple, found)])
@@ -193,8 +206,8 @@ def write_report(found: Sequence[Finding], output: Path) -> None:
         "",
         "Written by `python research/faults.py`: clips of one second, cut from EmoDB. The machine has",
         f"{os.cpu_count()} processors, which had other work too: the load of the last 15 minutes was",
-        f"{os.getloadavg()[2]:.1f} at the end. Times include the start of Ray and all calls. Workers lost and",
-        "reads repeated are those of the last call.",
+        f"{os.getloadavg()[2]:.1f} at the end. Times include the start of Ray and all calls. Workers lost",
+        "and reads repeated are those of the last call.",
         "",
         *table(head, rows),
     ]

@@ -42,6 +42,12 @@ HOUR_S = 3600.0
 WORKERS = (1, 2, 16, 128, 1024, 8192)
 CLIP_S = 5.0  # of the extrapolation: the turns of a call
 HOURS = 1e6
+PRICES = {  # of a core-hour, in dollars: assumptions, not quotations
+    "cloud machine, compute-optimised x86, on demand": 0.05,
+    "the same, spot": 0.02,
+    "own server of 64 cores: 12,000 over four years, 400 W at 0.25 a kWh": 12_000 / (4 * 365 * 24 * 64)
+    + 0.1 / 64,
+}
 
 
 @dataclass(frozen=True)
@@ -195,16 +201,30 @@ def extrapolate(costs: Costs) -> list[dict[str, float]]:
     return rows
 
 
+def cost(costs: Costs) -> list[dict[str, float | str]]:
+    """Core-hours and dollars for a million hours in 5-s clips, without waiting for files."""
+    core_h = HOURS * (costs.file_s / CLIP_S + costs.audio_s)
+    return [
+        {"machine": name, "dollars_a_core_hour": round(price, 4), "core_hours": round(core_h),
+         "dollars": round(core_h * price)}
+        for name, price in PRICES.items()
+    ]  # fmt: skip
+
+
 def write_report(costs: Costs, compared: Sequence[dict], far: Sequence[dict], output: Path) -> None:  # type: ignore[type-arg]
     """Write all figures as JSON, and the tables as Markdown."""
     content = {
         "processors": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "costs": asdict(costs),
-        "compared": list(compared), "extrapolated": list(far),
+        "compared": list(compared), "extrapolated": list(far), "cost": cost(costs),
     }  # fmt: skip
     write_text(output / "scale.json", json.dumps(content, indent=2) + "\n")
     lines = ["# Scale", "", "Written by `python research/scale.py`.", "", "## Costs", ""]
     lines += table(["cost", "seconds"], [[name, f"{value:.3g}"] for name, value in asdict(costs).items()])
-    for title, rows in (("Measured and simulated", compared), ("Extrapolated", far)):
+    for title, rows in (
+        ("Measured and simulated", compared),
+        ("Extrapolated", far),
+        ("A million hours", cost(costs)),
+    ):
         if rows:
             lines += ["", f"## {title}", "", *table(list(rows[0]), [list(row.values()) for row in rows])]
     write_text(output / "report.md", "\n".join(lines) + "\n")
