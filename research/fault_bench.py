@@ -174,10 +174,10 @@ def read_findings(path: Path) -> list[Finding]:
     """The findings of a table; none if it does not exist."""
     if not path.exists():
         return []
-    kinds = {"str": str, "int": int, "float": float}
+    types = {"str": str, "int": int, "float": float}
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            Finding(**{field.name: kinds[str(field.type)](row[field.name]) for field in fields(Finding)})
+            Finding(**{field.name: types[str(field.type)](row[field.name]) for field in fields(Finding)})
             for row in csv.DictReader(file)
         ]
 
