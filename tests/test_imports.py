@@ -65,6 +65,28 @@ def test_the_runtime_loads_no_package_for_training() -> None:
     assert modules.isdisjoint(FOR_TRAINING)
 
 
+def test_the_service_loads_no_package_for_training() -> None:
+    pytest.importorskip("fastapi", reason='NO SERVICE: run pip install "emotrace[serve]"')
+    modules = loaded_by("import emotrace.serving.app, emotrace.serving.server")
+    assert "fastapi" in modules
+    assert modules.isdisjoint(FOR_TRAINING)
+
+
+@pytest.mark.parametrize("package", ["fastapi", "uvicorn", "prometheus_client"])
+def test_serve_without_its_extra_names_the_command_that_installs_it(package: str) -> None:
+    code = f"""
+import sys
+sys.modules[{package!r}] = None
+from emotrace.cli.app import main
+main(["serve"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert package in line
+    assert 'pip install "emotrace[serve]"' in line
+
+
 def test_onnx_runtime_sends_nothing_and_keeps_no_identifier(tmp_path: Path) -> None:
     code = """
 import emotrace, numpy as np

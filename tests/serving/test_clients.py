@@ -180,6 +180,32 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(
         connect(url)
 
 
+@pytest.mark.slow
+def test_sigterm_gives_a_stream_its_result_so_far(
+    process: tuple[subprocess.Popen[str], str], speech_like: SpeechLike
+) -> None:
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect as connect_stream
+
+    running, url = process
+    samples = (speech_like(2.0) * 32_767).astype("<i2").tobytes()
+    messages: list[dict[str, Any]] = []
+    with connect_stream(f"{url.replace('http', 'ws')}/v1/stream") as stream:
+        stream.send(json.dumps({"type": "start", "rate_hz": 16_000, "token": TOKEN}))
+        stream.send(samples)
+        while not messages or messages[-1]["type"] != "provisional":
+            messages.append(json.loads(stream.recv()))
+        running.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                messages.append(json.loads(stream.recv()))
+    assert messages[-1]["result"]["duration_s"] == 2.0
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    _, errors = running.communicate(timeout=60)
+    assert errors == ""
+
+
 def counters(url: str) -> bytes:
     with connect(url) as connection:
         request = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"

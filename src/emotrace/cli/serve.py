@@ -24,7 +24,7 @@ def serve(
     max_waiting: PositiveInt = 64,
     max_upload_mb: PositiveFloat = 25.0,
     max_duration_min: PositiveFloat = 30.0,
-    request_timeout_s: PositiveFloat = 60.0,
+    request_timeout_s: PositiveFloat = 120.0,
     max_streams: PositiveInt = 64,
     threads: Threads = None,
 ) -> int:

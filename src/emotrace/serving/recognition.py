@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from emotrace.serving.problems import ProblemError
 from emotrace.serving.uploads import Upload, Uploads
 
 _ESCAPED = "backslashreplace"
+_DRAWING = threading.Lock()  # matplotlib does not promise to work in several threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def write_timelines(
     write: Callable[..., Any] = import_function(chosen_format.timeline)
     (found,) = recognised
     if chosen_format.needs_audio:
-        picture: bytes = write(found.result, found.summary, labels)
+        with _DRAWING:
+            picture: bytes = write(found.result, found.summary, labels)
         return picture
     result = found.result
     if chosen_format.refers_to_recording and result.file:  # the folders of this machine are nobody's business

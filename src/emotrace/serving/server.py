@@ -15,7 +15,7 @@ from emotrace.serving.service import Service
 TOKEN_VARIABLE = "EMOTRACE_TOKEN"
 _BACKLOG = 2048
 _FINISH_STREAMS_S = 5.0
-_FINISH_REQUESTS_S = 120
+_FINISH_REQUESTS_S = 250  # the default time for an upload and for the work on it
 _MAX_MESSAGE_BYTES = 1 << 20
 
 

@@ -34,7 +34,7 @@ class ServiceSettings:
     max_waiting: int = 64
     max_upload_mb: float = 25.0
     max_duration_s: float = 1800.0
-    request_timeout_s: float = 60.0
+    request_timeout_s: float = 120.0
     max_streams: int = 64
     stream_idle_s: float = 60.0
     token: str | None = None
