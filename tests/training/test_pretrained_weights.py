@@ -114,23 +114,38 @@ def test_a_model_of_a_collection_is_refused_for_each_of_its_corpora(
     config = load_model_folder(foreign).config
     write_config(foreign, config.model_copy(update={"corpus": "emodb, nemo"}))
     start = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
-    start.refuse_same_corpus(["emovo", "tess"])
+    start.refuse_known_speakers({"emovo": ["1"], "tess": ["2"]})
     with pytest.raises(ModelError, match="was trained on nemo, and so may know its test speakers"):
-        start.refuse_same_corpus(["emovo", "nemo"])
+        start.refuse_known_speakers({"emovo": ["1"], "nemo": ["2"]})
 
 
 def test_cross_validation_refuses_a_model_trained_on_the_same_corpus(
     experiment: Experiment, finished_model: Path, foreign: Path, tmp_path: Path
 ) -> None:
     own = read_pretrained_weights(finished_model, SYSTEM, experiment.recipe, EMOTIONS)
-    with pytest.raises(ModelError, match="was trained on manifest, and so may know its test speakers"):
+    with pytest.raises(ModelError, match=r"was trained on manifest with \d+ of the speakers that are tested"):
         run_folds(replace(experiment, pretrained=own), output=tmp_path / "own")
     config = load_model_folder(foreign).config
     write_config(foreign, config.model_copy(update={"earlier_corpora": ("emodb", "manifest")}))
     twice = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
-    with pytest.raises(ModelError, match="was trained on manifest"):
+    with pytest.raises(
+        ModelError, match="was trained on manifest, and so may know its test speakers: it does"
+    ):
         run_folds(replace(experiment, pretrained=twice), output=tmp_path / "twice")
     assert not (tmp_path / "own").exists()
+
+
+def test_a_model_of_other_speakers_of_a_corpus_of_the_same_name_is_accepted(
+    experiment: Experiment, finished_model: Path
+) -> None:
+    own = read_pretrained_weights(finished_model, SYSTEM, experiment.recipe, EMOTIONS)
+    known = own.model.config.training_speakers["manifest"]
+    assert set(known) <= {utterance.speaker for utterance in experiment.corpus.utterances}
+    assert len(known) > 1
+    own.refuse_known_speakers({"manifest": ["a stranger"]})
+    own.refuse_known_speakers({"emodb": known})
+    with pytest.raises(ModelError, match="with 1 of the speakers that are tested"):
+        own.refuse_known_speakers({"manifest": ["a stranger", known[0]]})
 
 
 @pytest.mark.parametrize(

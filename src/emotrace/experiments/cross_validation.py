@@ -21,7 +21,7 @@ from emotrace.system.processors import available_processors
 from emotrace.training.experiment import Experiment
 from emotrace.training.progress import Epoch, ProgressCallback, no_progress, with_run_name
 from emotrace.training.recorder import DONE_FILE
-from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume
+from emotrace.training.run_folder import PREDICTIONS_FILE, RUN_FILE, create_or_resume, speakers_by_corpus
 from emotrace.training.split import SpeakerSplit, train_split
 
 
@@ -136,14 +136,17 @@ def run_folds(
 
     Raises:
         CorpusError: a fold does not exist.
-        ModelError: the pretrained model was trained on this corpus, and so on the test speakers.
+        ModelError: the pretrained model was trained on test speakers, or may have been.
         RunError: `output` holds something else.
     """
-    if experiment.pretrained is not None:
-        corpus = experiment.corpus
-        experiment.pretrained.refuse_same_corpus(corpus.members or (corpus.corpus.name,))
     numbers = fold_numbers(experiment.corpus, folds)
     all_folds = experiment.corpus.folds()
+    if experiment.pretrained is not None:
+        tested = {speaker for number in numbers for speaker in all_folds[number].test}
+        corpus = experiment.corpus
+        experiment.pretrained.refuse_known_speakers(
+            speakers_by_corpus(tested, corpus.corpus.name, corpus.members)
+        )
     check_trained_emotions(experiment.corpus, [(fold.name, fold.train) for fold in all_folds])
     create_or_resume(output, experiment.fingerprint())
     jobs = [

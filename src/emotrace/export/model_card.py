@@ -45,6 +45,7 @@ class Provenance:
         temperature: divisor of log-scores, fitted on validation speakers
         speakers: how many speakers trained the model, and the role of the validation speakers
         earlier_corpora: corpora of the model from which the training started, if any
+        training_speakers: by corpus, the speakers that the model may know, where they are known
         license: licence of the model, by the name that the Hugging Face hub gives it; empty if none is chosen
         figures: measured figures by name
         measured: what was measured, in a sentence
@@ -62,6 +63,7 @@ class Provenance:
     temperature: float = 1.0
     speakers: str = ""
     earlier_corpora: Sequence[str] = ()
+    training_speakers: Mapping[str, tuple[str, ...]] | None = None
     license: str = ""
     figures: Mapping[str, Figure] | None = None
     measured: str = ""

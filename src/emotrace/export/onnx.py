@@ -83,6 +83,7 @@ def describe_model(network: EmotionModel, provenance: Provenance) -> ModelConfig
         recipe=recipe.model_dump(mode="json"),
         corpus=provenance.corpus,
         earlier_corpora=tuple(provenance.earlier_corpora),
+        training_speakers=dict(provenance.training_speakers or {}),
         protocol=provenance.protocol,
         figures=dict(provenance.figures or {}),
     )

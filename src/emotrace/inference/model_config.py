@@ -67,6 +67,8 @@ class ModelConfig(StrictModel):
         decoder: how posteriors become a timeline
         precision: numbers that convolutions compute with; "int8" approximates the trained network
         earlier_corpora: corpora of the models whose weights this model was initialised with
+        training_speakers: by corpus, the speakers whose utterances this model or an earlier one was fitted or
+            calibrated to; a corpus whose speakers are not known is left out
         figures: measured by `protocol` on `corpus`, such as "test UA"; empty if nothing was measured
         sha256: hash of each other file in the folder, by its name
 
@@ -107,6 +109,7 @@ class ModelConfig(StrictModel):
     recipe: dict[str, Any] = Field(default={})
     corpus: str = ""
     earlier_corpora: tuple[str, ...] = ()
+    training_speakers: dict[str, tuple[str, ...]] = Field(default={})
     protocol: str = ""
     figures: dict[str, Figure] = Field(default={})
     sha256: dict[_FileName, _Sha256] = Field(default={})

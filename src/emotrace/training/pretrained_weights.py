@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,17 +45,32 @@ class PretrainedWeights:
         config = self.model.config
         return (*config.earlier_corpora, *config.corpus.split(", "))
 
-    def refuse_same_corpus(self, names: Sequence[str]) -> None:
-        """Check that the model was not trained on a corpus, whose test speakers it would know.
+    def refuse_known_speakers(self, tested: Mapping[str, Sequence[str]]) -> None:
+        """Check that the model was not trained on speakers who are tested.
+
+        Only the names of corpora and speakers are compared. A model that does not state its speakers of a
+        corpus may know every speaker of a corpus of that name.
+
+        Args:
+            tested: speakers by corpus
 
         Raises:
-            ModelError: it was trained on a corpus of one of the names.
+            ModelError: it knows one of them, or may know them.
         """
-        if known := [name for name in names if name in self.corpora]:
-            raise ModelError(
-                f"{self.model.path} was trained on {', '.join(known)}, and so may know its test speakers; "
-                "start from a model of another corpus"
-            )
+        for corpus, speakers in tested.items():
+            known = self.model.config.training_speakers.get(corpus)
+            if corpus in self.corpora and known is None:
+                raise ModelError(
+                    f"{self.model.path} was trained on {corpus}, and so may know its test speakers: it does "
+                    "not state its own; start from a model of another corpus, or export the model again"
+                )
+            common = sorted(set(known or ()).intersection(speakers))
+            if common:
+                names = ", ".join(common[:3]) + (" …" if len(common) > 3 else "")
+                raise ModelError(
+                    f"{self.model.path} was trained on {corpus} with {len(common)} of the speakers that are "
+                    f"tested ({names}); start from a model of other speakers"
+                )
 
     def into(self, network: EmotionModel) -> None:
         """Copy the model's weights into a network, where they fit.

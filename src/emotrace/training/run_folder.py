@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Run(BaseModel):
         label_map: labels of the corpus that were renamed, and their new names
         version: version of emotrace
         earlier_corpora: corpora of the model whose weights training started from
+        earlier_speakers: by corpus, the speakers of that model, where they are known
         seconds: duration of the training
     """
 
@@ -58,12 +59,42 @@ class Run(BaseModel):
     label_map: dict[str, str] = {}
     version: str
     earlier_corpora: tuple[str, ...] = ()
+    earlier_speakers: dict[str, tuple[str, ...]] = {}
     seconds: float
 
     @property
     def corpora(self) -> str:
         """The corpus, or the corpora of a collection, separated by commas."""
         return ", ".join(self.members) or self.corpus
+
+    @property
+    def training_speakers(self) -> dict[str, tuple[str, ...]]:
+        """By corpus, the speakers that this training or an earlier one used, where they are known."""
+        known = dict(self.earlier_speakers)
+        own = speakers_by_corpus({*self.train, *self.validation}, self.corpus, self.members)
+        for corpus, speakers in own.items():
+            if corpus in known or corpus not in self.earlier_corpora:
+                known[corpus] = tuple(sorted({*known.get(corpus, ()), *speakers}))
+        return known
+
+
+def speakers_by_corpus(
+    speakers: Iterable[str], corpus: str, members: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Speakers by their corpus, with the names that they have there.
+
+    Args:
+        speakers: in a collection, each has the name of the corpus before its own
+        corpus: name of the corpus or the collection
+        members: corpora of a collection; empty for a corpus
+
+    >>> speakers_by_corpus(["nemo/02", "emodb/03", "emodb/01"], "collection", ["emodb", "nemo"])
+    {'emodb': ('01', '03'), 'nemo': ('02',)}
+    """
+    if not members:
+        return {corpus: tuple(sorted(speakers))}
+    pairs = sorted(tuple(speaker.split("/", 1)) for speaker in speakers)
+    return {member: tuple(pair[-1] for pair in pairs if pair[0] == member) for member in members}
 
 
 def create_or_resume(folder: Path, fingerprint: Mapping[str, Any]) -> None:

@@ -211,6 +211,7 @@ class SplitTraining:
             label_map=dict(corpus.label_map),
             version=self.experiment.version,
             earlier_corpora=() if pretrained is None else pretrained.corpora,
+            earlier_speakers={} if pretrained is None else pretrained.model.config.training_speakers,
             seconds=round(seconds, 1),
         )
         write_run(self.folder, run, network)
