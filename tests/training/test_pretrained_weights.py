@@ -31,7 +31,8 @@ def foreign(finished_model: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "foreign"
     shutil.copytree(finished_model, folder)
     config = load_model_folder(folder).config
-    write_config(folder, config.model_copy(update={"corpus": "ravdess", "name": "emotrace-ravdess-1"}))
+    other = {"corpus": "ravdess", "name": "emotrace-ravdess-1", "training_speakers": {"ravdess": ("01",)}}
+    write_config(folder, config.model_copy(update=other))
     return folder
 
 
@@ -126,7 +127,9 @@ def test_cross_validation_refuses_a_model_trained_on_the_same_corpus(
     with pytest.raises(ModelError, match=r"was trained on manifest with \d+ of the speakers that are tested"):
         run_folds(replace(experiment, pretrained=own), output=tmp_path / "own")
     config = load_model_folder(foreign).config
-    write_config(foreign, config.model_copy(update={"earlier_corpora": ("emodb", "manifest")}))
+    write_config(
+        foreign, config.model_copy(update={"earlier_corpora": ("emodb", "manifest"), "training_speakers": {}})
+    )
     twice = read_pretrained_weights(foreign, SYSTEM, experiment.recipe, EMOTIONS)
     with pytest.raises(
         ModelError, match="was trained on manifest, and so may know its test speakers: it does"
