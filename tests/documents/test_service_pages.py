@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import soundfile
@@ -54,6 +55,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(tiny_model: Path) -> Iterator[str]:
     with running_service(load(tiny_model)) as url:
         yield url.removeprefix("http://")
+
+
+def test_the_openapi_description_shows_commands_that_run(folder: Path, service: str) -> None:
+    with urlopen(f"http://{service}/openapi.json") as answer:
+        paths = json.load(answer)["paths"]
+    for path in ("/v1/predict", "/v1/trace"):
+        lines = [line.strip() for line in paths[path]["post"]["description"].splitlines()]
+        shown = [shlex.split(line) for line in lines if line.startswith("curl ")]
+        assert len(shown) == 2
+        for words in shown:
+            test_curl_examples_run(folder, service, words)
 
 
 @pytest.mark.parametrize("words", CURL, ids=[" ".join(words) for words in CURL])

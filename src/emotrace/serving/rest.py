@@ -30,7 +30,11 @@ _HEADER_CHARACTERS = 4000
     openapi_extra=request_body(segments=True),
 )
 async def predict(request: Request, service: TheService, query: Annotated[PredictQuery, Query()]) -> Response:
-    """Recognise the emotion of recordings, of their channels, or of their segments."""
+    """Recognise the emotion of recordings, of their channels, or of their segments.
+
+    curl -F audio=@interview.wav http://127.0.0.1:8000/v1/predict
+    curl -F audio=@interview.wav -F segments=@interview.srt http://127.0.0.1:8000/v1/predict?format=csv
+    """
     chosen = choose_format(PREDICTION_FORMATS, query.format, request.headers.get("accept", ""))
     service.check_running()
     with service.pool.admission():
@@ -65,7 +69,11 @@ async def predict(request: Request, service: TheService, query: Annotated[Predic
     openapi_extra=request_body(segments=False),
 )
 async def trace(request: Request, service: TheService, query: Annotated[TraceQuery, Query()]) -> Response:
-    """Show when each emotion occurs in recordings."""
+    """Show when each emotion occurs in recordings.
+
+    curl -F audio=@interview.wav http://127.0.0.1:8000/v1/trace?format=vtt
+    curl -F audio=@interview.wav http://127.0.0.1:8000/v1/trace?frames=true
+    """
     chosen = choose_format(TIMELINE_FORMATS, query.format, request.headers.get("accept", ""))
     if query.frames and chosen.name not in ("json", "csv"):
         raise ProblemError(422, f"found frames and the format {chosen.name}, expected json or csv")

@@ -132,6 +132,7 @@ async function startRecording() {
       failed: (problem) => { if (recording) { recording.abort(); endRecording(); fail(problem); } },
     });
     element("record-text").textContent = "Stop";
+    element("status").textContent = "Recording.";
     document.body.classList.add("recording");
     element("download-box").hidden = true;
     player.load(null, 0);

@@ -69,6 +69,6 @@ export class Live {
     figure.spans = [...this.closed, ...this.open];
     figure.duration = Math.max(SHOWN_S, seconds);
     figure.draw();
-    element("status").textContent = `Recording: ${clock(seconds)}`;
+    element("record-text").textContent = `Stop (${clock(seconds)})`;
   }
 }
