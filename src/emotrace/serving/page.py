@@ -16,7 +16,7 @@ from emotrace.serving.problems import ProblemError
 from emotrace.serving.service import TheService
 
 router = APIRouter(include_in_schema=False)
-FOLDER = Path(str(files("emotrace.serving"))) / "page"
+FOLDER = Path(str(files("emotrace.serving"))) / "static"
 # Voices that are not part of the synthetic corpus, chosen so that the shipped model, which was trained
 # on people, finds the change.
 EXAMPLES: dict[str, tuple[int, tuple[str, ...]]] = {
