@@ -25,7 +25,7 @@ POST = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: audio/wav\
 
 @pytest.fixture(scope="module")
 def service(recogniser: Recogniser) -> Iterator[str]:
-    with running_service(recogniser, request_timeout_s=2.0, max_waiting=8) as url:
+    with running_service(recogniser) as url:
         yield url
 
 
@@ -55,16 +55,18 @@ def predict(url: str, content: bytes) -> tuple[int, bytes]:
 
 
 def test_an_upload_that_stops_is_given_up_and_its_place_is_free_again(
-    service: str, speech_like: SpeechLike
+    recogniser: Recogniser, speech_like: SpeechLike
 ) -> None:
     content = wav(speech_like(1.0))
-    stopped = [connect(service) for _ in range(10)]  # as many as are admitted
-    for connection in stopped:
-        connection.sendall(POST.format(len(content)).encode() + content[:1_000])
-    for connection in stopped:
-        assert answer(connection)[0] in (408, 429)
-        connection.close()
-    assert predict(service, content)[0] == 200
+    with running_service(recogniser, request_timeout_s=1.0, workers=1, max_waiting=3) as service:
+        stopped = [connect(service) for _ in range(4)]  # as many as are admitted
+        for connection in stopped:
+            connection.sendall(POST.format(len(content)).encode() + content[:1_000])
+        for connection in stopped:
+            assert answer(connection)[0] == 408
+            connection.close()
+        # Whether the next upload arrives within a second depends on the machine, not on the service.
+        assert any(predict(service, content)[0] == 200 for _ in range(20))
 
 
 def test_a_slow_upload_that_arrives_in_time_is_answered(service: str, speech_like: SpeechLike) -> None:
