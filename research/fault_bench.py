@@ -47,8 +47,9 @@ class Finding:
 
     @property
     def holds(self) -> bool:
-        """Whether each clip has one row, and only the expected ones have errors."""
-        return not (self.twice or self.missing) and self.errors == self.expected_errors
+        """Whether each clip has one row, only the expected ones have errors, and the last call says so."""
+        whole = not (self.twice or self.missing) and self.errors == self.expected_errors
+        return whole and self.exit_codes.split()[-1] == str(int(self.errors > 0))
 
 
 class Bench:

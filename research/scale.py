@@ -3,7 +3,7 @@
     python research/scale.py CORPUS FAULTS OUTPUT
 
 CORPUS is a folder of WAV files. FAULTS is the faults.csv of research/faults.py, whose run on two Ray nodes
-the simulation is compared with. OUTPUT is a folder for scale.json and report.md.
+the simulation is compared with. OUTPUT is a folder for scale.json and scale.md.
 
 The simulation is of events: workers take batches and compute, each after it has fetched its files; one driver
 receives the rows of each batch and writes them, one batch at a time; workers die at random, and their files
@@ -163,17 +163,21 @@ def compare(costs: Costs, faults: Path) -> list[dict[str, float | str]]:
     """The runs that were measured, and what the simulation says, calibrated by the local engine's run."""
     with faults.open(encoding="utf-8", newline="") as file:
         runs = {row["fault"]: row for row in csv.DictReader(file)}
-    local = next((run for name, run in runs.items() if name.startswith("none: predict")), None)
+    local = [run for name, run in runs.items() if name.startswith("none: predict")]
     found: list[dict[str, float | str]] = []
-    if local is None:
+    if not local:
         return found
-    here = calibrated(costs, int(local["clips"]), float(local["seconds"]))
+    seconds = statistics.mean(float(run["seconds"]) for run in local)
+    here = calibrated(costs, int(local[0]["clips"]), seconds)
     for name, run in runs.items():
         if name == "two Ray nodes, a worker killed in the middle":
-            simulated, _ = simulate(here, 2, int(run["clips"]), 1.0)
+            clips = int(run["clips"])
+            simulated, _ = simulate(here, 2, clips, 1.0)
             found.append(
-                {"run": name, "clips": int(run["clips"]), "measured_s": float(run["seconds"]),
-                 "simulated_s": round(simulated + here.start_s, 1)}
+                {"run": name, "clips": clips, "measured_s": float(run["seconds"]),
+                 "simulated_s": round(simulated + here.start_s, 1),
+                 "throughput_of_local": round(
+                     clips / float(run["seconds"]) / (int(local[0]["clips"]) / seconds), 2)}
             )  # fmt: skip
     return found
 
@@ -227,7 +231,7 @@ def write_report(costs: Costs, compared: Sequence[dict], far: Sequence[dict], ou
     ):
         if rows:
             lines += ["", f"## {title}", "", *table(list(rows[0]), [list(row.values()) for row in rows])]
-    write_text(output / "report.md", "\n".join(lines) + "\n")
+    write_text(output / "scale.md", "\n".join(lines) + "\n")
 
 
 def main() -> None:

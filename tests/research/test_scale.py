@@ -44,3 +44,11 @@ def test_calibration_gives_the_time_that_it_was_given(scale: ModuleType) -> None
     here = scale.calibrated(costs, 12_800, 150.0)
     seconds, _ = scale.simulate(replace(here, start_s=costs.start_s), 2, 12_800, 1.0)
     assert seconds == pytest.approx(150.0, rel=0.01)
+
+
+def test_the_published_faults_lost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.syspath_prepend(root / "research")
+    found = importlib.import_module("fault_bench").read_findings(root / "results/distributed/faults.csv")
+    assert len(found) >= 12
+    assert [one.fault for one in found if not one.holds] == []
