@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 
 class Section(BaseModel):
@@ -87,7 +87,12 @@ class Features(Section):
 
 
 class Front(Section):
-    """PCNSE (section 3.3, Table 4)."""
+    """PCNSE (section 3.3, Table 4), or the pretrained encoder of the encoder systems."""
+
+    encoder: str = Field("moonshine-tiny", description="pretrained encoder of the encoder systems")
+    layers: tuple[NonNegativeInt, ...] = Field(
+        (0, 1, 2), min_length=1, description="hidden layers of the encoder that are used"
+    )
 
     layout: Literal["branch-pool", "mid-pool", "inception"] = Field(
         "branch-pool", description="where the parallel branches are pooled and concatenated"

@@ -33,6 +33,8 @@ class LogPower(nn.Module):
     hz: Tensor
     autocorrelation: Tensor
 
+    hop_samples = FRAME_HOP_SAMPLES
+
     def __init__(
         self, dft: Tensor, bin_hz: float, filters: Tensor | None = None, pre_emphasis: float = PRE_EMPHASIS
     ):

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.errors import RecipeError
+from emotrace.models.encoders.moonshine import HOP_SAMPLES as ENCODER_HOP_SAMPLES
 from emotrace.recipe import Recipe
 
 
@@ -34,7 +36,7 @@ class System:
 
     Attributes:
         front: convolutions over the spectrogram, a key of `FRONTS`; None: none. "cnn" reads the linear
-            log-spectrogram, all others log-Mel
+            log-spectrogram, "encoder" is a pretrained speech encoder, and all others read log-Mel
         context: layers over time, a key of `CONTEXTS`; None: none
         attention: whether self-attention follows the context layers
         head: output layer and loss, a key of `HEADS`
@@ -53,12 +55,20 @@ class System:
         return self.front == "cnn"
 
     @property
+    def pretrained_encoder(self) -> bool:
+        """Whether a frozen speech encoder takes the place of the spectrogram and the convolutions."""
+        return self.front == "encoder"
+
+    @property
     def stages(self) -> int:
         """2 where the back end is trained on the features of a front that was trained before it."""
-        return 2 if self.front and self.context and self.literature is None else 1
+        trained = self.front and not self.pretrained_encoder
+        return 2 if trained and self.context and self.literature is None else 1
 
     def max_frames(self, recipe: Recipe) -> int:
-        """Frames of the longest window."""
+        """Frames of the longest window: of 10 ms, or of the encoder."""
+        if self.pretrained_encoder:
+            return recipe.max_frames * FRAME_HOP_SAMPLES // ENCODER_HOP_SAMPLES
         fixed = None if self.literature is None else self.literature.max_frames
         return recipe.max_frames if fixed is None else fixed
 
@@ -85,6 +95,8 @@ SYSTEMS = {
     "cnn-gru": System("cnn", "bgru", False, "mean", Literature(units=128, dense=64, max_frames=1000)),
     "blstm-ctc": System(None, "blstm", False, "ctc", Literature(units=256, dense=128)),
     "sadrn-ctc": System(None, "drn", attention=True, head="ctc"),
+    "encoder-sadrn": System("encoder", "drn", attention=True, head="mean"),
+    "encoder-sadrn-ctc": System("encoder", "drn", attention=True, head="ctc"),
 }
 
 

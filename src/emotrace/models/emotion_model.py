@@ -15,15 +15,20 @@ from emotrace.features.log_mel import LogMel
 from emotrace.features.log_power import LogPower
 from emotrace.models.architectures import System, find_system
 from emotrace.models.back import Back
+from emotrace.models.encoder_features import EncoderFeatures, build_encoder_features
+from emotrace.models.encoder_front import EncoderFront
 from emotrace.models.front import Front
 from emotrace.models.functionals.classifier import FunctionalsClassifier
+from emotrace.models.functionals.pooled import PooledClassifier
 from emotrace.models.functionals.segments import cut_segments, segments_to_steps
 from emotrace.models.heads.head import Objective
 from emotrace.models.layers.initialisation import glorot
 from emotrace.recipe import Recipe
 
 # Static bands, autocorrelation and true lengths in frames: the output of `LogPower.with_autocorrelation`.
-Spectra = tuple[Tensor, Tensor, Tensor]
+# Encoder systems have features and true lengths alone: the output of `EncoderFeatures`.
+Spectra = tuple[Tensor, ...]
+InputFeatures = LogPower | EncoderFeatures
 
 
 class EmotionModel(nn.Module):
@@ -36,7 +41,11 @@ class EmotionModel(nn.Module):
     """
 
     def __init__(
-        self, spectrum: LogPower, front: Front, back: Back, functionals: FunctionalsClassifier | None = None
+        self,
+        spectrum: InputFeatures,
+        front: Front | EncoderFront,
+        back: Back,
+        functionals: FunctionalsClassifier | PooledClassifier | None = None,
     ):
         super().__init__()
         self.spectrum, self.front, self.back, self.functionals = spectrum, front, back, functionals
@@ -63,6 +72,7 @@ class EmotionModel(nn.Module):
 
         Shape: (batch, band, frame), (batch, 1 + lag, frame), (batch,) → (2, batch, channel, frame, band).
         """
+        assert isinstance(self.front, Front)
         both = torch.cat([self.front.adjust_level(static, frames), periodicity(autocorrelation, frames)])
         stacked = stack_deltas(both, frames.repeat(2), self.front.reach, self.front.channels)
         return stacked.unflatten(0, (2, -1))
@@ -71,12 +81,21 @@ class EmotionModel(nn.Module):
         self, waveform: Tensor, lengths: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Spectra]:
         """`from_spectra` of a waveform (batch, sample), and the spectra, which `step_scores` needs."""
-        spectra = self.spectrum.with_autocorrelation(waveform, lengths)
+        spectra = self.spectra(waveform, lengths)
         return *self.from_spectra(spectra), spectra
+
+    def spectra(self, waveform: Tensor, lengths: Tensor) -> Spectra:
+        """What `from_spectra` and `step_scores` need of a waveform (batch, sample)."""
+        if isinstance(self.spectrum, EncoderFeatures):
+            return self.spectrum(waveform, lengths)
+        return self.spectrum.with_autocorrelation(waveform, lengths)
 
     def from_spectra(self, spectra: Spectra) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs of the head, true lengths in steps, and `FunctionalsClassifier.utterance_scores`."""
         assert self.functionals is not None
+        if isinstance(self.functionals, PooledClassifier):
+            return *self.from_static(*spectra), self.functionals.utterance_scores(*spectra)
+        assert isinstance(self.front, Front)
         frames = spectra[2]
         representations = self.representations(*spectra)
         local, steps = self.front.extract(self.front.normalise(representations[0], frames), frames)
@@ -88,6 +107,9 @@ class EmotionModel(nn.Module):
         Each segment has its own level and means, so that soft segments are not compared with loud ones.
         """
         assert self.functionals is not None
+        if isinstance(self.functionals, PooledClassifier):
+            return self.functionals.segment_scores(spectra[0])
+        assert isinstance(self.front, Front)
         static, autocorrelation, frames = spectra
         segments, real_frames = cut_segments(torch.cat([static, autocorrelation], 1), frames)
         bands, lags = segments.split([static.shape[1], autocorrelation.shape[1]], 1)
@@ -125,18 +147,26 @@ def build(recipe: Recipe, name: str, labels: int) -> EmotionModel:
     if system.context == "blstm" and system.literature is None and width % 2:
         raise RecipeError(f"back.width {width} is odd; {name} needs as many units in either direction")
     spectrum = build_spectrum(recipe, system)
-    front = Front(recipe, system, spectrum.bands)
+    front: Front | EncoderFront
+    if system.pretrained_encoder:
+        front = EncoderFront(spectrum.bands)
+    else:
+        front = Front(recipe, system, spectrum.bands)
     if recipe.weights == "glorot":
         glorot(front)  # before the back end draws random numbers: systems with the same front start alike
     back = Back(recipe, system, front.features_out, labels, front.frames_per_step)
     if recipe.weights == "glorot":
         glorot(back)
-    functionals = None
-    if recipe.functionals_l2:
+    functionals: FunctionalsClassifier | PooledClassifier | None = None
+    if recipe.functionals_l2 and system.pretrained_encoder:
+        functionals = PooledClassifier(spectrum.bands, labels)
+    elif recipe.functionals_l2:
         functionals = FunctionalsClassifier(front.channels, spectrum.bands, labels)
     return EmotionModel(spectrum, front, back, functionals)
 
 
-def build_spectrum(recipe: Recipe, system: System) -> LogPower:
-    """The features of a system: waveform → static bands."""
+def build_spectrum(recipe: Recipe, system: System) -> InputFeatures:
+    """The features of a system: waveform → static bands, or hidden layers of an encoder."""
+    if system.pretrained_encoder:
+        return build_encoder_features(recipe.front.encoder, recipe.front.layers)
     return LinearSpectrogram() if system.linear_spectrogram else LogMel(recipe.features.n_mels)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from emotrace.models.functionals.fisher_vector import FisherVector
+from emotrace.models.functionals.linear import StatisticsClassifier
 from emotrace.models.functionals.random_kernels import RandomKernels
 from emotrace.models.functionals.statistics import (
     MODULATION_FRAMES,
@@ -26,7 +26,7 @@ FEATURE_SET_WEIGHTS = (1.0, 1.0, 1.0, 0.5)
 UTTERANCE_WEIGHT = 4.0  # factor of the log-scores of a whole utterance
 
 
-class FunctionalsClassifier(nn.Module):
+class FunctionalsClassifier(StatisticsClassifier):
     """Two representations of an utterance → log-scores of the emotions, from statistics over time.
 
     The representations are the 3-D spectrogram, and the periodicity with its deltas, which describes pitch
@@ -41,13 +41,8 @@ class FunctionalsClassifier(nn.Module):
     - Fisher vectors of the first coefficients of the periodicity.
 
     Silence at both ends is left out (`trim_silence`), because its length depends on how the recording was
-    cut. Means over time are subtracted first, because they depend on the microphone and the room. Over the
-    training examples each statistic has mean 0 and deviation 1. The scores of the four sets are averaged with
-    `FEATURE_SET_WEIGHTS`, so that together they are one linear classifier. Multiplied by `fusion_weight`,
-    its log-scores have the same weight as the posteriors of the network.
-
-    The last row of `weight` and `bias` is another classifier with two classes: the log-odds that a recording
-    contains no speech.
+    cut. Means over time are subtracted first, because they depend on the microphone and the room. The scores
+    of the four sets are averaged with `FEATURE_SET_WEIGHTS`, so that together they are one linear classifier.
 
     Such statistics are the feature sets of openSMILE (Eyben et al. 2010), which calls them functionals.
 
@@ -59,27 +54,18 @@ class FunctionalsClassifier(nn.Module):
     """
 
     cosines: Tensor
-    mean: Tensor
-    scale: Tensor
-    weight: Tensor
-    bias: Tensor
-    fusion_weight: Tensor
 
     def __init__(self, channels: int, size: int, labels: int):
-        super().__init__()
-        self.size = size
-        self.register_buffer("cosines", cosine_transform(size, COEFFICIENTS), persistent=False)
-        self.kernels = RandomKernels(size)
-        values = channels * len(self.cosines[:FISHER_COEFFICIENTS])
-        self.fisher = FisherVector(REPRESENTATIONS, FISHER_COMPONENTS, values)
-        varying = (size + len(self.cosines)) * (2 * channels + len(MODULATION_FRAMES))
-        self.feature_set_sizes = (varying, self.kernels.size, *[self.fisher.size] * REPRESENTATIONS)
-        total = sum(self.feature_set_sizes)
-        self.register_buffer("mean", torch.zeros(total))
-        self.register_buffer("scale", torch.ones(total))
-        self.register_buffer("weight", torch.zeros(labels + 1, total))
-        self.register_buffer("bias", torch.zeros(labels + 1))
-        self.register_buffer("fusion_weight", torch.ones(()))
+        kernels, cosines = RandomKernels(size), cosine_transform(size, COEFFICIENTS)
+        fisher = FisherVector(
+            REPRESENTATIONS, FISHER_COMPONENTS, channels * len(cosines[:FISHER_COEFFICIENTS])
+        )
+        varying = (size + len(cosines)) * (2 * channels + len(MODULATION_FRAMES))
+        sizes = (varying, kernels.size, *[fisher.size] * REPRESENTATIONS)
+        super().__init__(sum(sizes), labels)
+        self.size, self.feature_set_sizes = size, sizes
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.kernels, self.fisher = kernels, fisher
 
     def forward(self, representations: Tensor, frames: Tensor) -> Tensor:
         """Log-scores of the emotions, times `fusion_weight`."""
@@ -101,26 +87,6 @@ class FunctionalsClassifier(nn.Module):
         mask = length_mask(frames, representations.shape[3])
         gain = sum(FEATURE_SET_WEIGHTS) / sum(FEATURE_SET_WEIGHTS[-REPRESENTATIONS:])
         return self.with_speech_presence(self.class_scores(self.fisher_vectors(representations, mask), gain))
-
-    def class_scores(self, statistics: Tensor, gain: float = 1.0) -> Tensor:
-        """Scores from all statistics, or from the last feature sets alone.
-
-        Args:
-            gain: factor of the weights, which makes up for missing feature sets
-
-        Shape: (batch, statistic) → (batch, K + 1), not normalised; the log-odds of no speech last.
-        """
-        used = slice(-statistics.shape[1], None)
-        standardised = (statistics - self.mean[used]) * self.scale[used]
-        return F.linear(standardised, gain * self.weight[:, used], self.bias)
-
-    def emotion_scores(self, scores: Tensor) -> Tensor:
-        """Log-scores of the emotions alone, times `fusion_weight`, (batch, K + 1) → (batch, K)."""
-        return self.fusion_weight * scores[:, :-1].log_softmax(1)
-
-    def with_speech_presence(self, scores: Tensor) -> Tensor:
-        """Log-scores of the emotions, and last the unchanged log-odds of no speech, (batch, K + 1)."""
-        return torch.cat([self.emotion_scores(scores), scores[:, -1:]], 1)
 
     def statistics(self, representations: Tensor, frames: Tensor) -> Tensor:
         """All statistics, (batch, statistic), one feature set after the other, not standardised."""

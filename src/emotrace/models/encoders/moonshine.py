@@ -1,0 +1,152 @@
+"""The encoder of Moonshine, a speech recogniser (Jeffries et al. 2024), with masks for padding and silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Kernel and stride of the three convolutions, in steps of their input.
+CONVOLUTIONS = ((127, 64), (7, 3), (3, 2))
+HOP_SAMPLES = 384  # from one frame to the next at 16 kHz: the product of the strides
+FRAME_SAMPLES = 895  # samples that a frame depends on before attention: the receptive field
+STEPS_PER_HOP = HOP_SAMPLES // CONVOLUTIONS[0][1]  # of the first convolution
+ROTARY_VALUES = 32  # values of each head that carry the position
+ROTARY_BASE = 10_000.0
+GROUP_NORM_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class MoonshineSize:
+    """Dimensions of an encoder.
+
+    Attributes:
+        width: values of a frame
+        layers: transformer layers
+        heads: attention heads of each
+    """
+
+    width: int
+    layers: int
+    heads: int = 8
+
+
+class MoonshineEncoder(nn.Module):
+    """Waveform → hidden states of the first transformer layers.
+
+    Three convolutions turn the waveform into frames every 24 ms, and transformer layers with rotary positions
+    follow. The mean and variance of the group normalisation and the attention cover the frames of the mask
+    alone, so that padding and silence do not change the other frames.
+
+    Args:
+        size: dimensions
+        depth: number of layers that are kept, at most `size.layers`
+
+    Shape: (batch, sample) at 16 kHz, and a mask (batch, block) of blocks of `HOP_SAMPLES`, with two blocks
+    more than there are frames → one (batch, frame, width) for each layer.
+
+    >>> encoder = MoonshineEncoder(MoonshineSize(width=288, layers=6), depth=2).eval()
+    >>> states = encoder(torch.randn(1, 16_000), torch.ones(1, 42, dtype=torch.bool))
+    >>> len(states), states[0].shape
+    (2, torch.Size([1, 40, 288]))
+    """
+
+    def __init__(self, size: MoonshineSize, depth: int):
+        super().__init__()
+        width = size.width
+        (first, first_stride), (second, second_stride), (third, third_stride) = CONVOLUTIONS
+        self.conv1 = nn.Conv1d(1, width, first, first_stride, bias=False)
+        self.norm = nn.Module()
+        self.norm.weight = nn.Parameter(torch.ones(width, 1))
+        self.norm.bias = nn.Parameter(torch.zeros(width, 1))
+        self.conv2 = nn.Conv1d(width, 2 * width, second, second_stride)
+        self.conv3 = nn.Conv1d(2 * width, width, third, third_stride)
+        self.layers = nn.ModuleList(MoonshineLayer(width, size.heads) for _ in range(depth))
+
+    def forward(self, waveform: Tensor, blocks: Tensor) -> list[Tensor]:
+        """Hidden states after each layer."""
+        maps = torch.tanh(self.conv1(waveform[:, None]))
+        steps = blocks.repeat_interleave(STEPS_PER_HOP, 1)[:, : maps.shape[2]]
+        maps = self.normalise(maps, steps)
+        x = F.gelu(self.conv3(F.gelu(self.conv2(maps)))).transpose(1, 2)
+        keys = frame_mask(blocks)[:, None, None, : x.shape[1]]
+        cosine, sine = rotary_positions(x.shape[1], x)
+        states = []
+        for layer in self.layers:
+            x = layer(x, keys, cosine, sine)
+            states.append(x)
+        return states
+
+    def normalise(self, maps: Tensor, steps: Tensor) -> Tensor:
+        """Group normalisation with one group, whose statistics cover the steps of the mask.
+
+        Shape: (batch, channel, step), (batch, step) → (batch, channel, step).
+        """
+        mask = steps[:, None].to(maps.dtype)
+        count = mask.sum((1, 2), keepdim=True) * maps.shape[1]
+        mean = (maps * mask).sum((1, 2), keepdim=True) / count
+        variance = ((maps - mean).square() * mask).sum((1, 2), keepdim=True) / count
+        return (maps - mean) * (variance + GROUP_NORM_EPS).rsqrt() * self.norm.weight + self.norm.bias
+
+
+class MoonshineLayer(nn.Module):
+    """One transformer layer: self-attention over the keys of the mask, then two dense layers.
+
+    Shape: (batch, frame, width), keys (batch, 1, 1, frame) → (batch, frame, width).
+    """
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width, bias=False)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.dense_norm = nn.LayerNorm(width, bias=False)
+        self.dense1 = nn.Linear(width, 4 * width)
+        self.dense2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor, keys: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Hidden states."""
+        normed = self.attention_norm(x)
+        query, key, value = (
+            dense(normed).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for dense in (self.query, self.key, self.value)
+        )
+        query, key = rotate(query, cosine, sine), rotate(key, cosine, sine)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
+        x = x + self.out(attended.transpose(1, 2).flatten(2))
+        return x + self.dense2(F.gelu(self.dense1(self.dense_norm(x))))
+
+
+def frame_mask(blocks: Tensor) -> Tensor:
+    """The mask of frames for a mask of blocks: a frame counts if the block at its centre does.
+
+    Shape: (batch, block) → (batch, block - 2).
+
+    >>> frame_mask(torch.tensor([[False, True, False, False]])).tolist()
+    [[True, False]]
+    """
+    return blocks[:, 1:-1]
+
+
+def rotary_positions(frames: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the angles of each position, (frame, `ROTARY_VALUES`): Su et al. (2021)."""
+    pairs = torch.arange(0, ROTARY_VALUES, 2, device=like.device, dtype=like.dtype)
+    speeds = ROTARY_BASE ** (-pairs / ROTARY_VALUES)
+    angles = torch.arange(frames, device=like.device, dtype=like.dtype)[:, None] * speeds
+    angles = angles.repeat_interleave(2, 1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Turn pairs of the first values of each head by the angles of their positions.
+
+    Shape: (batch, head, frame, value) in and out.
+    """
+    turned, rest = x[..., :ROTARY_VALUES], x[..., ROTARY_VALUES:]
+    across = torch.stack([-turned[..., 1::2], turned[..., ::2]], -1).flatten(-2)
+    return torch.cat([turned * cosine + across * sine, rest], -1)
