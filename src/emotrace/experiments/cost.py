@@ -87,8 +87,8 @@ def real_time_factor(
 
 def _time_once(network: EmotionModel, samples: torch.Tensor, max_frames: int) -> float:
     started_s = time.perf_counter()
-    frame = network.spectrum.frame_samples
-    for start, stop in window_samples(len(samples), max_frames, max_frames // 2, frame):
+    frame, hop = network.spectrum.frame_samples, network.spectrum.hop_samples
+    for start, stop in window_samples(len(samples), max_frames, max_frames // 2, frame, hop):
         network(samples[None, start:stop], torch.tensor([stop - start]))
     return time.perf_counter() - started_s
 

@@ -61,7 +61,7 @@ def prepare_experiment(
     found_device = find_device(device)
     opened = open_corpus(corpus, root, label_map=label_map, emotions=emotions, **corpus_options or {})
     opened = choose_protocol(opened, protocol)
-    settings = load_recipe(recipe, opened.corpus.name)
+    settings = load_recipe(recipe, opened.corpus.name, system)
     check_labels(opened)
     network = build(settings, system, len(opened.emotions))
     check_windows(network, system, settings, opened.emotions)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from emotrace.inference.model_config import ModelConfig, network_metadata
 from emotrace.models.emotion_model import EmotionModel
+from emotrace.models.encoder_features import EncoderFeatures
 from emotrace.models.functionals.segments import SEGMENT_HOP_FRAMES
 
 
@@ -26,7 +27,7 @@ class FeatureGraph(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         """Waveform (batch, sample), (batch,) lengths → static bands, lengths in frames, autocorrelation."""
-        if not self.has_functionals:
+        if not self.has_functionals or isinstance(self.spectrum, EncoderFeatures):
             return self.spectrum(waveform, lengths)
         static, autocorrelation, frames = self.spectrum.with_autocorrelation(waveform, lengths)
         return static, frames, autocorrelation
@@ -47,10 +48,10 @@ class ScoreGraph(nn.Module):
         self, static: Tensor, frames: Tensor, autocorrelation: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """Outputs of `FeatureGraph` → `ModelConfig.outputs` in their order."""
-        if autocorrelation is None:
+        if self.network.functionals is None:
             output, steps = self.network.from_static(static, frames)
             return (output, steps) if self.per_frame else (output,)
-        spectra = static, autocorrelation, frames
+        spectra = (static, frames) if autocorrelation is None else (static, autocorrelation, frames)
         output, steps, scores = self.network.from_spectra(spectra)
         if not self.per_frame:
             return (output + scores[:, :-1],)

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from emotrace.audio.quality import Samples
-from emotrace.audio.windowing import FRAME_HOP_SAMPLES, samples_in
+from emotrace.audio.windowing import samples_in
 from emotrace.export.graph import build_graph
 from emotrace.export.model_card import Provenance, write_card
 from emotrace.export.optimise import optimise_for_inference
@@ -62,6 +62,7 @@ def describe_model(network: EmotionModel, provenance: Provenance) -> ModelConfig
     recipe, system = provenance.recipe, find_system(provenance.system)
     objective, per_frame = network.objective, network.objective.is_per_frame
     max_frames, frame = system.max_frames(recipe), network.spectrum.frame_samples
+    hop = network.spectrum.hop_samples
     rejects = per_frame and recipe.non_speech_per_utterance > 0
     return ModelConfig(
         name=provenance.name,
@@ -69,9 +70,10 @@ def describe_model(network: EmotionModel, provenance: Provenance) -> ModelConfig
         system=provenance.system,
         output=objective.output_name,
         **label_maps(provenance.emotions),
-        window_samples=samples_in(max_frames, frame),
-        hop_samples=max_frames // 2 * FRAME_HOP_SAMPLES,
+        window_samples=samples_in(max_frames, frame, hop),
+        hop_samples=max_frames // 2 * hop,
         frame_samples=frame,
+        frame_hop_samples=hop,
         frame_first_s=network.first_step_s if per_frame else None,
         frame_step_s=network.step_s if per_frame else None,
         decoding=objective.decoding,

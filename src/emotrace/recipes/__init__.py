@@ -21,7 +21,7 @@ _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}){{16}}")
 
 
-def load_recipe(files: Sequence[Path | str] = (), corpus: str = "") -> Recipe:
+def load_recipe(files: Sequence[Path | str] = (), corpus: str = "", system: str = "") -> Recipe:
     """The recipe `default` with other recipes merged into it in order; later values win.
 
     `default` has the settings that reached the best accuracy in our measurements. `paper` has those of the
@@ -30,6 +30,7 @@ def load_recipe(files: Sequence[Path | str] = (), corpus: str = "") -> Recipe:
     Args:
         files: paths of TOML files, or names of recipes of this package such as `paper`
         corpus: name of the corpus, whose parts of these recipes are merged too, as `applied_recipes` lists
+        system: name of the system; `encoder` is laid over `default` for those with a pretrained encoder
 
     Raises:
         RecipeError: a file does not exist or is not TOML, a key is unknown, or a value is out of range
@@ -38,19 +39,22 @@ def load_recipe(files: Sequence[Path | str] = (), corpus: str = "") -> Recipe:
     0.001
     """
     settings = Recipe().model_dump()
-    for file in applied_recipes(files, corpus):
+    for file in applied_recipes(files, corpus, system):
         settings = merge_settings(settings, _read(file))
     return resolve(settings)
 
 
-def applied_recipes(files: Sequence[Path | str], corpus: str = "") -> list[Path | str]:
+def applied_recipes(files: Sequence[Path | str], corpus: str = "", system: str = "") -> list[Path | str]:
     """The recipes that `load_recipe` merges, in order: each with its part for the corpus, if there is one.
 
     >>> applied_recipes(["paper"], "fau-aibo"), applied_recipes(["paper"], "iemocap")
     (['default', 'paper', 'paper.fau-aibo'], ['default', 'paper'])
+    >>> applied_recipes([], system="encoder-sadrn-ctc")
+    ['default', 'encoder']
     """
     applied: list[Path | str] = []
-    for file in ("default", *files):
+    encoder = ("encoder",) if system.startswith("encoder-") else ()
+    for file in ("default", *encoder, *files):
         applied.append(file)
         part = f"{file}.{corpus}"
         if not Path(file).is_file() and part == Path(part).name and (SHIPPED / f"{part}.toml").exists():

@@ -11,11 +11,13 @@ import torch
 from emotrace.corpora import OpenCorpus
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build_spectrum
+from emotrace.models.encoder_features import EncoderFeatures
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_views
 from emotrace.training.balance import balance_corpora, corpus_shares
 from emotrace.training.class_weights import refuse_weights_of_other_labels
 from emotrace.training.constants import training_constants
+from emotrace.training.data.encoder_examples import read_encoder_examples
 from emotrace.training.data.examples import Example, read_examples
 from emotrace.training.pretrained_weights import PretrainedWeights
 from emotrace.training.seeds import seed_of
@@ -52,7 +54,12 @@ class Experiment:
         spectra = self.recipe.functionals_l2 > 0 or self.recipe.acoustic_augmentation
         key = type(spectrum).__name__, spectrum.bands, max_frames, spectra
         if key not in self.read or self.read[key][0] is not utterances:
-            found = read_examples(utterances, self.corpus.emotions, spectrum, max_frames, spectra=spectra)
+            if isinstance(spectrum, EncoderFeatures):
+                found = read_encoder_examples(
+                    utterances, self.corpus.emotions, spectrum, self.recipe, max_frames
+                )
+            else:
+                found = read_examples(utterances, self.corpus.emotions, spectrum, max_frames, spectra=spectra)
             self.read[key] = utterances, found
         return self.read[key][1]
 
@@ -67,8 +74,8 @@ class Experiment:
 
     def training_views(self, examples: Sequence[Example], seed: int) -> Sequence[Example]:
         """The examples as networks learn from them: with `acoustic_augmentation`, in several conditions."""
-        if not self.recipe.acoustic_augmentation:
-            return examples
+        if not self.recipe.acoustic_augmentation or find_system(self.system).pretrained_encoder:
+            return examples  # those of encoder systems have their views already
         spectrum = build_spectrum(self.recipe, find_system(self.system))
         generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
         return augmented_views(spectrum, examples, self.recipe, generator)

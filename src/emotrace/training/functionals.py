@@ -19,12 +19,14 @@ from emotrace.models.functionals.classifier import (
     UTTERANCE_WEIGHT,
     FunctionalsClassifier,
 )
+from emotrace.models.functionals.pooled import PooledClassifier
 from emotrace.models.functionals.random_kernels import MIN_DEVIATION
 from emotrace.models.functionals.statistics import trim_silence
 from emotrace.recipe import Augmentation, Recipe
 from emotrace.training.augmentation.acoustic import augmented_copies
 from emotrace.training.data.examples import Example, window_batches
 from emotrace.training.logistic_regression import fit_logistic_regression
+from emotrace.training.pooled import fit_pooled_classifier, map_features
 from emotrace.training.scoring import MAX_TEMPERATURE, Floats, fit_temperature, model_log_scores
 from emotrace.training.seeds import seed_of
 from emotrace.training.two_stage import FromStatic
@@ -41,6 +43,9 @@ def fit_functionals(network: EmotionModel, examples: Sequence[Example], recipe: 
 
     The classifier learns from each example and from `recipe.augmented_copies` augmented copies of it.
     """
+    if isinstance(network.functionals, PooledClassifier):
+        fit_pooled_classifier(network.functionals, examples, recipe.functionals_l2)
+        return
     fit_mixtures(network, examples, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
     copies = augmented_copies(network.spectrum, examples, recipe, generator)
@@ -49,7 +54,7 @@ def fit_functionals(network: EmotionModel, examples: Sequence[Example], recipe: 
 
 def functionals_of(network: EmotionModel) -> FunctionalsClassifier:
     """The functionals classifier of a network that has one."""
-    assert network.functionals is not None
+    assert isinstance(network.functionals, FunctionalsClassifier)
     return network.functionals
 
 
@@ -142,7 +147,8 @@ def fit_fusion_weight(network: EmotionModel, examples: Sequence[Example]) -> Non
     It is the ratio of the temperatures fitted to validation examples for either alone. A network that has
     learnt nothing has no finite temperature; the upper limit leaves room for the joint temperature.
     """
-    classifier = functionals_of(network)
+    classifier = network.functionals
+    assert classifier is not None
     classifier.fusion_weight.fill_(1.0)
     network_logs = window_log_scores(network, examples, functionals=False)
     network_temperature = min(fit_temperature(network_logs, examples), MAX_TEMPERATURE / UTTERANCE_WEIGHT)
@@ -163,7 +169,10 @@ def window_log_scores(
 
 def classifier_log_scores(network: EmotionModel, examples: Sequence[Example]) -> list[list[Floats]]:
     """Log-scores (K,) of each window by the functionals classifier, times its fusion weight."""
-    rows = iter(map_windows(network, examples, functionals_of(network)))
+    if isinstance(network.functionals, PooledClassifier):
+        rows = iter(map_features(network.functionals, examples))
+    else:
+        rows = iter(map_windows(network, examples, functionals_of(network)))
     return [[next(rows).double().cpu().numpy() for _ in example.windows] for example in examples]
 
 

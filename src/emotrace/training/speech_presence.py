@@ -10,13 +10,18 @@ from functools import partial
 
 import torch
 
+from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
+from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.functionals.pooled import PooledClassifier
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import AcousticAugmenter, augmented_copy
+from emotrace.training.data.encoder_examples import non_speech_features
 from emotrace.training.data.examples import Example
 from emotrace.training.data.non_speech import non_speech_examples
 from emotrace.training.functionals import compute_statistics, functionals_of, weight_feature_sets
 from emotrace.training.logistic_regression import fit_logistic_regression
+from emotrace.training.pooled import fit_pooled_speech_presence
 from emotrace.training.seeds import seed_of
 
 SOUNDS_PER_WINDOW = 2  # times `recipe.non_speech_per_utterance`
@@ -37,6 +42,15 @@ def fit_speech_presence(
     `non_speech_per_utterance` 0 the row stays zero.
     """
     if not recipe.non_speech_per_utterance:
+        return
+    if isinstance(network.spectrum, EncoderFeatures):
+        assert isinstance(network.functionals, PooledClassifier)
+        count = round(SOUNDS_PER_WINDOW * recipe.non_speech_per_utterance * len(examples))
+        frames = find_system("encoder-sadrn-ctc").max_frames(recipe)
+        sounds = non_speech_features(count, network.spectrum, recipe, frames, seed_of(seed, "no speech"))
+        fit_pooled_speech_presence(
+            network.functionals, examples, sounds, recipe.functionals_l2, seed_of(seed, "excerpts")
+        )
         return
     classifier = functionals_of(network)
     generator = torch.Generator().manual_seed(seed_of(seed, "no speech"))

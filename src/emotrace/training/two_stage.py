@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from emotrace.models.architectures import System, find_system
-from emotrace.models.emotion_model import EmotionModel, build, build_spectrum
+from emotrace.models.emotion_model import EmotionModel, build
+from emotrace.models.encoder_features import EncoderFeatures
 from emotrace.models.heads.head import Objective
 from emotrace.recipe import Augmentation, Recipe, Stage
 from emotrace.training.augmentation.spectrogram import augment, masks
 from emotrace.training.data.concatenation import concatenated_examples
+from emotrace.training.data.encoder_examples import non_speech_features
 from emotrace.training.data.examples import Example
 from emotrace.training.data.local_features import LOCAL_FOLDER, forget_local_features, local_feature_examples
 from emotrace.training.data.non_speech import non_speech_examples
@@ -125,6 +127,8 @@ class TwoStageTrainer:
         recipe, system = self.recipe, find_system(name)
 
         def change(window: Tensor, generator: torch.Generator) -> Tensor:
+            if system.pretrained_encoder:  # the views of its features are made from augmented waveforms
+                return window
             return augment(window, recipe.augmentation, generator, system.max_frames(recipe))
 
         torch.manual_seed(seed_of(self.seed, system.front or name, "weights"))
@@ -132,12 +136,13 @@ class TwoStageTrainer:
         if self.pretrained is not None:
             self.pretrained.into(network)
         objective = network.objective
-        synthetic = self.synthetic(system, train, change) if objective.is_per_frame else []
+        synthetic = self.synthetic(network, system, train, change) if objective.is_per_frame else []
         if system.front is None or system.stages == 1 or recipe.end_to_end:
             fit_normalisation(network, train)
             data = StageData([*train, *synthetic], validation, labels, change)
             stage = "whole" if system.context else f"{FRONT_STAGE}{system.front}"
-            settings = recipe.stage1 if system.front else recipe.stage2
+            convolutions = system.front and not system.pretrained_encoder
+            settings = recipe.stage1 if convolutions else recipe.stage2
             self.run(stage, FromStatic(network, recipe.augmentation), data, objective, settings)
             return network.eval()
         network.front = self.train(system.front, labels, train, validation).front
@@ -158,12 +163,19 @@ class TwoStageTrainer:
             forget_local_features(self.folder)
         return network.eval()
 
-    def synthetic(self, system: System, train: Sequence[Example], change: Change) -> list[Example]:
+    def synthetic(
+        self, network: EmotionModel, system: System, train: Sequence[Example], change: Change
+    ) -> list[Example]:
         """Examples for CTC beside the utterances: concatenations, and sounds without speech."""
         recipe, max_frames = self.recipe, system.max_frames(self.recipe)
-        generator = torch.Generator().manual_seed(seed_of(self.seed, "emotionless"))
+        seed = seed_of(self.seed, "emotionless")
         count = round(recipe.non_speech_per_utterance * len(train))
-        non_speech = non_speech_examples(count, build_spectrum(recipe, system), max_frames, generator)
+        spectrum = network.spectrum
+        if isinstance(spectrum, EncoderFeatures):
+            non_speech = non_speech_features(count, spectrum, recipe, max_frames, seed)
+        else:
+            generator = torch.Generator().manual_seed(seed)
+            non_speech = non_speech_examples(count, spectrum, max_frames, generator)
         generator = torch.Generator().manual_seed(seed_of(self.seed, "changing"))
         count = round(recipe.concatenated_per_utterance * len(train))
         concatenated = concatenated_examples(train, count, max_frames, generator, change, non_speech)
@@ -183,6 +195,7 @@ def fit_normalisation(network: EmotionModel, examples: Sequence[Example]) -> Non
         for window in example.windows:
             image = front.spectrogram(window.T[None], torch.tensor([len(window)]))
             frames = image[0, :, covered:].double()
+            frames = frames[:, (frames != 0).any(2).any(0)]  # an encoder gives zeros where nobody speaks
             total = frames.sum(1) + (total if count else 0)
             squares = frames.square().sum(1) + (squares if count else 0)
             count += frames.shape[1]

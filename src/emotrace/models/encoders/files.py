@@ -183,5 +183,7 @@ def _dense_weight(arrays: Mapping[str, Any], node: onnx.NodeProto) -> Array:
         return _scaled_back(arrays, node.input[1])
     stem = next(name for name in node.input if name in arrays and name.endswith("_quantized"))
     stem = stem.removesuffix("_quantized")
-    integers = arrays[f"{stem}_quantized"].astype(np.float32) - arrays[f"{stem}_zero_point"].astype(np.float32)
+    integers = arrays[f"{stem}_quantized"].astype(np.float32) - arrays[f"{stem}_zero_point"].astype(
+        np.float32
+    )
     return np.asarray(integers * arrays[f"{stem}_scale"], np.float32)

@@ -6,7 +6,7 @@ likelihood too, but a network that is trained on speech alone never gives it one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -43,24 +43,31 @@ def non_speech_examples(
     (40, ((None, 1.0),))
     """
     random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-    sound_names = list(SOUNDS)
+    max_samples = spectrum.frame_samples + (max_frames - 1) * FRAME_HOP_SAMPLES
     return [
-        _example(random, sound_names[number % len(sound_names)], spectrum, max_frames, spectra)
-        for number in range(count)
+        _example(sound_name, samples, spectrum, spectra)
+        for sound_name, samples in random_sounds(count, max_samples, random)
     ]
 
 
-def _example(
-    random: np.random.Generator, sound_name: str, spectrum: LogPower, max_frames: int, spectra: bool
-) -> Example:
-    max_samples = spectrum.frame_samples + (max_frames - 1) * FRAME_HOP_SAMPLES
-    length = int(random.integers(min(max_samples, int(MIN_DURATION_S * SAMPLE_RATE_HZ)), max_samples + 1))
-    samples = torch.from_numpy(sound(random, sound_name, length)).float()
+def random_sounds(
+    count: int, max_samples: int, random: np.random.Generator
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and samples (sample,) of `count` sounds of random lengths; all `SOUNDS` occur equally often."""
+    sound_names = list(SOUNDS)
+    for number in range(count):
+        sound_name = sound_names[number % len(sound_names)]
+        shortest = min(max_samples, int(MIN_DURATION_S * SAMPLE_RATE_HZ))
+        length = int(random.integers(shortest, max_samples + 1))
+        yield sound_name, torch.from_numpy(sound(random, sound_name, length)).float()
+
+
+def _example(sound_name: str, samples: torch.Tensor, spectrum: LogPower, spectra: bool) -> Example:
     with torch.inference_mode():
         power = spectrum.power(samples[None])
         window = spectrum.band_log_power(power)[0].T.contiguous()
     powers = (power[0].clone(),) if spectra else ()
-    return Example(sound_name, "", 0, ((window.clone(),),), (length,), ((None, 1.0),), powers)
+    return Example(sound_name, "", 0, ((window.clone(),),), (len(samples),), ((None, 1.0),), powers)
 
 
 def sound(random: np.random.Generator, sound_name: str, length: int) -> Array:

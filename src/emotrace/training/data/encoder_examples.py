@@ -1,0 +1,206 @@
+"""Utterances as features of a frozen encoder, computed once for each view and kept in a cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from emotrace.audio.quality import Samples
+from emotrace.audio.windowing import samples_in, window_samples
+from emotrace.corpora import Utterance
+from emotrace.corpora.utterance_audio import clear_audio_cache, read_utterance
+from emotrace.errors import RunError
+from emotrace.features.dft import SAMPLE_RATE_HZ
+from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.recipe import Recipe
+from emotrace.system.files import atomic_path
+from emotrace.training.augmentation import waveform
+from emotrace.training.augmentation.waveform import augment_waveform
+from emotrace.training.data.examples import Example
+from emotrace.training.data.non_speech import random_sounds
+from emotrace.training.seeds import seed_of
+
+BATCH_WINDOWS = 8
+AUGMENTATION_SEED = 1  # the views are the same in all folds and runs
+
+logger = logging.getLogger(__name__)
+
+# Windows of one recording or sound as features (frame, feature) in half precision.
+Windows = tuple[Tensor, ...]
+
+
+def read_encoder_examples(
+    utterances: Sequence[Utterance],
+    emotions: Sequence[str],
+    features: EncoderFeatures,
+    recipe: Recipe,
+    max_frames: int,
+) -> list[Example]:
+    """The windows of each utterance as features, as recorded and in `recipe.augmented_copies` other views.
+
+    Raises:
+        AudioError: a file cannot be used; the message names it.
+        RunError: the cache cannot be read or written.
+    """
+    indices = {emotion: index for index, emotion in enumerate(emotions)}
+    names = [[u.name, *_identity(u), u.start_s, u.end_s] for u in utterances]
+    views = []
+    for view in range(1 + recipe.augmented_copies * recipe.acoustic_augmentation):
+
+        def recordings(view: int = view) -> Iterator[Samples]:
+            for number, utterance in enumerate(utterances):
+                samples = read_utterance(utterance).samples
+                if view:
+                    random = np.random.default_rng(seed_of(AUGMENTATION_SEED, view, utterance.name))
+                    samples = augment_waveform(samples, random)
+                if number and number % 500 == 0:
+                    logger.info("encoded %d of %d utterances, view %d", number, len(utterances), view)
+                yield samples
+            clear_audio_cache()
+
+        settings = constants() if view else {}
+        views.append(cached_features(recordings, features, recipe, max_frames, [names, view, settings]))
+    return [
+        Example(
+            utterance.name,
+            utterance.speaker,
+            indices[utterance.emotion],
+            tuple(view[number] for view in views),
+            tuple(samples_in(len(w), features.frame_samples, features.hop_samples) for w in views[0][number]),
+        )
+        for number, utterance in enumerate(utterances)
+    ]
+
+
+def non_speech_features(
+    count: int, features: EncoderFeatures, recipe: Recipe, max_frames: int, seed: int
+) -> list[Example]:
+    """`count` synthetic sounds without speech, as `non_speech_examples` gives them, as features."""
+    longest = samples_in(max_frames, features.frame_samples, features.hop_samples)
+
+    def recordings() -> Iterator[Samples]:
+        random = np.random.default_rng(seed)
+        return (samples.numpy() for _, samples in random_sounds(count, longest, random))
+
+    windows = cached_features(recordings, features, recipe, max_frames, ["sounds", count, seed])
+    return [Example("sound", "", 0, (found,), tuple(map(len, found)), ((None, 1.0),)) for found in windows]
+
+
+def cached_features(
+    recordings: Callable[[], Iterator[Samples]],
+    features: EncoderFeatures,
+    recipe: Recipe,
+    max_frames: int,
+    key: Any,
+) -> list[Windows]:
+    """The windows of each recording as features, from the cache or computed and written there.
+
+    Args:
+        key: identifies the recordings, as a JSON value
+
+    Raises:
+        RunError: the cache cannot be read or written.
+    """
+    settings = [recipe.front.encoder, recipe.front.layers, weights_hash(features), max_frames, key]
+    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
+    file = cache_folder() / f"{digest}.safetensors"
+    if not file.exists():
+        found = list(encode(recordings(), features, max_frames))
+        tensors = {
+            "windows": torch.tensor([len(windows) for windows in found]),
+            "frames": torch.tensor([len(window) for windows in found for window in windows]),
+            "features": torch.cat([window for windows in found for window in windows]),
+        }
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(file) as unfinished:
+                save_file(tensors, unfinished)
+        except (OSError, SafetensorError) as error:
+            raise RunError(
+                f"{file} cannot be written ({error}); free disk space, or set EMOTRACE_CACHE to another folder"
+            ) from None
+    try:
+        with safe_open(file, framework="pt") as stored:
+            windows = stored.get_tensor("features").split(stored.get_tensor("frames").tolist())
+            counts = stored.get_tensor("windows").tolist()
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise RunError(f"{file} is damaged ({error}); delete it, and run the same command again") from None
+    remaining = iter(windows)
+    return [tuple(next(remaining) for _ in range(count)) for count in counts]
+
+
+def encode(recordings: Iterator[Samples], features: EncoderFeatures, max_frames: int) -> Iterator[Windows]:
+    """The windows of each recording as features (frame, feature) in half precision.
+
+    Windows are encoded in batches; masks keep those of a batch apart.
+    """
+    pending: list[list[Tensor]] = []
+    for samples in recordings:
+        layout = max_frames, max_frames // 2, features.frame_samples, features.hop_samples
+        pieces = [samples[start:stop] for start, stop in window_samples(len(samples), *layout)]
+        pending.append([torch.from_numpy(np.ascontiguousarray(piece)) for piece in pieces])
+        if sum(map(len, pending)) >= BATCH_WINDOWS:
+            yield from _encode_batch(pending, features)
+            pending = []
+    if pending:
+        yield from _encode_batch(pending, features)
+
+
+def _encode_batch(pending: Sequence[Sequence[Tensor]], features: EncoderFeatures) -> Iterator[Windows]:
+    waveforms = [waveform for windows in pending for waveform in windows]
+    lengths = torch.tensor([len(waveform) for waveform in waveforms])
+    with torch.inference_mode():
+        found, frames = features(torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths)
+        rows = iter(zip(found.transpose(1, 2).half(), frames.tolist(), strict=True))
+        for windows in pending:
+            yield tuple(row[:count].clone() for row, count in (next(rows) for _ in windows))
+
+
+def first_view(examples: Sequence[Example]) -> list[Example]:
+    """The examples as recorded alone."""
+    return [replace(example, views=example.views[:1]) for example in examples]
+
+
+def cache_folder() -> Path:
+    """Where features are kept: `EMOTRACE_CACHE`, or a folder of the user's cache; it can be deleted."""
+    base = os.environ.get("EMOTRACE_CACHE")
+    if base:
+        return Path(base) / "encoder-features"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "emotrace" / "encoder-features"
+
+
+def constants() -> dict[str, Any]:
+    """The constants of the augmentation of waveforms."""
+    return {name: value for name, value in vars(waveform).items() if name.isupper()} | {
+        "rate": SAMPLE_RATE_HZ
+    }
+
+
+def weights_hash(features: EncoderFeatures) -> str:
+    """A hash of the weights of the encoder."""
+    digest = hashlib.sha256()
+    for name, value in features.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+def _identity(utterance: Utterance) -> tuple[Any, ...]:
+    """What tells whether the audio of an utterance has changed."""
+    if isinstance(utterance.audio, tuple):
+        samples, rate = utterance.audio
+        return hashlib.sha256(np.ascontiguousarray(samples)).hexdigest(), rate
+    status = Path(utterance.audio).stat()
+    return str(Path(utterance.audio).resolve()), status.st_size, status.st_mtime_ns
