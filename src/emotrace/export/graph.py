@@ -67,7 +67,8 @@ def build_graph(network: EmotionModel, config: ModelConfig) -> bytes:
     features, scores = FeatureGraph(network).eval(), ScoreGraph(network).eval()
     batch, sample = torch.export.Dim("batch"), torch.export.Dim("sample", min=config.minimum_samples)
     # The exporter would add a special case for clips of one segment; the graph is correct for them too.
-    frame = torch.export.Dim("frame", min=SEGMENT_HOP_FRAMES + 1)
+    segmented = network.functionals is not None and not isinstance(network.spectrum, EncoderFeatures)
+    frame = torch.export.Dim("frame", min=SEGMENT_HOP_FRAMES + 1 if segmented else 2)
     # A batch of one would fix the size of that axis.
     example = torch.zeros(2, 24_000), torch.tensor([24_000, 20_000])
     with torch.inference_mode():

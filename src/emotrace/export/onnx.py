@@ -10,6 +10,7 @@ from safetensors.torch import save
 from emotrace.audio.quality import Samples
 from emotrace.audio.windowing import samples_in
 from emotrace.export.graph import build_graph
+from emotrace.export.half_precision import store_in_half_precision
 from emotrace.export.model_card import Provenance, write_card
 from emotrace.export.optimise import optimise_for_inference
 from emotrace.export.quantise import quantise
@@ -17,6 +18,7 @@ from emotrace.inference.model_config import Calibration, ModelConfig, label_maps
 from emotrace.inference.model_folder import MODEL_FILE, write_config
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
+from emotrace.models.encoder_features import EncoderFeatures
 from emotrace.system.files import write_bytes
 from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
 
@@ -47,6 +49,8 @@ def export_model(
     graph = build_graph(optimise_for_inference(network, fft=not calibration), config)
     if calibration:
         graph, config = quantise(graph, calibration), config.model_copy(update={"precision": "int8"})
+    if isinstance(network.spectrum, EncoderFeatures):
+        graph = store_in_half_precision(graph)
     write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}

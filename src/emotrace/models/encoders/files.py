@@ -20,11 +20,11 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from emotrace.errors import RecipeError
-from emotrace.models.encoders.moonshine import MoonshineSize
+from emotrace.models.encoders.moonshine import CONVOLUTIONS, MoonshineSize
 
 Array = npt.NDArray[np.float32]
 
-CONVOLUTIONS = ("/conv1/Conv", "/conv2/Conv", "/conv3/Conv")
+CONVOLUTION_NODES = ("/conv1/Conv", "/conv2/Conv", "/conv3/Conv")
 PRODUCTS = ("MatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
 # Our names by names of the ORT files; the two sizes name the output layer of attention differently.
 DENSE_NAMES = {
@@ -128,23 +128,28 @@ def _file_of(name: str, encoder: EncoderFile) -> Path:
 
 
 def convert_weights(content: bytes) -> dict[str, Tensor]:
-    """The weights in an ORT file of a Moonshine encoder, in float32.
+    """The weights in an ORT file of a Moonshine encoder, rounded to half precision, in float32.
 
     ONNX Runtime reads the file and writes it as ONNX without optimisation. Weights that the file keeps in
-    int8 are scaled back.
+    int8 are scaled back. They are rounded so that exported models can hold them in half the space.
     """
     graph = _as_onnx(content).graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     state: dict[str, Any] = {}
     for node in graph.node:
         parts = node.name.split("/")
-        if node.name in CONVOLUTIONS:
-            state[f"{parts[1]}.weight"] = _scaled_back(arrays, node.input[1])
+        if node.name in CONVOLUTION_NODES:
+            weight = _scaled_back(arrays, node.input[1])  # (feature, channel, step)
+            _, channels, kernel = weight.shape
+            stride = dict(CONVOLUTIONS)[kernel]
+            rows = weight.transpose(2, 1, 0).reshape(kernel * channels, -1)
+            for part, first in enumerate(range(0, kernel * channels, stride * channels)):
+                state[f"{parts[1]}.weights.{part}"] = rows[first : first + stride * channels]
             if len(node.input) > 2 and node.input[2]:
                 state[f"{parts[1]}.bias"] = arrays[node.input[2]]
         elif node.name in ("/groupnorm/Mul", "/groupnorm/Add"):
             kind = "weight" if node.name.endswith("Mul") else "bias"
-            state[f"norm.{kind}"] = arrays[node.input[1]].reshape(-1, 1)
+            state[f"norm.{kind}"] = arrays[node.input[1]].ravel()
         elif node.op_type in PRODUCTS and len(parts) > 3 and parts[-2] in DENSE_NAMES:
             layer = parts[1].replace("layers.", "")
             state[f"layers.{layer}.{DENSE_NAMES[parts[-2]]}.weight"] = _dense_weight(arrays, node).T
@@ -154,7 +159,7 @@ def convert_weights(content: bytes) -> dict[str, Tensor]:
         if prefix == "layers" and kind in VECTOR_NAMES:
             state[f"layers.{layer}.{VECTOR_NAMES[kind]}"] = array
     return {
-        name: torch.from_numpy(np.array(value, dtype=np.float32, order="C")) for name, value in state.items()
+        name: torch.from_numpy(np.array(value, dtype=np.float16, order="C")).float() for name, value in state.items()
     }
 
 

@@ -56,21 +56,20 @@ class MoonshineEncoder(nn.Module):
     def __init__(self, size: MoonshineSize, depth: int):
         super().__init__()
         width = size.width
-        (first, first_stride), (second, second_stride), (third, third_stride) = CONVOLUTIONS
-        self.conv1 = nn.Conv1d(1, width, first, first_stride, bias=False)
+        first, second, third = CONVOLUTIONS
+        self.conv1 = StridedConv(1, width, *first, bias=False)
         self.norm = nn.Module()
-        self.norm.weight = nn.Parameter(torch.ones(width, 1))
-        self.norm.bias = nn.Parameter(torch.zeros(width, 1))
-        self.conv2 = nn.Conv1d(width, 2 * width, second, second_stride)
-        self.conv3 = nn.Conv1d(2 * width, width, third, third_stride)
+        self.norm.weight = nn.Parameter(torch.ones(width))
+        self.norm.bias = nn.Parameter(torch.zeros(width))
+        self.conv2 = StridedConv(width, 2 * width, *second)
+        self.conv3 = StridedConv(2 * width, width, *third)
         self.layers = nn.ModuleList(MoonshineLayer(width, size.heads) for _ in range(depth))
 
     def forward(self, waveform: Tensor, blocks: Tensor) -> list[Tensor]:
         """Hidden states after each layer."""
-        maps = torch.tanh(self.conv1(waveform[:, None]))
-        steps = blocks.repeat_interleave(STEPS_PER_HOP, 1)[:, : maps.shape[2]]
-        maps = self.normalise(maps, steps)
-        x = F.gelu(self.conv3(F.gelu(self.conv2(maps)))).transpose(1, 2)
+        maps = torch.tanh(self.conv1(waveform[:, :, None]))
+        steps = blocks.repeat_interleave(STEPS_PER_HOP, 1)[:, : maps.shape[1]]
+        x = F.gelu(self.conv3(F.gelu(self.conv2(self.normalise(maps, steps)))))
         keys = frame_mask(blocks)[:, None, None, : x.shape[1]]
         cosine, sine = rotary_positions(x.shape[1], x)
         states = []
@@ -82,13 +81,47 @@ class MoonshineEncoder(nn.Module):
     def normalise(self, maps: Tensor, steps: Tensor) -> Tensor:
         """Group normalisation with one group, whose statistics cover the steps of the mask.
 
-        Shape: (batch, channel, step), (batch, step) → (batch, channel, step).
+        Shape: (batch, step, channel), (batch, step) → (batch, step, channel).
         """
-        mask = steps[:, None].to(maps.dtype)
-        count = mask.sum((1, 2), keepdim=True) * maps.shape[1]
+        mask = steps[:, :, None].to(maps.dtype)
+        count = mask.sum((1, 2), keepdim=True) * maps.shape[2]
         mean = (maps * mask).sum((1, 2), keepdim=True) / count
         variance = ((maps - mean).square() * mask).sum((1, 2), keepdim=True) / count
         return (maps - mean) * (variance + GROUP_NORM_EPS).rsqrt() * self.norm.weight + self.norm.bias
+
+
+class StridedConv(nn.Module):
+    """A valid 1-D convolution with a stride, as one matrix product for each `stride` steps of its kernel.
+
+    ONNX Runtime computes these products about twice as fast as its convolution.
+
+    Shape: (batch, step, channel) → (batch, step, feature).
+
+    >>> conv, x = StridedConv(4, 6, kernel=7, stride=3), torch.randn(2, 50, 4)
+    >>> weight = torch.cat(list(conv.weights)).unflatten(0, (7, 4)).permute(2, 1, 0)
+    >>> expected = F.conv1d(x.transpose(1, 2), weight, conv.bias, stride=3).transpose(1, 2)
+    >>> (conv(x) - expected).abs().max().item() < 1e-5
+    True
+    """
+
+    def __init__(self, channels: int, features: int, kernel: int, stride: int, *, bias: bool = True):
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+        weights = torch.randn(kernel * channels, features) / (kernel * channels) ** 0.5
+        self.weights = nn.ParameterList(weights.split(stride * channels))
+        self.bias = nn.Parameter(torch.zeros(features)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of each step."""
+        steps, parts = (x.shape[1] - self.kernel) // self.stride + 1, len(self.weights)
+        x = F.pad(x, (0, 0, 0, self.stride * parts - self.kernel))
+        blocks = x[:, : (steps + parts - 1) * self.stride].unflatten(1, (-1, self.stride)).flatten(2)
+        found = sum(
+            blocks[:, part : part + steps, : len(weight)] @ weight
+            for part, weight in enumerate(self.weights)
+        )
+        assert isinstance(found, Tensor)
+        return found if self.bias is None else found + self.bias
 
 
 class MoonshineLayer(nn.Module):
