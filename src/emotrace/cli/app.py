@@ -22,7 +22,7 @@ from emotrace.system.interrupts import interrupt_deadline
 
 VERBS = (
     "predict", "trace", "info", "corpus", "train", "crossval",
-    "evaluate", "export", "demo", "table", "compare", "serve",
+    "evaluate", "export", "adapt", "demo", "table", "compare", "serve",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from emotrace.inference.model_config import ModelConfig, network_metadata
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.functionals.pooled import PooledClassifier
 from emotrace.models.functionals.segments import SEGMENT_HOP_FRAMES
 
 
@@ -55,7 +56,11 @@ class ScoreGraph(nn.Module):
         output, steps, scores = self.network.from_spectra(spectra)
         if not self.per_frame:
             return (output + scores[:, :-1],)
-        return output, steps, scores, self.network.step_scores(spectra, output.shape[1])
+        outputs = output, steps, scores, self.network.step_scores(spectra, output.shape[1])
+        classifier = self.network.functionals
+        if isinstance(classifier, PooledClassifier):
+            return *outputs, classifier.statistics(static, frames)
+        return outputs
 
 
 def build_graph(network: EmotionModel, config: ModelConfig) -> bytes:
@@ -79,7 +84,7 @@ def build_graph(network: EmotionModel, config: ModelConfig) -> bytes:
     first = export_module(
         features, example, ["waveform", "lengths"], names, ({0: batch, 1: sample}, {0: batch})
     )
-    second = export_module(scores, spectra, input_names, list(config.outputs), axes)
+    second = export_module(scores, spectra, input_names, list(config.graph_outputs), axes)
     model = onnx.compose.merge_models(
         onnx.compose.add_prefix(first, "features/", rename_inputs=False, rename_outputs=False),
         onnx.compose.add_prefix(second, "scores/", rename_inputs=False, rename_outputs=False),

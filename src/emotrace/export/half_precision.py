@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
@@ -9,16 +11,19 @@ from onnx import TensorProto, numpy_helper
 MIN_VALUES = 1024  # smaller tensors stay as they are
 
 
-def store_in_half_precision(graph: bytes) -> bytes:
+def store_in_half_precision(graph: bytes, keep: Collection[str] = ()) -> bytes:
     """The ONNX graph with a cast behind each large weight that float16 holds without rounding.
 
     ONNX Runtime casts them once, when it loads the model.
+
+    Args:
+        keep: names of tensors that stay as they are
     """
     model = onnx.load_from_string(graph)
     kept, casts = [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < MIN_VALUES:
+        if tensor.data_type != TensorProto.FLOAT or values.size < MIN_VALUES or tensor.name in keep:
             kept.append(tensor)
             continue
         with np.errstate(over="ignore"):

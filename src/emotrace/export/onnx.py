@@ -14,16 +14,25 @@ from emotrace.export.half_precision import store_in_half_precision
 from emotrace.export.model_card import Provenance, write_card
 from emotrace.export.optimise import optimise_for_inference
 from emotrace.export.quantise import quantise
-from emotrace.inference.model_config import Calibration, ModelConfig, label_maps
+from emotrace.inference.model_config import Adaptation, Calibration, ModelConfig, label_maps
 from emotrace.inference.model_folder import MODEL_FILE, write_config
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.functionals.pooled import PooledClassifier
 from emotrace.system.files import write_bytes
 from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
 
 # Windows are rejected above this probability of the empty label sequence; chosen on validation speakers.
 REJECTION_THRESHOLD = 0.3
+
+# Names in the graph of the tensors that `emotrace adapt` replaces.
+ADAPTATION = Adaptation(
+    mean="scores/network.functionals.mean",
+    scale="scores/network.functionals.scale",
+    frame_mean="scores/network.front.normalise.mean",
+    frame_scale="scores/network.front.normalise.scale",
+)
 
 
 def export_model(
@@ -50,7 +59,7 @@ def export_model(
     if calibration:
         graph, config = quantise(graph, calibration), config.model_copy(update={"precision": "int8"})
     if isinstance(network.spectrum, EncoderFeatures):
-        graph = store_in_half_precision(graph)
+        graph = store_in_half_precision(graph, keep=() if config.adaptation is None else config.adaptation.tensors)
     write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
@@ -82,6 +91,7 @@ def describe_model(network: EmotionModel, provenance: Provenance) -> ModelConfig
         frame_step_s=network.step_s if per_frame else None,
         decoding=objective.decoding,
         functionals=per_frame and network.functionals is not None,
+        adaptation=ADAPTATION if per_frame and isinstance(network.functionals, PooledClassifier) else None,
         calibration=Calibration(
             temperature=provenance.temperature,
             rejection_threshold=REJECTION_THRESHOLD if rejects else None,

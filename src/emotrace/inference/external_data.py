@@ -61,6 +61,16 @@ def has_external_data(model: bytes) -> bool:
     return False
 
 
+def message_fields(content: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message: number, and where the value starts and ends.
+
+    Raises:
+        ValueError: if it is not a message of protocol buffers
+    """
+    for field, _, first, last in _fields(content, start, end):
+        yield field, first, last
+
+
 def _fields(content: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """The fields of a message: number, wire type, and where the value starts and ends."""
     while start < end:

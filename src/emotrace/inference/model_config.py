@@ -43,6 +43,32 @@ class Calibration(StrictModel):
     )
 
 
+class Adaptation(StrictModel):
+    """What `emotrace adapt` replaces in `model.onnx`, and whether it has.
+
+    The graph has one more output, `statistics`: means, then deviations, of the features of the speech in a
+    window, (batch, 2 * feature).
+
+    Attributes:
+        mean, scale: names of the tensors that standardise these statistics
+        frame_mean, frame_scale: names of the tensors that standardise the features of each frame
+        recordings: number of recordings that the model was adapted to; 0: it is not adapted
+        windows: number of windows of these recordings
+    """
+
+    mean: str
+    scale: str
+    frame_mean: str
+    frame_scale: str
+    recordings: int = Field(default=0, ge=0)
+    windows: int = Field(default=0, ge=0)
+
+    @property
+    def tensors(self) -> tuple[str, str, str, str]:
+        """The names of the tensors."""
+        return self.mean, self.scale, self.frame_mean, self.frame_scale
+
+
 class Figure(StrictModel):
     """A measured figure and its 95 % confidence interval."""
 
@@ -65,6 +91,7 @@ class ModelConfig(StrictModel):
         frame_first_s, frame_step_s: centre of the first output frame, and from one to the next (CTC systems)
         decoding: how posteriors become scores (CTC systems)
         decoder: how posteriors become a timeline
+        adaptation: what can be adapted to recordings of one source; None: nothing
         precision: numbers that convolutions compute with; "int8" approximates the trained network
         earlier_corpora: corpora of the models whose weights this model was initialised with
         training_speakers: by corpus, the speakers whose utterances this model or an earlier one was fitted or
@@ -106,6 +133,7 @@ class ModelConfig(StrictModel):
     decoder: DecoderConfig = DecoderConfig()
     precision: Literal["float32", "int8"] = "float32"
     calibration: Calibration = Calibration()
+    adaptation: Adaptation | None = None
     recipe: dict[str, Any] = Field(default={})
     corpus: str = ""
     earlier_corpora: tuple[str, ...] = ()
@@ -163,6 +191,11 @@ class ModelConfig(StrictModel):
             return ("log_scores",)
         of_functionals = ("label_scores", "step_scores") if self.functionals else ()
         return ("log_posteriors", "frame_lengths", *of_functionals)
+
+    @property
+    def graph_outputs(self) -> tuple[str, ...]:
+        """The names of the outputs of `model.onnx`, with the one that only adaptation reads."""
+        return self.outputs if self.adaptation is None else (*self.outputs, "statistics")
 
     @property
     def max_frames(self) -> int:

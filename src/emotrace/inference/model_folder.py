@@ -114,7 +114,7 @@ class ModelFolder:
                 {i.name: i.type for i in session.get_inputs()},
                 {"waveform": "tensor(float)", "lengths": "tensor(int64)"},
             ),
-            "outputs": ({o.name for o in session.get_outputs()}, set(config.outputs)),
+            "outputs": ({o.name for o in session.get_outputs()}, set(config.graph_outputs)),
         }
         metadata = session.get_modelmeta().custom_metadata_map
         for key, value in network_metadata(config).items():

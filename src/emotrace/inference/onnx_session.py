@@ -95,6 +95,13 @@ class OnnxSession:
         (log_scores,) = self._run(clips, ["log_scores"])
         return self._check_logarithms(log_scores, len(clips), len(self.config.labels))
 
+    def run_statistics(self, samples: Samples) -> Floats:
+        """The statistics of one window that adaptation needs, (sample,) → (2 * feature,)."""
+        (statistics,) = self._run(samples[None], ["statistics"])
+        if statistics.ndim != 2 or len(statistics) != 1 or not np.isfinite(statistics).all():
+            raise self._error(f"gave statistics of shape {statistics.shape} for one window")
+        return np.asarray(statistics[0], dtype=np.float64)
+
     def stop(self) -> None:
         """Make calls that run in other threads, and all later calls, raise an error."""
         self._stopped = True

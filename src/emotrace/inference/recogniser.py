@@ -1,11 +1,14 @@
 """Recognition: audio → network (ONNX Runtime) → label, scores and timeline. Runs without PyTorch."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from emotrace.audio.reading import Audio, Source, open_audio, read_audio
+from emotrace.decoding.ctc import Floats
+from emotrace.inference.adaptation import check_adaptable, window_statistics, write_adapted_model
 from emotrace.inference.frame_scores import FrameScores
 from emotrace.inference.hub import find_model_folder
 from emotrace.inference.model_config import ModelConfig
@@ -159,6 +162,31 @@ class Recogniser:
             audio.name,
             audio.warnings,
         )
+
+    def adapt(self, sources: Iterable[Source], output: str | os.PathLike[str]) -> ModelConfig:
+        """Write a model folder that is adapted, without labels, to recordings of one source.
+
+        Recordings of several emotions and speakers are needed: with one emotion alone, the adapted model
+        takes that emotion for the usual state.
+
+        Args:
+            sources: the recordings
+            output: a new folder
+
+        Returns:
+            the config of the new folder, which `load` reads
+
+        Raises:
+            ModelError: if the model has no encoder
+            AudioError: if a source is not readable audio, or too short
+        """
+        check_adaptable(self.folder)
+        recordings = (self.adaptation_statistics(source) for source in sources)
+        return write_adapted_model(self.folder, recordings, output)
+
+    def adaptation_statistics(self, source: Source) -> list[Floats]:
+        """The statistics of each window of a recording, from which `write_adapted_model` adapts."""
+        return window_statistics(self._session, self.read(source))
 
     def stop(self) -> None:
         """Make calls that run in other threads, and all later calls, raise an error."""

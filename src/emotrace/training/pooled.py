@@ -17,16 +17,29 @@ MIN_EXCERPT_FRAMES = 8  # of speech that is distinguished from other sounds
 
 
 def fit_pooled_classifier(classifier: PooledClassifier, examples: Sequence[Example], l2: float) -> None:
-    """Fit the emotion rows; every window of every view is one data point."""
+    """Fit the emotion rows; every window of every view is one data point.
+
+    The statistics of each corpus are standardised by their own mean and deviation, so that the classifier
+    does not learn what separates corpora. The model has the averages of these means and deviations, and
+    `emotrace adapt` replaces them by those of recordings of one source.
+    """
     groups = list(single_views(examples))
     statistics = torch.cat([pooled_statistics(classifier, group) for group in groups])
-    labels = [example.label for group in groups for example in group for _ in example.windows]
-    mean, deviation = statistics.mean(0), statistics.std(0, correction=0)
-    scale = 1 / (deviation + MIN_STATISTIC_DEVIATION)
+    windows = [example for group in groups for example in group for _ in example.windows]
+    labels = torch.tensor([example.label for example in windows])
+    weights = torch.tensor([example.weight for example in windows])
+    means, deviations = [], []
+    standardised = torch.zeros_like(statistics)
+    for corpus in sorted({example.corpus for example in examples}):
+        rows = torch.tensor([example.corpus == corpus for example in windows])
+        mean, deviation = statistics[rows].mean(0), statistics[rows].std(0, correction=0)
+        standardised[rows] = (statistics[rows] - mean) / (deviation + MIN_STATISTIC_DEVIATION)
+        means.append(mean)
+        deviations.append(deviation)
     emotions = len(classifier.bias) - 1
-    weight, bias = fit_logistic_regression((statistics - mean) * scale, torch.tensor(labels), emotions, l2)
-    classifier.mean.copy_(mean)
-    classifier.scale.copy_(scale)
+    weight, bias = fit_logistic_regression(standardised, labels, emotions, l2, weights)
+    classifier.mean.copy_(torch.stack(means).mean(0))
+    classifier.scale.copy_(1 / (torch.stack(deviations).mean(0) + MIN_STATISTIC_DEVIATION))
     classifier.weight[:-1] = weight
     classifier.bias[:-1] = bias
 

@@ -41,6 +41,8 @@ class StatisticsClassifier(nn.Module):
 
         Shape: (…, statistic) → (…, K + 1), not normalised; the log-odds of no speech last.
         """
+        if statistics.shape[-1] == len(self.mean):  # exported as they are, `mean` and `scale` can be adapted
+            return F.linear((statistics - self.mean) * self.scale, gain * self.weight, self.bias)
         used = slice(-statistics.shape[-1], None)
         standardised = (statistics - self.mean[used]) * self.scale[used]
         return F.linear(standardised, gain * self.weight[:, used], self.bias)

@@ -79,6 +79,7 @@ def read_encoder_examples(
             indices[utterance.emotion],
             tuple(view[number] for view in views),
             tuple(samples_in(len(w), features.frame_samples, features.hop_samples) for w in views[0][number]),
+            corpus=utterance.corpus or "",
         )
         for number, utterance in enumerate(utterances)
     ]

@@ -30,6 +30,7 @@ class Example:
         parts: the emotions of a concatenation; empty where there is one emotion
         spectra: the windows as power spectra (frame, bin), for functionals and acoustic augmentation; empty
             where these are not used
+        corpus: the corpus of a collection that it belongs to; empty where there is one corpus
         weight: how often it is drawn in an epoch, where the mean is 1
     """
 
@@ -40,6 +41,7 @@ class Example:
     durations: tuple[int, ...]
     parts: Parts = ()
     spectra: tuple[Tensor, ...] = ()
+    corpus: str = ""
     weight: float = 1.0
 
     @property
