@@ -59,7 +59,10 @@ def export_model(
     if calibration:
         graph, config = quantise(graph, calibration), config.model_copy(update={"precision": "int8"})
     if isinstance(network.spectrum, EncoderFeatures):
-        graph = store_in_half_precision(graph, keep=() if config.adaptation is None else config.adaptation.tensors)
+        adapted = () if config.adaptation is None else config.adaptation.tensors
+        graph = store_in_half_precision(
+            graph, keep=adapted
+        )
     write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}

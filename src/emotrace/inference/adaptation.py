@@ -14,7 +14,7 @@ from emotrace.audio.windowing import window_samples
 from emotrace.decoding.ctc import Floats
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.model_config import Adaptation, ModelConfig
-from emotrace.inference.model_folder import MODEL_FILE, ModelFolder, load_model_folder, write_config
+from emotrace.inference.model_folder import MODEL_FILE, ModelFolder, write_config
 from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.onnx_tensors import read_tensors, replace_tensors
 from emotrace.system.files import list_files, write_bytes, write_text

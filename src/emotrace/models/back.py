@@ -22,7 +22,7 @@ class Back(nn.Module):
     (batch, step, K + 1) log-posteriors.
     """
 
-    def __init__(self, recipe: Recipe, system: System, features: int, labels: int, frames_per_step: int):
+    def __init__(self, recipe: Recipe, system: System, features: int, labels: int, frames_per_step: float):
         super().__init__()
         width, settings = features, recipe.back
         self.context: DilatedResidual | Bidirectional | None = None

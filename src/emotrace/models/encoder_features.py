@@ -36,7 +36,7 @@ class EncoderFeatures(nn.Module):
     def __init__(self, encoder: MoonshineEncoder, layers: Sequence[int]):
         super().__init__()
         self.encoder, self.layers = encoder, tuple(layers)
-        self.bands = len(self.layers) * len(encoder.norm.weight)
+        self.bands = len(self.layers) * len(encoder.norm_weight)
         self.requires_grad_(False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

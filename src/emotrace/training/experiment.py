@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from emotrace.corpora import OpenCorpus
+from emotrace.features.log_power import LogPower
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build_spectrum
 from emotrace.models.encoder_features import EncoderFeatures
@@ -77,6 +78,7 @@ class Experiment:
         if not self.recipe.acoustic_augmentation or find_system(self.system).pretrained_encoder:
             return examples  # those of encoder systems have their views already
         spectrum = build_spectrum(self.recipe, find_system(self.system))
+        assert isinstance(spectrum, LogPower)
         generator = torch.Generator().manual_seed(seed_of(seed, "elsewhere"))
         return augmented_views(spectrum, examples, self.recipe, generator)
 

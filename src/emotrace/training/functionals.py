@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from emotrace.features.log_power import LogPower
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.functionals.classifier import (
     FEATURE_SET_WEIGHTS,
@@ -46,6 +47,7 @@ def fit_functionals(network: EmotionModel, examples: Sequence[Example], recipe: 
     if isinstance(network.functionals, PooledClassifier):
         fit_pooled_classifier(network.functionals, examples, recipe.functionals_l2)
         return
+    assert isinstance(network.spectrum, LogPower)
     fit_mixtures(network, examples, seed_of(seed, "mixture"))
     generator = torch.Generator().manual_seed(seed_of(seed, "functionals"))
     copies = augmented_copies(network.spectrum, examples, recipe, generator)
@@ -190,13 +192,14 @@ def map_windows(
         function: representations (2, batch, channel, frame, value), (batch,) true lengths → one result per
             window
     """
-    device = functionals_of(network).mean.device
+    spectrum, device = network.spectrum, functionals_of(network).mean.device
+    assert isinstance(spectrum, LogPower)
     found: dict[tuple[int, int], T] = {}
     from_spectra = [replace(example, views=(example.spectra,)) for example in examples]
     with torch.inference_mode():
         for indices, batch in window_batches(from_spectra):
             frames = batch.lengths.to(device)
-            spectra = network.spectrum.bands_and_autocorrelation(batch.x.to(device))
+            spectra = spectrum.bands_and_autocorrelation(batch.x.to(device))
             results = function(network.representations(*spectra, frames), frames)
             found.update(zip(indices, results, strict=True))
     return [found[e, w] for e, example in enumerate(examples) for w in range(len(example.spectra))]

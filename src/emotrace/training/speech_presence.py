@@ -47,9 +47,9 @@ def fit_speech_presence(
         assert isinstance(network.functionals, PooledClassifier)
         count = round(SOUNDS_PER_WINDOW * recipe.non_speech_per_utterance * len(examples))
         frames = find_system("encoder-sadrn-ctc").max_frames(recipe)
-        sounds = non_speech_features(count, network.spectrum, recipe, frames, seed_of(seed, "no speech"))
+        noises = non_speech_features(count, network.spectrum, recipe, frames, seed_of(seed, "no speech"))
         fit_pooled_speech_presence(
-            network.functionals, examples, sounds, recipe.functionals_l2, seed_of(seed, "excerpts")
+            network.functionals, examples, noises, recipe.functionals_l2, seed_of(seed, "excerpts")
         )
         return
     classifier = functionals_of(network)

@@ -149,7 +149,7 @@ def convert_weights(content: bytes) -> dict[str, Tensor]:
                 state[f"{parts[1]}.bias"] = arrays[node.input[2]]
         elif node.name in ("/groupnorm/Mul", "/groupnorm/Add"):
             kind = "weight" if node.name.endswith("Mul") else "bias"
-            state[f"norm.{kind}"] = arrays[node.input[1]].ravel()
+            state[f"norm_{kind}"] = arrays[node.input[1]].ravel()
         elif node.op_type in PRODUCTS and len(parts) > 3 and parts[-2] in DENSE_NAMES:
             layer = parts[1].replace("layers.", "")
             state[f"layers.{layer}.{DENSE_NAMES[parts[-2]]}.weight"] = _dense_weight(arrays, node).T
@@ -158,9 +158,8 @@ def convert_weights(content: bytes) -> dict[str, Tensor]:
         layer, _, kind = rest.partition(".")
         if prefix == "layers" and kind in VECTOR_NAMES:
             state[f"layers.{layer}.{VECTOR_NAMES[kind]}"] = array
-    return {
-        name: torch.from_numpy(np.array(value, dtype=np.float16, order="C")).float() for name, value in state.items()
-    }
+    halves = {name: np.array(value, dtype=np.float16, order="C") for name, value in state.items()}
+    return {name: torch.from_numpy(value).float() for name, value in halves.items()}
 
 
 def _as_onnx(content: bytes) -> onnx.ModelProto:

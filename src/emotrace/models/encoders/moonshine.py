@@ -1,4 +1,4 @@
-"""The encoder of Moonshine, a speech recogniser (Jeffries et al. 2024), with masks for padding and silence."""
+"""The encoder of the speech recogniser Moonshine (Jeffries et al. 2024), with masks for silence."""
 
 from __future__ import annotations
 
@@ -58,9 +58,8 @@ class MoonshineEncoder(nn.Module):
         width = size.width
         first, second, third = CONVOLUTIONS
         self.conv1 = StridedConv(1, width, *first, bias=False)
-        self.norm = nn.Module()
-        self.norm.weight = nn.Parameter(torch.ones(width))
-        self.norm.bias = nn.Parameter(torch.zeros(width))
+        self.norm_weight = nn.Parameter(torch.ones(width))
+        self.norm_bias = nn.Parameter(torch.zeros(width))
         self.conv2 = StridedConv(width, 2 * width, *second)
         self.conv3 = StridedConv(2 * width, width, *third)
         self.layers = nn.ModuleList(MoonshineLayer(width, size.heads) for _ in range(depth))
@@ -87,7 +86,7 @@ class MoonshineEncoder(nn.Module):
         count = mask.sum((1, 2), keepdim=True) * maps.shape[2]
         mean = (maps * mask).sum((1, 2), keepdim=True) / count
         variance = ((maps - mean).square() * mask).sum((1, 2), keepdim=True) / count
-        return (maps - mean) * (variance + GROUP_NORM_EPS).rsqrt() * self.norm.weight + self.norm.bias
+        return (maps - mean) * (variance + GROUP_NORM_EPS).rsqrt() * self.norm_weight + self.norm_bias
 
 
 class StridedConv(nn.Module):
@@ -117,8 +116,7 @@ class StridedConv(nn.Module):
         x = F.pad(x, (0, 0, 0, self.stride * parts - self.kernel))
         blocks = x[:, : (steps + parts - 1) * self.stride].unflatten(1, (-1, self.stride)).flatten(2)
         found = sum(
-            blocks[:, part : part + steps, : len(weight)] @ weight
-            for part, weight in enumerate(self.weights)
+            blocks[:, part : part + steps, : len(weight)] @ weight for part, weight in enumerate(self.weights)
         )
         assert isinstance(found, Tensor)
         return found if self.bias is None else found + self.bias

@@ -29,7 +29,7 @@ class CTCObjective:
     """
 
     target: str = "single"
-    frames_per_step: int = 1
+    frames_per_step: float = 1
     decoding: Decoding = "likelihood"
     is_per_frame: ClassVar[bool] = True
     output_name: ClassVar[Literal["log_posteriors"]] = "log_posteriors"
@@ -119,7 +119,7 @@ class CTCHead(Head):
 
 
 def build_ctc_head(
-    recipe: Recipe, system: System, features: int, labels: int, frames_per_step: int
+    recipe: Recipe, system: System, features: int, labels: int, frames_per_step: float
 ) -> CTCHead:
     """The CTC head of a system; the dense layer is that of the baseline of Han et al. (2018)."""
     fixed, front = system.literature, recipe.front

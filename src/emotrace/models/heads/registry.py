@@ -12,7 +12,7 @@ from emotrace.models.heads.pooling import build_pooled_head
 from emotrace.recipe import Recipe
 
 # A builder takes the recipe, the system, the number of features and labels, and the 10-ms frames of a step.
-HEADS: dict[str, Callable[[Recipe, System, int, int, int], Head]] = {
+HEADS: dict[str, Callable[[Recipe, System, int, int, float], Head]] = {
     "ctc": build_ctc_head,
     "mean": partial(build_pooled_head, "mean"),
     "max": partial(build_pooled_head, "max"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import soxr
@@ -28,22 +30,22 @@ def augment_waveform(samples: Samples, random: np.random.Generator) -> Samples:
     >>> changed.dtype, 14_000 <= len(changed) <= 18_300
     (dtype('float32'), True)
     """
+    changed: npt.NDArray[Any] = samples
     speed = random.uniform(*SPEED)
     if random.random() < SPEED_PROBABILITY:
-        samples = soxr.resample(samples, SAMPLE_RATE_HZ, round(SAMPLE_RATE_HZ * speed))
+        changed = soxr.resample(changed, SAMPLE_RATE_HZ, round(SAMPLE_RATE_HZ * speed))
     if random.random() < REVERBERATION_PROBABILITY:
-        samples = signal.fftconvolve(samples, room(random))[: len(samples)]
+        changed = signal.fftconvolve(changed, room(random))[: len(changed)]
     if random.random() < BAND_PROBABILITY:
         edges = [random.uniform(*LOW_HZ), random.uniform(*HIGH_HZ)]
         band = signal.butter(3, edges, "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
-        samples = signal.sosfilt(band, samples)
+        changed = signal.sosfilt(band, changed)
     elif random.random() < TILT_PROBABILITY:
-        samples = signal.lfilter([1, random.uniform(-TILT, TILT)], [1], samples)
+        changed = signal.lfilter([1, random.uniform(-TILT, TILT)], [1], changed)
     if random.random() < NOISE_PROBABILITY:
-        samples = samples + noise(random, len(samples)) * speech_rms(samples) / 10 ** (
-            random.uniform(*SNR_DB) / 20
-        )
-    return np.asarray(samples, dtype=np.float32)
+        level = speech_rms(changed) / 10 ** (random.uniform(*SNR_DB) / 20)
+        changed = changed + level * noise(random, len(changed))
+    return np.asarray(changed, dtype=np.float32)
 
 
 def room(random: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -64,7 +66,7 @@ def noise(random: np.random.Generator, length: int) -> npt.NDArray[np.float64]:
     return samples / max(1e-12, float(np.sqrt((samples**2).mean())))
 
 
-def speech_rms(samples: Samples) -> float:
+def speech_rms(samples: npt.NDArray[Any]) -> float:
     """Root mean square of the louder half of the samples."""
     louder = np.sort(np.square(samples))[len(samples) // 2 :]
     return float(np.sqrt(louder.mean()))

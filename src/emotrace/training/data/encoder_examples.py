@@ -23,7 +23,8 @@ from emotrace.corpora import Utterance
 from emotrace.corpora.utterance_audio import clear_audio_cache, read_utterance
 from emotrace.errors import RunError
 from emotrace.features.dft import SAMPLE_RATE_HZ
-from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.encoder_features import LEVEL, SILENCE_DB, EncoderFeatures
+from emotrace.models.encoders.files import find_encoder
 from emotrace.recipe import Recipe
 from emotrace.system.files import atomic_path
 from emotrace.training.augmentation import waveform
@@ -114,7 +115,8 @@ def cached_features(
     Raises:
         RunError: the cache cannot be read or written.
     """
-    settings = [recipe.front.encoder, recipe.front.layers, weights_hash(features), max_frames, key]
+    encoder = find_encoder(recipe.front.encoder).sha256
+    settings = [encoder, recipe.front.layers, SILENCE_DB, LEVEL, max_frames, key]
     digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
     file = cache_folder() / f"{digest}.safetensors"
     if not file.exists():
@@ -130,7 +132,7 @@ def cached_features(
                 save_file(tensors, unfinished)
         except (OSError, SafetensorError) as error:
             raise RunError(
-                f"{file} cannot be written ({error}); free disk space, or set EMOTRACE_CACHE to another folder"
+                f"{file} cannot be written ({error}); free disk space, or set EMOTRACE_CACHE"
             ) from None
     try:
         with safe_open(file, framework="pt") as stored:
@@ -189,19 +191,10 @@ def constants() -> dict[str, Any]:
     }
 
 
-def weights_hash(features: EncoderFeatures) -> str:
-    """A hash of the weights of the encoder."""
-    digest = hashlib.sha256()
-    for name, value in features.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().numpy())
-    return digest.hexdigest()
-
-
 def _identity(utterance: Utterance) -> tuple[Any, ...]:
     """What tells whether the audio of an utterance has changed."""
     if isinstance(utterance.audio, tuple):
         samples, rate = utterance.audio
-        return hashlib.sha256(np.ascontiguousarray(samples)).hexdigest(), rate
+        return hashlib.sha256(samples.tobytes()).hexdigest(), rate
     status = Path(utterance.audio).stat()
     return str(Path(utterance.audio).resolve()), status.st_size, status.st_mtime_ns

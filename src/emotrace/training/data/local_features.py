@@ -40,6 +40,7 @@ def local_feature_examples(
     """
     if not examples:
         return []
+    assert isinstance(network.front, Front)
     if folder is None:
         return with_windows(examples, compute_features(network.front, examples, dtype))
     file = folder / f"{features_key(network.front, examples, dtype)}.safetensors"
