@@ -60,9 +60,7 @@ def export_model(
         graph, config = quantise(graph, calibration), config.model_copy(update={"precision": "int8"})
     if isinstance(network.spectrum, EncoderFeatures):
         adapted = () if config.adaptation is None else config.adaptation.tensors
-        graph = store_in_half_precision(
-            graph, keep=adapted
-        )
+        graph = store_in_half_precision(graph, keep=adapted)
     write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from emotrace.errors import RecipeError
 from emotrace.models.encoders.files import find_encoder, read_encoder
 from emotrace.models.encoders.moonshine import FRAME_SAMPLES, HOP_SAMPLES, MoonshineEncoder, frame_mask
+from emotrace.models.layers.masking import length_mask
 
 SILENCE_DB = 35.0  # a block this far below the loudest stretch is silent
 LOUDEST_BLOCKS = 4  # of 24 ms: length of that stretch, so that a click does not count
@@ -41,15 +42,16 @@ class EncoderFeatures(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features of each frame, and the true lengths in frames."""
-        positions = torch.arange(waveform.shape[1], device=waveform.device)
-        waveform = waveform * (positions < lengths[:, None])
+        waveform = waveform * length_mask(lengths, waveform.shape[1])
+        frames = (lengths - FRAME_SAMPLES) // HOP_SAMPLES + 1
         power = block_power(waveform)
+        power = power * length_mask(frames + 2, power.shape[1])  # a last part of a block counts in no batch
         blocks = speech_blocks(power)
         waveform = waveform * (LEVEL / speech_level(power, blocks))
         states = self.encoder(waveform, blocks)
         features = torch.cat([states[layer] for layer in self.layers], 2)
         features = features * frame_mask(blocks)[:, : features.shape[1], None]
-        return features.transpose(1, 2), (lengths - FRAME_SAMPLES) // HOP_SAMPLES + 1
+        return features.transpose(1, 2), frames
 
 
 def build_encoder_features(name: str, layers: Sequence[int]) -> EncoderFeatures:

@@ -1,0 +1,91 @@
+"""Features of an encoder are computed once for each view, and read from the cache later."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emotrace.corpora import Utterance
+from emotrace.errors import RunError
+from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.encoders.moonshine import MoonshineEncoder, MoonshineSize
+from emotrace.recipe import Recipe
+from emotrace.training.data import encoder_examples
+from emotrace.training.data.encoder_examples import non_speech_features, read_encoder_examples
+from emotrace.training.data.examples import Example
+
+MAX_FRAMES = 40
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EMOTRACE_CACHE", str(tmp_path))
+    return tmp_path / "encoder-features"
+
+
+@pytest.fixture(scope="module")
+def features() -> EncoderFeatures:
+    torch.manual_seed(0)
+    return EncoderFeatures(MoonshineEncoder(MoonshineSize(64, 1, heads=2), 1), (0,)).eval()
+
+
+def utterances() -> list[Utterance]:
+    random = np.random.default_rng(0)
+    recordings = [random.normal(0, 0.1, seconds * 16_000).astype(np.float32) for seconds in (1, 2)]
+    return [
+        Utterance(f"{number}.wav", (samples, 16_000), emotion, "", f"s{number}")
+        for number, (samples, emotion) in enumerate(zip(recordings, ("anger", "sadness"), strict=True))
+    ]
+
+
+def read(features: EncoderFeatures, copies: int = 1) -> list[Example]:
+    recipe = Recipe(acoustic_augmentation=True, augmented_copies=copies)
+    return read_encoder_examples(utterances(), ("anger", "sadness"), features, recipe, MAX_FRAMES)
+
+
+def test_windows_are_those_of_the_runtime(features: EncoderFeatures) -> None:
+    first, second = read(features, copies=0)
+    assert [len(window) for window in first.windows] == [(16_000 - 895) // 384 + 1]
+    assert len(second.windows) > 1
+    start = MAX_FRAMES // 2 * 384
+    length = second.durations[1]
+    expected, _ = features(
+        torch.from_numpy(utterances()[1].audio[0][start : start + length])[None], torch.tensor([length])
+    )
+    torch.testing.assert_close(second.windows[1].float(), expected[0].T, atol=2e-2, rtol=2e-3)
+
+
+def test_each_view_is_computed_once(
+    features: EncoderFeatures, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read(features)
+    assert [len(example.views) for example in before] == [2, 2]
+    assert len(list(cache.iterdir())) == 2
+
+    def encode(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(encoder_examples, "encode", encode)
+    after = read(features)
+    for old, new in zip(before, after, strict=True):
+        assert all(
+            torch.equal(a, b)
+            for x, y in zip(old.views, new.views, strict=True)
+            for a, b in zip(x, y, strict=True)
+        )
+    with pytest.raises(AssertionError, match="computed again"):
+        read(features, copies=2)
+
+
+def test_a_damaged_cache_is_named(features: EncoderFeatures, cache: Path) -> None:
+    read(features, copies=0)
+    (file,) = cache.iterdir()
+    file.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="is damaged.*delete it"):
+        read(features, copies=0)
+
+
+def test_sounds_have_no_emotion(features: EncoderFeatures) -> None:
+    sounds = non_speech_features(3, features, Recipe(), MAX_FRAMES, seed=1)
+    assert [sound.parts for sound in sounds] == [((None, 1.0),)] * 3
