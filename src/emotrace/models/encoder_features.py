@@ -48,9 +48,10 @@ class EncoderFeatures(nn.Module):
         power = power * length_mask(frames + 2, power.shape[1])  # a last part of a block counts in no batch
         blocks = speech_blocks(power)
         waveform = waveform * (LEVEL / speech_level(power, blocks))
-        states = self.encoder(waveform, blocks)
+        mask = frame_mask(blocks) & length_mask(frames, blocks.shape[1] - 2)
+        states = self.encoder(waveform, blocks, mask)
         features = torch.cat([states[layer] for layer in self.layers], 2)
-        features = features * frame_mask(blocks)[:, : features.shape[1], None]
+        features = features * mask[:, :, None]
         return features.transpose(1, 2), frames
 
 

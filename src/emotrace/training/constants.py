@@ -9,7 +9,15 @@ from types import ModuleType
 from typing import Any
 
 from emotrace.features import autocorrelation
-from emotrace.models.functionals import classifier, fisher_vector, random_kernels, segments, statistics
+from emotrace.models import encoder_features
+from emotrace.models.functionals import (
+    classifier,
+    fisher_vector,
+    pooled,
+    random_kernels,
+    segments,
+    statistics,
+)
 from emotrace.training import (
     balance,
     class_weights,
@@ -19,7 +27,7 @@ from emotrace.training import (
     scoring,
     speech_presence,
 )
-from emotrace.training.augmentation import acoustic, spectrogram
+from emotrace.training.augmentation import acoustic, spectrogram, waveform
 from emotrace.training.data import concatenation, non_speech
 
 MODULES: dict[str, ModuleType] = {
@@ -27,6 +35,9 @@ MODULES: dict[str, ModuleType] = {
     "functionals_classifier": classifier,
     "fisher_vector": fisher_vector,
     "random_kernels": random_kernels,
+    "encoder_features": encoder_features,
+    "pooled_classifier": pooled,
+    "waveform_augmentation": waveform,
     "segments": segments,
     "statistics": statistics,
     "balance": balance,

@@ -1,4 +1,4 @@
-"""The encoder against ONNX Runtime with the file it comes from, and its independence of padding and silence."""
+"""The encoder against ONNX Runtime with its own file, and its independence of padding and silence."""
 
 from pathlib import Path
 

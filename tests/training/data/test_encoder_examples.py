@@ -82,7 +82,7 @@ def test_a_damaged_cache_is_named(features: EncoderFeatures, cache: Path) -> Non
     read(features, copies=0)
     (file,) = cache.iterdir()
     file.write_bytes(b"damaged")
-    with pytest.raises(RunError, match="is damaged.*delete it"):
+    with pytest.raises(RunError, match=r"is damaged.*delete it"):
         read(features, copies=0)
 
 

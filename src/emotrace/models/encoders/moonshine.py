@@ -44,11 +44,11 @@ class MoonshineEncoder(nn.Module):
         size: dimensions
         depth: number of layers that are kept, at most `size.layers`
 
-    Shape: (batch, sample) at 16 kHz, and a mask (batch, block) of blocks of `HOP_SAMPLES`, with two blocks
-    more than there are frames → one (batch, frame, width) for each layer.
+    Shape: (batch, sample) at 16 kHz, a mask (batch, block) of blocks of `HOP_SAMPLES`, with two blocks more
+    than there are frames, and a mask (batch, frame) → one (batch, frame, width) for each layer.
 
     >>> encoder = MoonshineEncoder(MoonshineSize(width=288, layers=6), depth=2).eval()
-    >>> states = encoder(torch.randn(1, 16_000), torch.ones(1, 42, dtype=torch.bool))
+    >>> states = encoder(torch.randn(1, 16_000), torch.ones(1, 42) > 0, torch.ones(1, 40) > 0)
     >>> len(states), states[0].shape
     (2, torch.Size([1, 40, 288]))
     """
@@ -64,12 +64,12 @@ class MoonshineEncoder(nn.Module):
         self.conv3 = StridedConv(2 * width, width, *third)
         self.layers = nn.ModuleList(MoonshineLayer(width, size.heads) for _ in range(depth))
 
-    def forward(self, waveform: Tensor, blocks: Tensor) -> list[Tensor]:
+    def forward(self, waveform: Tensor, blocks: Tensor, frames: Tensor) -> list[Tensor]:
         """Hidden states after each layer."""
         maps = torch.tanh(self.conv1(waveform[:, :, None]))
         steps = blocks.repeat_interleave(STEPS_PER_HOP, 1)[:, : maps.shape[1]]
         x = F.gelu(self.conv3(F.gelu(self.conv2(self.normalise(maps, steps)))))
-        keys = frame_mask(blocks)[:, None, None, : x.shape[1]]
+        keys = frames[:, None, None]
         cosine, sine = rotary_positions(x.shape[1], x)
         states = []
         for layer in self.layers:
