@@ -64,7 +64,7 @@ def test_models_without_an_encoder_are_refused(tmp_path) -> None:
     assert not (tmp_path / "adapted").exists()
 
 
-def test_the_card_says_what_was_adapted() -> None:
+def test_the_card_states_the_adaptation() -> None:
     card = adapted_card("---\nlicense: mit\n---\n\n# One\n", "one", 20, 30)
     assert card.startswith("---\nlicense: mit\n---\n\n# one-adapted\n")
     assert "20 recordings (30 windows)" in card

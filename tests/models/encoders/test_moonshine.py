@@ -106,7 +106,7 @@ def test_other_weights_of_the_package_are_refused(tmp_path: Path, monkeypatch: p
         files.read_encoder.__wrapped__("moonshine-tiny")
 
 
-def test_a_missing_package_and_unknown_names_and_layers_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_and_unknown_names_and_layers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RecipeError, match="expected one of moonshine-tiny, moonshine-base"):
         build_encoder_features("whisper", (0,))
     with pytest.raises(RecipeError, match="has layers 0 to 5"):

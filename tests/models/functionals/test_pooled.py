@@ -38,7 +38,7 @@ def test_statistics_of_segments_are_those_of_the_speech_in_them() -> None:
         np.testing.assert_allclose(found[frame], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_segments_without_speech_say_so() -> None:
+def test_segments_without_speech_are_marked() -> None:
     classifier = PooledClassifier(6, 3)
     x = torch.zeros(1, 6, 300)
     x[:, :, : MIN_SPEECH_FRAMES - 1] = 1.0
