@@ -76,7 +76,11 @@ Root = Annotated[
     ),
 ]
 System = Annotated[
-    str, Parameter(help="Network architecture: a row of Table 5 of the paper. A wrong name lists all names.")
+    str,
+    Parameter(
+        help="Network architecture: a row of Table 5 of the paper, or a system with a pretrained encoder. A "
+        "wrong name lists all names."
+    ),
 ]
 Recipes = Annotated[
     tuple[str, ...],

@@ -48,7 +48,8 @@ def table(
     Parameters
     ----------
     systems
-        Rows of Table 5, separated by commas, such as pcnse,pcnse-sadrn-ctc; or all.
+        Rows of Table 5, separated by commas, such as pcnse,pcnse-sadrn-ctc; or all, for every system
+        without a pretrained encoder.
     output
         Folder of the table. The cross-validation of each system is a subfolder.
     """
