@@ -173,6 +173,19 @@ def test_a_closed_pipe_ends_without_a_message(tiny_model: Path, recordings: Path
     assert process.returncode == 141
 
 
+def test_a_closed_pipe_for_both_streams_has_the_same_exit_code(tiny_model: Path, recordings: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "emotrace", "predict", recordings, "none.wav", "--model", tiny_model]
+    done = subprocess.run(command, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode == 141
+
+
+def test_the_help_shows_patterns_with_their_stars(call: Call) -> None:
+    assert "'*_noise.wav'" in call("predict", "--help").out
+
+
 def test_an_interrupt_does_not_wait_for_an_input_that_never_ends(
     tiny_model: Path, recordings: Path, tmp_path: Path
 ) -> None:

@@ -81,8 +81,13 @@ def _run(tokens: Sequence[str]) -> int:
         print_message(str(error))
         code = WRONG_CALL
     except BrokenPipeError:
-        # The reader has closed the pipe. The interpreter flushes standard output at exit, so redirect it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has closed the pipe. The interpreter flushes both streams at exit, so redirect them.
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(null, stream.fileno())
         code = PIPE_CLOSED
     except OSError as error:  # such as a full disk, or a folder without write permission
         print_message(f"{error.filename or 'writing failed'}: {error.strerror or error}")

@@ -39,8 +39,8 @@ Exclude = Annotated[
     tuple[str, ...],
     Parameter(
         negative=(),
-        help="Pattern of files to leave out, such as '*_noise.wav' or 'drafts/*', for their names or their "
-        "paths in a folder. May be given several times.",
+        help="Pattern of files to leave out, such as '\\*_noise.wav' or 'drafts/\\*', for their names or "
+        "their paths in a folder. May be given several times.",  # the help is Markdown
     ),
 ]
 Probability = Annotated[float, Parameter(validator=validators.Number(gte=0, lte=1))]
