@@ -49,7 +49,7 @@ class TestEveryCorpusOnDisk:
     def test_the_error_names_the_corpus_that_the_root_holds(self, name, other, trees, tmp_path):
         if CORPORA[name].recognise is not CORPORA[other].recognise:
             root = trees[other](tmp_path / other)
-            assert f"it holds {CORPORA[other].title}: use --corpus {other}" in error_message(name, root)
+            assert f"it holds {CORPORA[other].title}: name the corpus {other}" in error_message(name, root)
 
     def test_the_error_names_the_right_folder_one_level_above_or_below(self, name, trees, tmp_path):
         if name == "tess":

@@ -65,7 +65,7 @@ TWO = '[corpora.emodb]\nroot = "berlin"\n[corpora.emovo]\nroot = "emovo"\n'
     [
         ("corpora = ", "is not a TOML file"),
         ("", "corpora: Field required"),
-        ('[corpora.emodb]\nroot = "berlin"', "has 1 corpora, expected two or more"),
+        ('[corpora.emodb]\nroot = "berlin"', r"found 1 of the tables \[corpora.NAME\], expected two or more"),
         (TWO + "weight = 0", "corpora.emovo.weight: Input should be greater than 0"),
         (TWO + "colour = true", "emovo: emovo has no option colour"),
         (TWO.replace('"emovo"', '"nowhere"'), "emovo: .*nowhere does not exist"),

@@ -28,7 +28,8 @@ def adapt(
     """Adapt a model, without labels, to recordings of one source, such as one call centre or one microphone.
 
     The model standardises its features by the mean and deviation of these recordings instead of those of its
-    training data. Some twenty recordings or more, of several speakers and in several emotions, are needed.
+    training data. Only models with a pretrained encoder can be adapted. Some twenty recordings or more, of
+    several speakers and in several emotions, are needed.
 
     Parameters
     ----------

@@ -74,7 +74,9 @@ def read_collection(path: Path) -> Collection:
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise CorpusError(f"{path} is not a TOML file: {error}") from None
     if len(found.corpora) < 2:
-        raise CorpusError(f"{path} has {len(found.corpora)} corpora, expected two or more, as [corpora.NAME]")
+        raise CorpusError(
+            f"{path}: found {len(found.corpora)} of the tables [corpora.NAME], expected two or more"
+        )
     for name in found.corpora:
         if not MEMBER_NAME.fullmatch(name):
             raise CorpusError(f"{path}: found the name {name!r}, expected letters, digits, . _ and -")

@@ -131,7 +131,7 @@ def _suggestion(corpus: Corpus, root: Path) -> str:
         found = _find_other_corpus(root, any_layout=True)
     if found is None:
         return "point --root at the folder that has it"
-    return f"it holds {found.title}: use --corpus {found.name}, or choose another --root"
+    return f"it holds {found.title}: name the corpus {found.name}, or choose another --root"
 
 
 def _find_other_corpus(root: Path, any_layout: bool = False) -> Corpus | None:
