@@ -107,6 +107,9 @@ def run_command(words: list[str], tiny: Path | None) -> None:
         "--root" in tokens and not Path(tokens[tokens.index("--root") + 1]).exists()
     ):
         return
+    if tokens[0] == "serve":  # it runs until it is stopped; tests/serving calls it
+        app.parse_args(tokens, exit_on_error=False, print_error=False)
+        return
     if tokens[0] in TRAINING and tiny is not None:
         tokens += ["--recipe", str(tiny)]
         if tokens[0] == "crossval":  # one fold is enough
