@@ -111,8 +111,8 @@ def write_results(output: Path, rows: dict[str, dict[str, float]], kept: dict[st
     lines = [
         "# Corpora that the classifier was not trained on",
         "",
-        "UA of four emotions on each corpus, by a linear classifier of `moonshine-tiny`, layers 0 to 2, trained",
-        "on the other corpora. The first column says what it was adapted to, without labels. Written by",
+        "UA of four emotions on each corpus, by a linear classifier of `moonshine-tiny`, layers 0 to 2,",
+        "trained on the other corpora. The first column states what it was adapted to, without labels. Written by",
         "`python research/strangers.py research/collections/five.toml results/strangers`.",
         "",
         f"| adapted to | {' | '.join(TESTED)} | mean |",
