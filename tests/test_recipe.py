@@ -136,7 +136,7 @@ def test_a_partial_section_keeps_its_other_settings(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("flux = 1", r"unknown recipe key flux; known here: features, front, "),
-        ("[front]\nwdith = 64", r"unknown recipe key front\.wdith; known here: layout, width, "),
+        ("[front]\nwdith = 64", r"unknown recipe key front\.wdith; known here: encoder, layers, layout, "),
         ('[front]\nlayout = "keras"', r"recipe key front\.layout is 'keras': .*'branch-pool'"),
         ("[front]\nwidth = 0", r"recipe key front\.width is 0: .*greater than or equal to 8"),
         ('[front]\nwidth = "wide"', r"recipe key front\.width is 'wide': "),
@@ -166,6 +166,11 @@ def test_the_error_names_every_wrong_setting(tmp_path: Path) -> None:
 def test_the_error_for_an_unknown_recipe_lists_the_known_ones() -> None:
     with pytest.raises(RecipeError, match=r"no recipe papre; give a TOML file or one of default, .*paper"):
         load_recipe(["papre"])
+
+
+def test_a_name_that_is_not_in_a_list_is_refused() -> None:
+    with pytest.raises(RecipeError, match="found the recipe 'paper' alone, expected a list"):
+        load_recipe("paper")
 
 
 def test_a_binary_file_is_refused(tmp_path: Path) -> None:

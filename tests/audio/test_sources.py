@@ -76,6 +76,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "give the rate too: (samples, sample_rate_hz)": lambda: SAMPLES,
     "found a dictionary of array, expected array and sampling_rate": lambda: {"array": SAMPLES},
     "found a NoneType": lambda: None,
+    "found an empty path": lambda: "",
     "found a list that is no array": lambda: ([[1.0], [1.0, 2.0]], RATE_HZ),
     "found samples of type <U1": lambda: (["a"], RATE_HZ),
 }

@@ -55,6 +55,7 @@ def test_an_open_corpus_is_restricted(manifest):
         ({"label_map": {"angry": " "}}, "the new name of angry is empty"),
         ({"emotions": ["anger"]}, "has no emotion anger; expected some of neutral, Joyful, angry"),
         ({"emotions": []}, "no emotion is chosen"),
+        ({"emotions": "neutral"}, "found the emotion 'neutral' alone, expected a list"),
     ],
 )
 def test_unknown_labels_are_refused(manifest, choice, reason):

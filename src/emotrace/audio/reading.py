@@ -176,6 +176,8 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
+        if not os.fspath(source):
+            raise AudioError("found an empty path, expected that of an audio file")
         path = Path(source)
         try:
             file = path.open("rb", buffering=0)

@@ -105,6 +105,8 @@ def _rename(opened: OpenCorpus, label_map: Mapping[str, str]) -> OpenCorpus:
 
 
 def _restrict(opened: OpenCorpus, emotions: Sequence[str]) -> OpenCorpus:
+    if isinstance(emotions, str):
+        raise CorpusError(f"found the emotion {emotions!r} alone, expected a list, such as [{emotions!r}]")
     for emotion in emotions:
         if emotion not in opened.emotions:
             raise CorpusError(

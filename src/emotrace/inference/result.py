@@ -124,11 +124,16 @@ def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, 
     """The labels of a model that are in `emotions`, in the model's order.
 
     Raises:
-        ModelError: there are none, or one of the emotions is no label of the model
+        ModelError: there are none, one of the emotions is no label of the model, or `emotions` is a string
 
     >>> choose_labels(("anger", "fear", "calm"), ["calm", "anger"])
     ('anger', 'calm')
+    >>> choose_labels(("anger", "fear", "calm"), "calm")
+    Traceback (most recent call last):
+    emotrace.errors.ModelError: found the emotion 'calm' alone, expected a list, such as ['calm']
     """
+    if isinstance(emotions, str):
+        raise ModelError(f"found the emotion {emotions!r} alone, expected a list, such as [{emotions!r}]")
     if not emotions or not set(emotions) <= set(labels):
         found = ", ".join(emotion for emotion in emotions if emotion not in labels) or "no emotion"
         raise ModelError(f"found {found}, expected some of the model's labels {', '.join(labels)}")

@@ -52,6 +52,8 @@ def applied_recipes(files: Sequence[Path | str], corpus: str = "", system: str =
     >>> applied_recipes([], system="encoder-sadrn-ctc")
     ['default', 'encoder']
     """
+    if isinstance(files, str | Path):
+        raise RecipeError(f"found the recipe {str(files)!r} alone, expected a list, such as [{str(files)!r}]")
     applied: list[Path | str] = []
     encoder = ("encoder",) if system.startswith("encoder-") else ()
     for file in ("default", *encoder, *files):
