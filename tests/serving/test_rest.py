@@ -131,6 +131,7 @@ def test_segments_of_several_recordings(client: TestClient, loud_then_soft: np.n
     assert any("99.000" in error for error in errors)
     problem(client.post("/v1/predict?channels=each", files=files), 422, "channels=each")
     problem(client.post("/v1/predict?tier=words", files=files), 422, "has no tiers")
+    problem(client.post("/v1/predict?tiers=words", files=files), 422, "tiers", "does not have", "/docs")
     problem(client.post("/v1/trace", files=files), 422, "segment file")
 
 

@@ -145,9 +145,9 @@ def _duration(path: Path) -> float | str:
     try:
         header = soundfile.info(path)
     except soundfile.LibsndfileError as error:
-        return f"{path} is not audio that can be read ({error.error_string.rstrip('.')})"
+        return f"it is not audio that can be read ({error.error_string.rstrip('.')})"
     if header.frames <= 0:
-        return f"{path} holds no samples"
+        return "it holds no samples"
     return float(header.frames / header.samplerate)
 
 

@@ -84,5 +84,7 @@ def add_handlers(app: FastAPI) -> None:
 
 def _describe(error: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return f"{name}: found a parameter that this route does not have; /docs lists those that it has"
     found = json.dumps(error.get("input"), ensure_ascii=True, default=str)
     return f"{name}: found {found[:60]}, and {error['msg'][:1].lower()}{error['msg'][1:]}"
