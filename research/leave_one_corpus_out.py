@@ -1,6 +1,6 @@
 """Measure the linear classifier of encoder features on corpora that it was not trained on.
 
-    python research/strangers.py research/collections/five.toml results/strangers
+    python research/leave_one_corpus_out.py research/collections/five.toml results/leave-one-corpus-out
 
 For each of five corpora, the classifier is trained on all others and tested on it: as it is, and adapted
 without labels to some of the corpus's recordings, as `emotrace adapt` does. Rows of a number of recordings
@@ -113,7 +113,8 @@ def write_results(output: Path, rows: dict[str, dict[str, float]], kept: dict[st
         "",
         "UA of four emotions on each corpus, by a linear classifier of `moonshine-tiny`, layers 0 to 2,",
         "trained on the other corpora. The first column states what it was adapted to, without labels.",
-        "Written by `python research/strangers.py research/collections/five.toml results/strangers`.",
+        "Written by `python research/leave_one_corpus_out.py research/collections/five.toml",
+        "results/leave-one-corpus-out`.",
         "",
         f"| adapted to | {' | '.join(TESTED)} | mean |",
         f"|---{'|---' * (len(TESTED) + 1)}|",
@@ -125,11 +126,11 @@ def write_results(output: Path, rows: dict[str, dict[str, float]], kept: dict[st
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "report.md", "\n".join(lines) + "\n")
     write_text(output / "metrics.json", json.dumps(rows, indent=2) + "\n")
-    write_predictions(output / "predictions.csv", kept[NOTHING])
-    write_predictions(output / "adapted-predictions.csv", kept[WHOLE])
+    write_predictions(output / "unadapted.csv", kept[NOTHING])
+    write_predictions(output / "adapted.csv", kept[WHOLE])
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("usage: python research/strangers.py COLLECTION OUTPUT")
+        sys.exit("usage: python research/leave_one_corpus_out.py COLLECTION OUTPUT")
     main(Path(sys.argv[1]), Path(sys.argv[2]))
