@@ -80,9 +80,10 @@ def test_acoustic_augmentation_changes_the_front_with_and_without_functionals(
 
 def test_systems_with_the_same_input_read_the_corpus_once(short: Experiment) -> None:
     fresh = replace(short, read={})
-    examples = {name: replace(fresh, system=name).examples for name in SYSTEMS}
-    inputs = {id(read): {name for name in SYSTEMS if examples[name] is read} for read in examples.values()}
-    assert sorted(map(len, inputs.values())) == [1, 1, len(SYSTEMS) - 2]
+    systems = [name for name, system in SYSTEMS.items() if not system.pretrained_encoder]
+    examples = {name: replace(fresh, system=name).examples for name in systems}
+    inputs = {id(read): {name for name in systems if examples[name] is read} for read in examples.values()}
+    assert sorted(map(len, inputs.values())) == [1, 1, len(systems) - 2]
     assert examples["cnn-gru"][0].windows[0].shape[1] == 200
     other = replace(fresh, recipe=Recipe())
     assert other.examples[0].windows[0].shape[1] == 40

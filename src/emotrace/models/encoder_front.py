@@ -51,6 +51,7 @@ class EncoderFront(nn.Module):
 def speech_frames(features: Tensor) -> Tensor:
     """1 for frames that are not zero in all features, (…, frame, feature) → (…, frame, 1).
 
+    >>> import torch
     >>> speech_frames(torch.tensor([[0.0, 0.0], [0.5, 0.0]])).tolist()
     [[0.0], [1.0]]
     """
