@@ -19,12 +19,15 @@ from emotrace.inference.model_folder import MODEL_FILE, write_config
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.encoders.files import find_encoder
 from emotrace.models.functionals.pooled import PooledClassifier
-from emotrace.system.files import write_bytes
+from emotrace.system.files import write_bytes, write_text
 from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
 
 # Windows are rejected above this probability of the empty label sequence; chosen on validation speakers.
 REJECTION_THRESHOLD = 0.3
+
+NOTICE_FILE = "NOTICE.txt"  # of the encoder, which its license asks for
 
 # Names in the graph of the tensors that `emotrace adapt` replaces.
 ADAPTATION = Adaptation(
@@ -61,6 +64,8 @@ def export_model(
     if isinstance(network.spectrum, EncoderFeatures):
         adapted = () if config.adaptation is None else config.adaptation.tensors
         graph = store_in_half_precision(graph, keep=adapted)
+        encoder = find_encoder(provenance.recipe.front.encoder)
+        write_text(folder / NOTICE_FILE, encoder.notice_text)
     write_bytes(folder / MODEL_FILE, graph)
     if weights:
         tensors = {name: value.contiguous() for name, value in network.state_dict().items()}

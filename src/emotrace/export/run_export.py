@@ -14,7 +14,7 @@ from emotrace.evaluation.metrics import Interval, Metrics, score_predictions
 from emotrace.evaluation.model_evaluation import evaluate
 from emotrace.evaluation.predictions import read_predictions
 from emotrace.export.model_card import CARD_FILE, Provenance, write_card
-from emotrace.export.onnx import describe_model, export_model
+from emotrace.export.onnx import NOTICE_FILE, describe_model, export_model
 from emotrace.inference.model_config import Figure, ModelConfig
 from emotrace.inference.model_folder import CONFIG_FILE, MODEL_FILE, write_config
 from emotrace.models.emotion_model import EmotionModel
@@ -24,7 +24,7 @@ from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
 from emotrace.training.run_folder import PREDICTIONS_FILE, Run, read_run, same_experiment
 
 CALIBRATION_UTTERANCES = 48  # spread over the corpus
-MODEL_FILES = {CONFIG_FILE, MODEL_FILE, MODEL_WEIGHTS_FILE, CARD_FILE}
+MODEL_FILES = {CONFIG_FILE, MODEL_FILE, MODEL_WEIGHTS_FILE, CARD_FILE, NOTICE_FILE}
 
 
 def export_run(run_folder: Path, output: Path) -> ModelConfig:

@@ -91,8 +91,8 @@ def speech_blocks(power: Tensor) -> Tensor:
     loudest = stretches.amax(1, keepdim=True)
     loud = (power > loudest * 10 ** (-SILENCE_DB / 10)).to(power.dtype)
     begun, unfinished = loud.cumsum(1) > 0, loud.flip(1).cumsum(1).flip(1) > 0
-    # Two blocks belong to one frame at the end of a very short window; it must not be empty.
     inside = begun & unfinished
+    # Where no frame has its centre in loud blocks, as in digital silence, all blocks count.
     return inside | ~frame_mask(inside).any(1, keepdim=True)
 
 

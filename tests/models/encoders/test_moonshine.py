@@ -106,6 +106,12 @@ def test_other_weights_of_the_package_are_refused(tmp_path: Path, monkeypatch: p
         files.read_encoder.__wrapped__("moonshine-tiny")
 
 
+def test_the_notice_of_the_weights_has_their_copyright_and_permission() -> None:
+    notice = files.find_encoder("moonshine-tiny").notice_text
+    assert "Copyright (c) 2025 Moonshine AI" in notice
+    assert "Permission is hereby granted" in notice
+
+
 def test_a_missing_package_and_unknown_names_and_layers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RecipeError, match="expected one of moonshine-tiny, moonshine-base"):
         build_encoder_features("whisper", (0,))

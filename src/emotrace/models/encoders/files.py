@@ -24,6 +24,30 @@ from emotrace.models.encoders.moonshine import CONVOLUTIONS, MoonshineSize
 
 Array = npt.NDArray[np.float32]
 
+MIT = """\
+MIT License
+
+{}
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+"""
+
 CONVOLUTION_NODES = ("/conv1/Conv", "/conv2/Conv", "/conv3/Conv")
 PRODUCTS = ("MatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
 # Our names by names of the ORT files; the two sizes name the output layer of attention differently.
@@ -54,8 +78,7 @@ class EncoderFile:
         path: the ORT file in that folder
         sha256: hash of the file
         size: dimensions
-        licence: licence of the weights
-        notice: copyright line that goes with models
+        notice: copyright line of the weights, whose license is MIT
     """
 
     distribution: str
@@ -63,8 +86,12 @@ class EncoderFile:
     path: str
     sha256: str
     size: MoonshineSize
-    licence: str = "MIT"
     notice: str = "Copyright (c) 2025 Moonshine AI"
+
+    @property
+    def notice_text(self) -> str:
+        """The notice of the weights, which their license asks to go with every copy."""
+        return f"The encoder in model.onnx comes from {self.distribution}.\n\n{MIT.format(self.notice)}"
 
 
 ENCODERS = {
