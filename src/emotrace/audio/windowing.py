@@ -16,6 +16,7 @@ FRAME_SAMPLES = 400
 FRAME_HOP_SAMPLES = 160
 MAX_FRAMES = 500
 HOP_FRAMES = 250
+SHORTEST_SAMPLES = 2_800  # 16 frames; shorter parts of a recording are padded with zeros
 _NO_SAMPLES = np.zeros(0, dtype=np.float32)
 
 

@@ -11,6 +11,7 @@ from emotrace.audio.windowing import (
     FRAME_SAMPLES,
     HOP_FRAMES,
     MAX_FRAMES,
+    SHORTEST_SAMPLES,
     frames_in,
     samples_in,
 )
@@ -125,7 +126,7 @@ class ModelConfig(StrictModel):
     hop_samples: int = Field(default=HOP_FRAMES * FRAME_HOP_SAMPLES, ge=1)
     frame_samples: int = Field(default=FRAME_SAMPLES, ge=1)
     frame_hop_samples: int = Field(default=FRAME_HOP_SAMPLES, ge=1)
-    minimum_samples: int = Field(default=samples_in(16), ge=1)
+    minimum_samples: int = Field(default=SHORTEST_SAMPLES, ge=1)
     frame_first_s: float | None = Field(default=None, ge=0, le=10)
     frame_step_s: float | None = Field(default=None, ge=1e-3, le=10)
     functionals: bool = False

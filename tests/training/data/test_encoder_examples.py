@@ -12,7 +12,7 @@ from emotrace.models.encoder_features import EncoderFeatures
 from emotrace.models.encoders.moonshine import MoonshineEncoder, MoonshineSize
 from emotrace.recipe import Recipe
 from emotrace.training.data import encoder_examples
-from emotrace.training.data.encoder_examples import non_speech_features, read_encoder_examples
+from emotrace.training.data.encoder_examples import cut, non_speech_features, read_encoder_examples
 from emotrace.training.data.examples import Example
 
 MAX_FRAMES = 40
@@ -89,3 +89,19 @@ def test_a_damaged_cache_is_named(features: EncoderFeatures, cache: Path) -> Non
 def test_sounds_have_no_emotion(features: EncoderFeatures) -> None:
     sounds = non_speech_features(3, features, Recipe(), MAX_FRAMES, seed=1)
     assert [sound.parts for sound in sounds] == [((None, 1.0),)] * 3
+
+
+def test_windows_are_cut_at_pauses_as_the_runtime_cuts_them(features: EncoderFeatures) -> None:
+    """Training has two windows where the runtime has two; the silence around them is in none."""
+    speech, silence = np.random.default_rng(0).normal(0, 0.1, 8_064), np.zeros(16_128)
+    samples = np.concatenate([silence, speech, silence, speech, silence]).astype(np.float32)
+    joined = Utterance("joined.wav", (samples, 16_000), "anger", "", "s1")
+    (example,) = read_encoder_examples([joined], ("anger", "sadness"), features, Recipe(), 200)
+    assert example.durations == (8_064, 8_064)
+    first, second = example.windows
+    torch.testing.assert_close(first.float(), second.float(), atol=0.1, rtol=0.1)
+
+
+def test_a_silent_sound_has_a_window(features: EncoderFeatures) -> None:
+    (window,) = cut(np.zeros(1_000, dtype=np.float32), features, 200)
+    assert len(window.samples) == 2_800

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from emotrace.audio.activity import measure_blocks
 from emotrace.audio.quality import Samples
-from emotrace.audio.windowing import samples_in, window_samples
+from emotrace.audio.windowing import SHORTEST_SAMPLES, Window, WindowCutter, samples_in
 from emotrace.corpora import Utterance
 from emotrace.corpora.utterance_audio import clear_audio_cache, read_utterance
 from emotrace.errors import RunError
@@ -30,16 +31,24 @@ from emotrace.system.files import atomic_path
 from emotrace.training.augmentation import waveform
 from emotrace.training.augmentation.waveform import augment_waveform
 from emotrace.training.data.examples import Example
-from emotrace.training.data.non_speech import random_sounds
+from emotrace.training.data.non_speech import SOUNDS_AND_CHORDS, random_sounds
 from emotrace.training.seeds import seed_of
 
 BATCH_WINDOWS = 8
+CUTTING = "pauses"  # how recordings are cut; another value makes cached features anew
 AUGMENTATION_SEED = 1  # the views are the same in all folds and runs
 
 logger = logging.getLogger(__name__)
 
-# Windows of one recording or sound as features (frame, feature) in half precision.
-Windows = tuple[Tensor, ...]
+
+class Encoded(NamedTuple):
+    """Windows of one recording or sound as features (frame, feature) in half precision, and their durations.
+
+    A duration is the number of samples in audible blocks, with which the runtime weights scores.
+    """
+
+    windows: tuple[Tensor, ...]
+    durations: tuple[int, ...]
 
 
 def read_encoder_examples(
@@ -78,8 +87,8 @@ def read_encoder_examples(
             utterance.name,
             utterance.speaker,
             indices[utterance.emotion],
-            tuple(view[number] for view in views),
-            tuple(samples_in(len(w), features.frame_samples, features.hop_samples) for w in views[0][number]),
+            tuple(view[number].windows for view in views),
+            views[0][number].durations,
             corpus=utterance.corpus or "",
         )
         for number, utterance in enumerate(utterances)
@@ -91,13 +100,15 @@ def non_speech_features(
 ) -> list[Example]:
     """`count` synthetic sounds without speech, as `non_speech_examples` gives them, as features."""
     longest = samples_in(max_frames, features.frame_samples, features.hop_samples)
+    names = list(SOUNDS_AND_CHORDS)
 
     def recordings() -> Iterator[Samples]:
         random = np.random.default_rng(seed)
-        return (samples.numpy() for _, samples in random_sounds(count, longest, random))
+        sounds = random_sounds(count, longest, random, names)
+        return (samples.numpy() for _, samples in sounds)
 
-    windows = cached_features(recordings, features, recipe, max_frames, ["sounds", count, seed])
-    return [Example("sound", "", 0, (found,), tuple(map(len, found)), ((None, 1.0),)) for found in windows]
+    encoded = cached_features(recordings, features, recipe, max_frames, ["sounds", names, count, seed])
+    return [Example("sound", "", 0, (sound.windows,), sound.durations, ((None, 1.0),)) for sound in encoded]
 
 
 def cached_features(
@@ -106,7 +117,7 @@ def cached_features(
     recipe: Recipe,
     max_frames: int,
     key: Any,
-) -> list[Windows]:
+) -> list[Encoded]:
     """The windows of each recording as features, from the cache or computed and written there.
 
     Args:
@@ -116,15 +127,16 @@ def cached_features(
         RunError: the cache cannot be read or written.
     """
     encoder = find_encoder(recipe.front.encoder).sha256
-    settings = [encoder, recipe.front.layers, SILENCE_DB, LEVEL, max_frames, key]
+    settings = [CUTTING, encoder, recipe.front.layers, SILENCE_DB, LEVEL, max_frames, key]
     digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
     file = cache_folder() / f"{digest}.safetensors"
     if not file.exists():
         found = list(encode(recordings(), features, max_frames))
         tensors = {
-            "windows": torch.tensor([len(windows) for windows in found]),
-            "frames": torch.tensor([len(window) for windows in found for window in windows]),
-            "features": torch.cat([window for windows in found for window in windows]),
+            "windows": torch.tensor([len(recording.windows) for recording in found]),
+            "durations": torch.tensor([n for recording in found for n in recording.durations]),
+            "frames": torch.tensor([len(window) for recording in found for window in recording.windows]),
+            "features": torch.cat([window for recording in found for window in recording.windows]),
         }
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -138,22 +150,27 @@ def cached_features(
         with safe_open(file, framework="pt") as stored:
             windows = stored.get_tensor("features").split(stored.get_tensor("frames").tolist())
             counts = stored.get_tensor("windows").tolist()
+            durations = iter(stored.get_tensor("durations").tolist())
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RunError(f"{file} is damaged ({error}); delete it, and run the same command again") from None
     remaining = iter(windows)
-    return [tuple(next(remaining) for _ in range(count)) for count in counts]
+    return [
+        Encoded(
+            tuple(next(remaining) for _ in range(count)),
+            tuple(next(durations) for _ in range(count)),
+        )
+        for count in counts
+    ]
 
 
-def encode(recordings: Iterator[Samples], features: EncoderFeatures, max_frames: int) -> Iterator[Windows]:
+def encode(recordings: Iterator[Samples], features: EncoderFeatures, max_frames: int) -> Iterator[Encoded]:
     """The windows of each recording as features (frame, feature) in half precision.
 
     Windows are encoded in batches; masks keep those of a batch apart.
     """
-    pending: list[list[Tensor]] = []
+    pending: list[list[Window]] = []
     for samples in recordings:
-        layout = max_frames, max_frames // 2, features.frame_samples, features.hop_samples
-        pieces = [samples[start:stop] for start, stop in window_samples(len(samples), *layout)]
-        pending.append([torch.from_numpy(np.ascontiguousarray(piece)) for piece in pieces])
+        pending.append(cut(samples, features, max_frames))
         if sum(map(len, pending)) >= BATCH_WINDOWS:
             yield from _encode_batch(pending, features)
             pending = []
@@ -161,14 +178,38 @@ def encode(recordings: Iterator[Samples], features: EncoderFeatures, max_frames:
         yield from _encode_batch(pending, features)
 
 
-def _encode_batch(pending: Sequence[Sequence[Tensor]], features: EncoderFeatures) -> Iterator[Windows]:
-    waveforms = [waveform for windows in pending for waveform in windows]
+def cut(samples: Samples, features: EncoderFeatures, max_frames: int) -> list[Window]:
+    """The windows in which the runtime recognises a recording: pauses divide it, and silence has none.
+
+    A recording that is silent has one window, its beginning.
+    """
+    cutter = WindowCutter(
+        max_frames,
+        max_frames // 2,
+        features.frame_samples,
+        features.hop_samples,
+        block_samples=features.hop_samples,
+        minimum_samples=SHORTEST_SAMPLES,
+    )
+    windows = [window for window in (*cutter.push(samples), *cutter.flush()) if len(window.samples)]
+    if windows:
+        return windows
+    longest = samples_in(max_frames, features.frame_samples, features.hop_samples)
+    beginning = samples[:longest]
+    padded = np.pad(beginning, (0, max(0, SHORTEST_SAMPLES - len(beginning))))
+    blocks = measure_blocks(padded, features.hop_samples)
+    return [Window(0, padded, blocks, blocks.level_db, len(samples))]
+
+
+def _encode_batch(pending: Sequence[Sequence[Window]], features: EncoderFeatures) -> Iterator[Encoded]:
+    waveforms = [torch.from_numpy(window.samples) for windows in pending for window in windows]
     lengths = torch.tensor([len(waveform) for waveform in waveforms])
     with torch.inference_mode():
         found, frames = features(torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths)
         rows = iter(zip(found.transpose(1, 2).half(), frames.tolist(), strict=True))
         for windows in pending:
-            yield tuple(row[:count].clone() for row, count in (next(rows) for _ in windows))
+            encoded = tuple(row[:count].clone() for row, count in (next(rows) for _ in windows))
+            yield Encoded(encoded, tuple(window.duration for window in windows))
 
 
 def first_view(examples: Sequence[Example]) -> list[Example]:

@@ -6,7 +6,7 @@ likelihood too, but a network that is trained on speech alone never gives it one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -51,10 +51,17 @@ def non_speech_examples(
 
 
 def random_sounds(
-    count: int, max_samples: int, random: np.random.Generator
+    count: int,
+    max_samples: int,
+    random: np.random.Generator,
+    sound_names: Sequence[str] | None = None,
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and samples (sample,) of `count` sounds of random lengths; all `SOUNDS` occur equally often."""
-    sound_names = list(SOUNDS)
+    """Name and samples (sample,) of `count` sounds of random lengths; all names occur equally often.
+
+    Args:
+        sound_names: keys of `SOUNDS_AND_CHORDS`; None: those of `SOUNDS`
+    """
+    sound_names = sound_names or list(SOUNDS)
     for number in range(count):
         sound_name = sound_names[number % len(sound_names)]
         shortest = min(max_samples, int(MIN_DURATION_S * SAMPLE_RATE_HZ))
@@ -71,11 +78,11 @@ def _example(sound_name: str, samples: torch.Tensor, spectrum: LogPower, spectra
 
 
 def sound(random: np.random.Generator, sound_name: str, length: int) -> Array:
-    """One of `SOUNDS` at a random level, with a noise floor, clipped to full scale.
+    """One of `SOUNDS_AND_CHORDS` at a random level, with a noise floor, clipped to full scale.
 
     Some are filtered, some have an envelope, and some are mixed with a second sound.
     """
-    samples = SOUNDS[sound_name](random, length)
+    samples = SOUNDS_AND_CHORDS[sound_name](random, length)
     if random.random() < FILTER_PROBABILITY:
         samples = filtered(random, samples)
     if random.random() < ENVELOPE_PROBABILITY:
@@ -185,9 +192,32 @@ def knocks(random: np.random.Generator, length: int) -> Array:
     return samples
 
 
+def chords(random: np.random.Generator, length: int) -> Array:
+    """Held chords of two to six notes with up to 16 harmonics, each of random strength, some with tremolo."""
+    samples = np.zeros(length)
+    held = int(random.uniform(0.3, 5) * SAMPLE_RATE_HZ)
+    for start in range(0, length, held):
+        times = _times(min(held, length - start))
+        base = np.exp(random.uniform(np.log(65), np.log(440)))
+        for semitones in random.choice(37, random.integers(2, 7), replace=False):
+            hz = base * 2 ** (semitones / 12)
+            tilt = random.uniform(0, 1.5)
+            for number in range(1, random.integers(2, 18)):
+                if hz * number < SAMPLE_RATE_HZ / 2:
+                    strength = random.uniform(0.3, 1) / number**tilt
+                    phase = 2 * np.pi * (hz * number * times + random.random())
+                    samples[start : start + len(times)] += strength * np.sin(phase)
+        attack = random.uniform(0.005, 0.3)
+        samples[start : start + len(times)] *= np.minimum(times / attack, 1)
+    tremolo = random.uniform(0, 0.5) * (random.random() < 0.5)
+    return samples * (1 + tremolo * np.sin(2 * np.pi * random.uniform(2, 8) * _times(length)))
+
+
 SOUNDS: dict[str, SoundGenerator] = {
     make.__name__: make for make in (coloured_noise, tones, buzz, music, hum, knocks)
 }
+# The encoder systems learn chords too; the spectrogram systems' published figures are without them.
+SOUNDS_AND_CHORDS: dict[str, SoundGenerator] = {**SOUNDS, chords.__name__: chords}
 
 
 def _times(length: int) -> Array:
