@@ -91,6 +91,8 @@ def test_a_stage_ends_with_the_weights_of_its_best_epoch(tmp_path: Path) -> None
     with (tmp_path / "long" / "curve.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["val_ua"]) for row in rows] == [pytest.approx(epoch.ua) for epoch in epochs]
+    assert [float(row["train_ua"]) for row in rows] == [pytest.approx(epoch.train_ua) for epoch in epochs]
+    assert float(rows[-1]["train_ua"]) > float(rows[-1]["val_ua"])  # it learns what validation contradicts
     assert (tmp_path / "long" / "done").read_text() == "4 1\n"
 
 

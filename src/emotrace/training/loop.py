@@ -32,6 +32,8 @@ from emotrace.training.scoring import example_scores, log_loss, model_log_scores
 from emotrace.training.seeds import seed_of
 from emotrace.training.weight_average import WeightAverage
 
+CLEAN_UTTERANCES = 128  # training utterances that are measured after each epoch
+
 Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -79,7 +81,9 @@ def run_stage(
         bfloat16 = trains_in_bfloat16(precision, device)
         while not recorder.finished:
             loss = trainer.train_epoch(len(recorder), bfloat16)
-            recorder.record(loss, trainer.validate() if data.validation else None)
+            recorder.record(
+                loss, trainer.validate() if data.validation else None, trainer.clean_training_ua()
+            )
             if recorder.best == len(recorder) - 1:
                 save_checkpoint({"weights": trainer.kept_model.state_dict()}, best)
             trainer.save(last, recorder)
@@ -159,7 +163,15 @@ class StageTrainer:
 
     def validate(self) -> ValidationMetrics:
         """UA and mean log-loss over the validation examples, in full precision."""
-        examples = self.data.validation
+        return self.measure(self.data.validation)
+
+    def clean_training_ua(self) -> float:
+        """UA over training utterances without augmentation, about `CLEAN_UTTERANCES` of them."""
+        utterances = [example for example in self.data.train if not example.parts]
+        return self.measure(utterances[:: -(-len(utterances) // CLEAN_UTTERANCES)]).ua
+
+    def measure(self, examples: Sequence[Example]) -> ValidationMetrics:
+        """UA and mean log-loss over examples without augmentation, in full precision."""
         labels = [example.label for example in examples]
         scores = example_scores(model_log_scores(self.kept_model, examples, self.objective), examples)
         return ValidationMetrics(log_loss(scores, labels), recall_mean(scores, labels))

@@ -20,6 +20,7 @@ class Epoch:
     Attributes:
         of: number of epochs of the stage
         loss: mean loss over the training examples
+        train_ua: UA of training utterances without augmentation; None: not measured
         ua: validation UA; None where there is no validation
         best: greatest validation UA so far
     """
@@ -29,6 +30,7 @@ class Epoch:
     number: int = 0
     of: int = 0
     loss: float = 0.0
+    train_ua: float | None = None
     ua: float | None = None
     best: float = 0.0
     text: str = ""
@@ -45,13 +47,17 @@ class Epoch:
 
     @property
     def metrics(self) -> str:
-        """Loss, and the validation UA if there is one.
+        """Loss, and the UAs that were measured.
 
-        >>> Epoch(loss=1.25).metrics
-        'loss 1.250'
+        >>> Epoch(loss=1.25, train_ua=0.5).metrics
+        'loss 1.250, training UA 0.500'
         """
-        loss = f"loss {self.loss:.3f}"
-        return loss if self.ua is None else f"{loss}, validation UA {self.ua:.3f} (best {self.best:.3f})"
+        parts = [f"loss {self.loss:.3f}"]
+        if self.train_ua is not None:
+            parts.append(f"training UA {self.train_ua:.3f}")
+        if self.ua is not None:
+            parts.append(f"validation UA {self.ua:.3f} (best {self.best:.3f})")
+        return ", ".join(parts)
 
 
 ProgressCallback = Callable[[Epoch], None]

@@ -18,7 +18,7 @@ CURVE_FILE = "curve.csv"
 BEST_FILE = "best.safetensors"
 LAST_FILE = "last.safetensors"
 DONE_FILE = "done"
-COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua")
+COLUMNS = ("epoch", "train_loss", "val_loss", "val_ua", "train_ua")
 
 
 @dataclass(frozen=True)
@@ -58,33 +58,38 @@ class TrainingRecorder:
         """Number of finished epochs."""
         return len(self.rows)
 
-    def record(self, train_loss: float, validation: ValidationMetrics | None) -> None:
+    def record(self, train_loss: float, validation: ValidationMetrics | None, train_ua: float) -> None:
         """Add an epoch and write the curve.
+
+        Args:
+            train_ua: UA of training utterances without augmentation: a network that does not know even these
+                needs more epochs
 
         Raises:
             RunError: a value is not finite.
         """
-        measured = [train_loss] if validation is None else [train_loss, validation.loss, validation.ua]
-        values = [float(np.float32(value)) for value in measured]
+        measured = [] if validation is None else [validation.loss, validation.ua]
+        values = [float(np.float32(value)) for value in (train_loss, *measured, train_ua)]
         if not all(map(math.isfinite, values)):
             raise RunError(
                 f"{self.folder}: the loss is not a number after epoch {len(self) + 1}; choose another "
                 "--output, and a recipe with a lower learning_rate for this stage"
             )
-        padding = [math.nan] * (len(COLUMNS) - 1 - len(values))
-        self.rows.append([len(self), *values, *padding])
+        unmeasured = [math.nan] * (len(COLUMNS) - 1 - len(values))
+        self.rows.append([len(self), *values[:-1], *unmeasured, values[-1]])
         lines = [",".join(COLUMNS), *(",".join(f"{value:.9g}" for value in row) for row in self.rows)]
         write_text(self.folder / CURVE_FILE, "\n".join(lines) + "\n")
 
     def report(self) -> None:
         """Report the last epoch as progress."""
-        _, train_loss, _, ua = self.rows[-1]
+        _, train_loss, _, ua, train_ua = self.rows[-1]
         self.progress(
             Epoch(
                 stage=self.folder.name,
                 number=len(self),
                 of=self.epochs,
                 loss=train_loss,
+                train_ua=train_ua,
                 ua=ua if self.has_validation else None,
                 best=self.rows[self.best][3],
             )
