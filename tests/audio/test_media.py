@@ -165,3 +165,23 @@ def test_without_pyav_the_error_names_the_extra(
     assert path.suffix not in readable_suffixes()
     with pytest.raises(MissingExtraError, match=r'audio, expected .*; run: pip install "emotrace\[media\]"'):
         read_audio(path)
+
+
+def test_errors_name_the_formats_that_can_be_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        AudioError, match=r"expected WAV, .* AIFF, MPEG-4 \(m4a, mp4, 3gp\), .* or MPEG video"
+    ):
+        read_audio(b"\x80" * 500)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(AudioError, match="expected WAV, FLAC, OGG, MP3 or AIFF; convert it"):
+        read_audio(b"\x80" * 500)
+
+
+def test_without_pyav_a_codec_that_libsndfile_lacks_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_media(tmp_path / "a.caf", "libopencore_amrnb", 8_000, tone(0.5, 8_000))
+    assert read_audio(path).duration_s == pytest.approx(0.5, abs=0.1)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"found CAF audio that libsndfile cannot decode.*\[media\]"):
+        read_audio(path)

@@ -271,6 +271,9 @@ def test_input_that_is_not_audio_is_described_in_one_line(found: str, tmp_path: 
 def test_missing_files_and_folders_are_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"nowhere\.wav: found no such file"):
         read_audio(tmp_path / "nowhere.wav")
+    (tmp_path / "broken.wav").symlink_to("moved.wav")
+    with pytest.raises(AudioError, match=r"broken\.wav: found a link to moved\.wav, which does not exist"):
+        read_audio(tmp_path / "broken.wav")
     with pytest.raises(AudioError, match="found a folder"):
         read_audio(tmp_path)
     with pytest.raises(AudioError, match="expected a valid file path"):

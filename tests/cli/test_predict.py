@@ -263,6 +263,7 @@ def test_emotions_that_cannot_occur_get_no_score(call: Call, recordings: Path) -
         ("joy,anger", "found joy, expected some of the model's labels"),
         ("anger,,calm", "--emotions is 'anger,,calm'; expected different names"),
         ("anger,anger", "expected different names"),
+        ("anger", "found only the emotion anger, whose score would always be 1; expected two or more of"),
     ],
 )
 def test_emotions_that_the_model_lacks_are_refused(
@@ -347,7 +348,19 @@ def test_a_bulk_prediction_refuses_what_it_would_ignore(call: Call, recordings: 
     assert_refused(call(*ray, recordings), "takes --input instead of AUDIO")
     assert_refused(call(*ray, "--output", "out"), "needs --input")
     assert_refused(call(*ray, "--input", recordings), "needs --output")
-    for option, value in (("--top-k", "2"), ("--channels", "each"), ("--jobs", "2"), ("--format", "csv")):
+    for option, value in (
+        ("--top-k", "2"), ("--channels", "each"), ("--jobs", "2"), ("--format", "csv"), ("--tier", "a"),
+        ("--raw-format", "float32"), ("--raw-channels", "2"),
+    ):  # fmt: skip
         done = call(*ray, "--input", recordings, "--output", "out", option, value)
         assert_refused(done, f"{option} is not for --engine ray")
+
+
+def test_options_that_would_be_ignored_are_refused(call: Call, recordings: Path, tmp_path: Path) -> None:
     assert_refused(call("predict", "--input", recordings), "--input is for --engine ray")
+    assert_refused(call("predict", recordings, "--timeout", "3"), "--timeout is for --engine ray")
+    assert_refused(call("predict", "-", "--exclude", "*.wav"), "cannot be combined with --exclude")
+    output = ("--output", tmp_path / "out")
+    assert_refused(call("export", tmp_path, *output, "--root", tmp_path), "--root", "are for --int8")
+    assert_refused(call("export", tmp_path, *output, "--allow-missing"), "are for --int8")
+    assert_refused(call("compare", tmp_path, tmp_path, "--allow-missing"), "need a corpus", "--corpus NAME")

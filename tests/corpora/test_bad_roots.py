@@ -63,8 +63,11 @@ class TestEveryCorpusOnDisk:
             assert f"point --root at {root}, which has it" in error_message(name, inside)
 
 
-def test_synthetic_speech_needs_no_root():
+def test_synthetic_speech_needs_no_root_and_refuses_one(tmp_path):
     assert open_corpus("synthetic").utterances
+    assert error_message("synthetic", tmp_path) == (
+        f"synthetic has no files: found the root {tmp_path}, expected none; omit --root"
+    )
 
 
 @pytest.mark.parametrize(

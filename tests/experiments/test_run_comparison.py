@@ -194,7 +194,7 @@ def test_the_error_for_runs_that_cannot_be_compared_is_one_line(
         ((runs[0], fewer), f"{runs[0]} and {fewer} cannot be compared: of 60 and 59 predictions 1 have no"),
         ((runs[0], runs[1], other_truth), "wav/0.wav is anger by 0"),
         ((runs[0], tmp_path / "none"), "predictions.csv does not exist"),
-        ((*runs, "--root", tmp_path), "--root is the folder of a corpus; also name the corpus"),
+        ((*runs, "--root", tmp_path), "--root and options of a corpus need a corpus; name it"),
     ):
         code, out, err = call(capfd, *tokens)
         assert (code, out) == (2, "")

@@ -11,12 +11,15 @@ import numpy as np
 import soundfile
 
 from emotrace.audio.file_parts import LENGTH_UNKNOWN, Part, find_parts
-from emotrace.audio.file_types import READABLE, describe
+from emotrace.audio.file_types import describe
+from emotrace.audio.length_fields import Correction
+from emotrace.audio.media import readable_formats
 from emotrace.audio.quality import UNSCALED, Samples
 from emotrace.errors import AudioError
 from emotrace.warning import RecognitionWarning
 
 _BLOCK_VALUES = 1 << 18
+_TOLERANCE_S = 0.1  # by which a header may claim too much without a warning
 _SAMPLE_DUMP = b"\xf0\x7e"  # refused, because libsndfile writes to stdout when one is damaged
 _UNCOMPRESSED = frozenset(
     {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
@@ -39,11 +42,14 @@ def open_decoder(
         AudioError: if the file is not audio in a supported format
     """
     if head.startswith(_SAMPLE_DUMP):
-        raise AudioError(f"{name}: found a MIDI sample dump, expected {READABLE}; convert it")
+        raise AudioError(f"{name}: found a MIDI sample dump, expected {readable_formats()}; convert it")
     parts = find_parts(file)
     first = next(parts)
     with _open_part(name, file, head, first, warnings) as decoder:
-        yield decoder.samplerate, _all_blocks(name, file, head, decoder, parts, warnings)
+        yield (
+            decoder.samplerate,
+            _all_blocks(name, file, head, decoder, first.correction, parts, warnings),
+        )
 
 
 def _all_blocks(
@@ -51,13 +57,16 @@ def _all_blocks(
     file: BinaryIO,
     head: bytes,
     first: soundfile.SoundFile,
+    correction: Correction | None,
     further: Iterator[Part],
     warnings: list[RecognitionWarning],
 ) -> Iterator[Samples]:
     frames, count = 0, 1
-    for block in blocks(first, warnings):
+    for block in blocks(first, warnings, has_length=correction is None):
         frames += len(block)
         yield block
+    if correction is not None and correction.claimed_share is not None:
+        _warn_of_length(frames / first.samplerate, correction.claimed_share, warnings)
     of_first = frames
     for part in further:
         try:
@@ -89,9 +98,13 @@ def _open_part(
     try:
         # With a descriptor, libsndfile reads by itself, and threads do not wait for the interpreter lock.
         # On systems other than POSIX, Python's descriptors may be invalid in libsndfile.
-        whole = part.start == 0 and part.stop is None
+        unchanged = part.start == 0 and part.stop is None and part.correction is None
         has_descriptor = isinstance(file, io.FileIO) and os.name == "posix"
-        handle = file.fileno() if has_descriptor and whole else _SeekableFile(file, part.start, part.stop)
+        handle = (
+            file.fileno()
+            if has_descriptor and unchanged
+            else _SeekableFile(file, part.start, part.stop, part.correction)
+        )
         decoder = soundfile.SoundFile(handle, closefd=False)
         if part.samples_at is None or decoder.subtype not in _UNCOMPRESSED:
             return decoder
@@ -105,15 +118,31 @@ def _open_part(
             subtype=decoder.subtype,
             endian=decoder.endian if decoder.endian != "FILE" else _byte_order(head),
         )
-        text = (
-            f"the header says {claimed_s:.2f} s, and the file has "
-            f"{whole_decoder.frames / decoder.samplerate:.2f} s: used all of it"
-        )
-        warnings.append(RecognitionWarning("header-length", text))
+        warnings.append(_header_length(claimed_s, whole_decoder.frames / decoder.samplerate))
         return whole_decoder
     except soundfile.LibsndfileError as error:
         found, advice = describe(head, error.error_string)
-        raise AudioError(f"{name}: found {found}, expected {READABLE}; {advice}") from None
+        raise AudioError(f"{name}: found {found}, expected {readable_formats()}; {advice}") from None
+
+
+def _header_length(claimed_s: float, found_s: float) -> RecognitionWarning:
+    text = f"the header says {claimed_s:.2f} s, and the file has {found_s:.2f} s: used all of it"
+    return RecognitionWarning("header-length", text)
+
+
+def _cut_short(claimed_s: float, found_s: float) -> RecognitionWarning:
+    total = f" of {claimed_s:.2f} s" if claimed_s > found_s else ""
+    text = f"cut short or damaged: used the {found_s:.2f} s{total} that could be read"
+    return RecognitionWarning("cut-short", text)
+
+
+def _warn_of_length(found_s: float, claimed_share: float, warnings: list[RecognitionWarning]) -> None:
+    """Add a warning of a header that claims another length than the file has."""
+    claimed_s = claimed_share * found_s
+    if claimed_share < 1:
+        warnings.append(_header_length(claimed_s, found_s))
+    elif claimed_s > found_s + _TOLERANCE_S:
+        warnings.append(_cut_short(claimed_s, found_s))
 
 
 def _byte_order(head: bytes) -> str:
@@ -128,8 +157,10 @@ class _SeekableFile:
     object has no `name`, because soundfile treats files named `.raw` as files without a header.
     """
 
-    def __init__(self, file: BinaryIO, start: int = 0, stop: int | None = None) -> None:
-        self._file, self._start = file, start
+    def __init__(
+        self, file: BinaryIO, start: int = 0, stop: int | None = None, correction: Correction | None = None
+    ) -> None:
+        self._file, self._start, self._correction = file, start, correction
         self._stop = file.seek(0, io.SEEK_END) if stop is None else stop
         self._seek_failed = False
         file.seek(start)
@@ -148,12 +179,23 @@ class _SeekableFile:
         return -1 if seek_failed else self._file.tell() - self._start
 
     def read(self, count: int) -> bytes:
-        return self._file.read(max(0, min(count, self._stop - self._file.tell())))
+        at = self._file.tell()
+        content = self._file.read(max(0, min(count, self._stop - at)))
+        return content if self._correction is None else self._correction.apply(content, at)
 
 
-def blocks(sound: soundfile.SoundFile, warnings: list[RecognitionWarning]) -> Iterator[Samples]:
-    """The file's blocks; if the file is damaged, the blocks before the damage, and a warning."""
-    claimed, read, broken, peak = _claimed_frames(sound), sound.tell() if sound.seekable() else 0, False, 0.0
+def blocks(
+    sound: soundfile.SoundFile, warnings: list[RecognitionWarning], has_length: bool = True
+) -> Iterator[Samples]:
+    """The file's blocks; if the file is damaged, the blocks before the damage, and a warning.
+
+    Args:
+        sound: the file
+        warnings: gets warnings about damage
+        has_length: whether its header has a length that says how much should be there
+    """
+    claimed = _claimed_frames(sound) if has_length else 0
+    read, broken, peak = sound.tell() if sound.seekable() else 0, False, 0.0
     size = max(1, _BLOCK_VALUES // sound.channels)
     got = size
     while got == size and not broken:
@@ -168,10 +210,9 @@ def blocks(sound: soundfile.SoundFile, warnings: list[RecognitionWarning]) -> It
             peak = max(peak, float(block[:got].max()), -float(block[:got].min()))
         yield block[:got]
     broken &= claimed > 0  # a FLAC file without a length always ends with an error
-    if broken or read < claimed - sound.samplerate // 10 or "end-of-stream" in sound.extra_info.lower():
-        total = f" of {claimed / sound.samplerate:.2f} s" if claimed > read else ""
-        text = f"cut short or damaged: used the {read / sound.samplerate:.2f} s{total} that could be read"
-        warnings.append(RecognitionWarning("cut-short", text))
+    missing_s = (claimed - read) / sound.samplerate
+    if broken or missing_s > _TOLERANCE_S or "end-of-stream" in sound.extra_info.lower():
+        warnings.append(_cut_short(claimed / sound.samplerate, read / sound.samplerate))
     if peak > UNSCALED:
         text = f"damaged: samples reach {peak:.0f} times full scale; get the file again from its source"
         warnings.append(RecognitionWarning("damaged", text))

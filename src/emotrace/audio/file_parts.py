@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
+from emotrace.audio.length_fields import MIN_REST_BYTES, Correction, find_correction
+
 LENGTH_UNKNOWN = 0x7FFF0000  # writers to pipes put the highest possible length into the header
 _KNOWN_CHUNKS = frozenset({b"LIST", b"id3 ", b"ID3 ", b"bext", b"cue ", b"iXML", b"_PMX", b"fact", b"(c) "})
 _SCAN_BYTES = 1 << 20
-_MIN_REST_BYTES = 4096  # shorter remainders are padding or tags
 _STARTS = {  # first bytes of a file, and of a recording in it
     b"fLaC": re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"),
     b"OggS": re.compile(rb"OggS\x00[\x02\x06]"),
@@ -31,11 +32,13 @@ class Part:
         start: its first byte
         stop: the byte after it, None for the end of the file
         samples_at: first byte of the samples, if the header claims less than there is; None if it is right
+        correction: the right length, if the header has a wrong one that can be replaced
     """
 
     start: int = 0
     stop: int | None = None
     samples_at: int | None = None
+    correction: Correction | None = None
 
 
 def find_parts(file: BinaryIO) -> Iterator[Part]:
@@ -45,7 +48,10 @@ def find_parts(file: BinaryIO) -> Iterator[Part]:
     """
     size = file.seek(0, io.SEEK_END)
     head = _read(file, 0, 12)
-    if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM"):
+    correction = find_correction(file, size)
+    if correction is not None and _is_one_recording(file, head):
+        yield Part(stop=correction.stop, correction=correction)
+    elif head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM"):
         yield from _chunked_parts(file, size)
     elif head.startswith((b"ID3", b"\xff")):
         yield from _mpeg_parts(file, size)
@@ -57,6 +63,11 @@ def find_parts(file: BinaryIO) -> Iterator[Part]:
             yield Part(start, stop)
     else:
         yield Part()
+
+
+def _is_one_recording(file: BinaryIO, head: bytes) -> bool:
+    """Whether no other recording follows in a file that has more than its header says."""
+    return head[:4] not in _STARTS or next(_further_starts(file, _STARTS[head[:4]]), None) is None
 
 
 def is_chunk(head: bytes) -> bool:
@@ -74,7 +85,7 @@ def _chunked_parts(file: BinaryIO, size: int) -> Iterator[Part]:
     while (found := _samples_of(file, start, size)) is not None:
         begin, claimed = found
         end = begin + claimed
-        if end + _MIN_REST_BYTES >= size:
+        if end + MIN_REST_BYTES >= size:
             break
         rest = _read(file, end + claimed % 2, 12)
         if rest[:4] in (b"RIFF", b"RF64", b"FORM") and rest[8:] in (b"WAVE", b"AIFF", b"AIFC"):
@@ -131,7 +142,7 @@ def _chunks_reach_the_end(file: BinaryIO, at: int, size: int) -> bool:
 def _au_part(head: bytes, size: int) -> Part:
     """The part of an AU file, in which nothing follows the samples."""
     begin, claimed = struct.unpack(">II", head[4:12].ljust(8, b"\0"))
-    short = claimed < LENGTH_UNKNOWN and begin >= 24 and begin + claimed + _MIN_REST_BYTES < size
+    short = claimed < LENGTH_UNKNOWN and begin >= 24 and begin + claimed + MIN_REST_BYTES < size
     return Part(0, size, begin) if short else Part()
 
 
@@ -141,10 +152,10 @@ def _mpeg_parts(file: BinaryIO, size: int) -> Iterator[Part]:
     for _ in range(1000):
         frame = _next_frame(file, _after_tag(file, start))
         stop = None if frame is None else _claimed_stop(_read(file, frame, 64), frame)
-        if stop is None or stop + _MIN_REST_BYTES >= size:
+        if stop is None or stop + MIN_REST_BYTES >= size:
             break
         following = _next_frame(file, _after_tag(file, stop))
-        if following is None or following + _MIN_REST_BYTES >= size:
+        if following is None or following + MIN_REST_BYTES >= size:
             break
         yield Part(start, following)
         start = following
@@ -165,7 +176,7 @@ def _after_tag(file: BinaryIO, at: int) -> int:
 
 def _next_frame(file: BinaryIO, at: int) -> int | None:
     """Position of the first of two MP3 frames, a little after `at`; None if there are none."""
-    content = _read(file, at, 2 * _MIN_REST_BYTES)
+    content = _read(file, at, 2 * MIN_REST_BYTES)
     for found in re.finditer(rb"\xff(?=[\xe2\xe3\xf2\xf3\xfa\xfb])", content):
         length = _frame_bytes(content[found.start() : found.start() + 4])
         if length and _frame_bytes(content[found.start() + length : found.start() + length + 4]):
@@ -208,7 +219,7 @@ def _further_starts(file: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[int]
         content = tail + chunk
         for found in pattern.finditer(content):
             position = at - len(tail) + found.start()
-            if position - previous >= _MIN_REST_BYTES // 4:
+            if position - previous >= MIN_REST_BYTES // 4:
                 yield position
             previous = max(previous, position)
         tail = content[-(_LONGEST_START - 1) :]

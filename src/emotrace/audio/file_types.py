@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-READABLE = "WAV, FLAC, OGG, MP3 or AIFF"
-
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -39,6 +37,7 @@ _CONTAINERS = (
     Container(0, b"caff", "CAF", "caf", only_ffmpeg=False),
     Container(0, b"OggS", "OGG", "ogg", only_ffmpeg=False),
 )
+_OF_LIBSNDFILE = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 _NOT_AUDIO = (  # first bytes, what it is, what to do
     (b"version https://git-lfs", "a Git LFS pointer instead of the audio", "fetch it with git lfs pull"),
     (b"%PDF", "a PDF document", "give the recording instead"),
@@ -55,6 +54,17 @@ _MARKUP = (
     (b"<?xml", "an XML document, as servers send for an error"),
     (b"{", "JSON text, as servers send for an error"),
 )
+
+
+def list_formats(with_ffmpeg: bool) -> str:
+    """The formats that errors name as readable.
+
+    >>> list_formats(with_ffmpeg=False)
+    'WAV, FLAC, OGG, MP3 or AIFF'
+    """
+    of_ffmpeg = [part for c in _CONTAINERS if with_ffmpeg and c.only_ffmpeg for part in c.name.split(" or ")]
+    *names, last = dict.fromkeys((*_OF_LIBSNDFILE, *of_ffmpeg))
+    return f"{', '.join(names)} or {last}"
 
 
 def find_container(head: bytes) -> Container | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from emotrace.audio.file_types import READABLE, Container
+from emotrace.audio.file_types import Container, list_formats
 from emotrace.audio.quality import Samples
 from emotrace.errors import AudioError, MissingExtraError
 from emotrace.warning import RecognitionWarning
@@ -35,6 +35,15 @@ def is_installed() -> bool:
         return False
 
 
+def readable_formats() -> str:
+    """The formats that can be read here, for errors.
+
+    >>> readable_formats().startswith("WAV, FLAC, OGG, MP3")
+    True
+    """
+    return list_formats(with_ffmpeg=is_installed())
+
+
 @contextmanager
 def open_media(
     name: str, file: BinaryIO, container: Container, warnings: list[RecognitionWarning]
@@ -52,8 +61,9 @@ def open_media(
         AudioError: if the file cannot be decoded, or has no sound
     """
     if not is_installed():
+        codec = "" if container.only_ffmpeg else " that libsndfile cannot decode"
         raise MissingExtraError(
-            f"{name}: found {container.name} audio, expected {READABLE}; "
+            f"{name}: found {container.name} audio{codec}, expected {readable_formats()}; "
             'run: pip install "emotrace[media]", or convert it, for example with ffmpeg'
         )
     import av

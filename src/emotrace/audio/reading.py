@@ -15,7 +15,7 @@ import soundfile
 
 from emotrace.audio import media
 from emotrace.audio.file_decoder import blocks, open_decoder
-from emotrace.audio.file_types import READABLE, find_container
+from emotrace.audio.file_types import find_container
 from emotrace.audio.preprocessing import MINIMUM_S as MINIMUM_S
 from emotrace.audio.preprocessing import StreamPreprocessor
 from emotrace.audio.quality import Samples
@@ -138,7 +138,7 @@ def open_audio(source: Source) -> Iterator[AudioStream]:
             head = file.read(64)
             file.seek(0)
             if not head:
-                raise AudioError(f"{name}: found an empty file, expected {READABLE}")
+                raise AudioError(f"{name}: found an empty file, expected {media.readable_formats()}")
             sound = AudioStream(name, 0, iter(()), name if is_path else None)
             with ExitStack() as stack:
                 sound.rate_hz, sound.blocks = _start(stack, name, file, head, sound.warnings)
@@ -154,7 +154,7 @@ def _start(
         try:
             return stack.enter_context(open_decoder(name, file, head, warnings))
         except AudioError:
-            if container is None or not media.is_installed():
+            if container is None:
                 raise
             file.seek(0)
     return stack.enter_context(media.open_media(name, file, container, warnings))
@@ -182,6 +182,11 @@ def _open(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[str, Binar
         try:
             file = path.open("rb", buffering=0)
         except FileNotFoundError:
+            if path.is_symlink():
+                raise AudioError(
+                    f"{path}: found a link to {path.readlink()}, which does not exist, expected an audio "
+                    "file; remove the link, or restore what it names"
+                ) from None
             raise AudioError(f"{path}: found no such file, expected an audio file; check the path") from None
         except IsADirectoryError:
             raise AudioError(f"{path}: found a folder, expected an audio file") from None

@@ -39,8 +39,8 @@ def compare(
     from emotrace.experiments.run_comparison import compare as compare_runs
     from emotrace.experiments.run_comparison import format_comparison
 
-    if name is None and root is not None:
-        raise EmotraceError("--root is the folder of a corpus; also name the corpus with --corpus NAME")
+    if name is None and (root is not None or corpus_options != NO_CORPUS_OPTIONS):
+        raise EmotraceError("--root and options of a corpus need a corpus; name it with --corpus NAME")
     opened = (
         None
         if name is None

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from emotrace.cli.options import NO_CORPUS_OPTIONS, CorpusOptions, Root
 from emotrace.cli.output import DONE, print_line
+from emotrace.errors import EmotraceError
 from emotrace.experiments.requirements import require_training_packages
 
 
@@ -33,6 +34,8 @@ def export(
         Quantise the model to 8-bit integers, which makes it smaller and faster. The loss of accuracy is
         measured on the corpus of the run, which --root locates.
     """
+    if not int8 and (root is not None or corpus_options != NO_CORPUS_OPTIONS):
+        raise EmotraceError("--root and options of a corpus are for --int8; omit them, or add --int8")
     require_training_packages()
     from emotrace.export.run_export import export_run, export_run_in_int8
 

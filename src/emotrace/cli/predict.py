@@ -77,7 +77,7 @@ def predict(
     raw_channels: RawChannels = 1,
     engine: Engine = "local",
     source: Annotated[str | None, Parameter(name="--input")] = None,
-    timeout: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 600.0,
+    timeout: Annotated[float | None, Parameter(validator=validators.Number(gt=0))] = None,
 ) -> int:
     """Recognise the emotion of each recording.
 
@@ -102,14 +102,15 @@ def predict(
         For --engine ray, instead of AUDIO: a folder, a pattern such as 's3://calls/**/*.wav' (in quotes), or
         a CSV file with a column file. Paths, or URLs that fsspec knows.
     timeout
-        For --engine ray: seconds that one file may take.
+        For --engine ray: seconds that one file may take. By default, 600.
     """
     if engine == "ray":
         _check_bulk_options(audio, source, output)
         for option, given in {
             "--format": output_format, "--top-k": top_k, "--emotions": emotions, "--segments": segments,
-            "--channels": channels == "each", "--abstain-below": abstain_below, "--exclude": exclude,
-            "--jobs": jobs > 1, "--threads": threads, "--raw-rate": raw_rate,
+            "--tier": tier, "--channels": channels == "each", "--abstain-below": abstain_below,
+            "--exclude": exclude, "--jobs": jobs > 1, "--threads": threads, "--raw-rate": raw_rate,
+            "--raw-format": raw_format != "int16", "--raw-channels": raw_channels != 1,
         }.items():  # fmt: skip
             if given:
                 raise EmotraceError(f"{option} is not for --engine ray, which writes whole results; omit it")
@@ -118,6 +119,8 @@ def predict(
         return predict_on_ray(str(source), str(output), model, timeout)
     if source is not None:
         raise EmotraceError("--input is for --engine ray; name the recordings without it, as AUDIO")
+    if timeout is not None:
+        raise EmotraceError("--timeout is for --engine ray; omit it, or add --engine ray")
     if not audio:
         raise EmotraceError("found no AUDIO, expected files or folders; see emotrace predict --help")
     output_file = None if output is None else Path(output)
@@ -127,7 +130,7 @@ def predict(
     if each_channel and segments is not None:
         raise EmotraceError("--channels each cannot be combined with --segments; omit one of them")
     raw = raw_input(raw_rate, raw_format, raw_channels)
-    check_standard_input(audio, raw, None if segments is None else "--segments")
+    check_standard_input(audio, raw, "--exclude" if exclude else None if segments is None else "--segments")
     if tier is not None and segments is None:
         raise EmotraceError("--tier chooses a tier of a segment file: name the file with --segments FILE")
     matches = None if segments is None else _match_segments(segments, tier, audio)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -68,9 +68,7 @@ def read_collection(path: Path) -> Collection:
     try:
         found = Collection.model_validate(parse_toml(read_bounded(path, LIMIT).decode("utf-8")))
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise CorpusError(f"{path}: {key}: {problem['msg']}; see the page on collections") from None
+        raise CorpusError(f"{path}: {_describe(error.errors()[0])}") from None
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise CorpusError(f"{path} is not a TOML file: {error}") from None
     if len(found.corpora) < 2:
@@ -81,6 +79,28 @@ def read_collection(path: Path) -> Collection:
         if not MEMBER_NAME.fullmatch(name):
             raise CorpusError(f"{path}: found the name {name!r}, expected letters, digits, . _ and -")
     return found
+
+
+def _describe(problem: Any) -> str:
+    """What is wrong with a key of the file, in one line."""
+    place = problem["loc"]
+    key = ".".join(map(str, place))
+    if problem["type"] == "missing":
+        return "found no corpus, expected two or more tables [corpora.NAME]; add one for each corpus"
+    if problem["type"] == "extra_forbidden":
+        return f"found the key {key}, expected {' and '.join(Collection.model_fields)}; remove or correct it"
+    expected = "a table" if len(place) == 2 and place[0] == "corpora" else _EXPECTED[place[2:3] or place[:1]]
+    return f"{key} is {repr(problem['input'])[:60]}, expected {expected}; correct it"
+
+
+_EXPECTED = {
+    ("corpora",): "two or more tables [corpora.NAME]",
+    ("corpus",): "the name of a corpus",
+    ("root",): "a folder",
+    ("map",): 'new names, such as { exc = "happiness" }',
+    ("emotions",): 'a list, such as ["anger", "neutral"]',
+    ("weight",): "a number above 0",
+}
 
 
 def _read(root: Path) -> list[Utterance]:

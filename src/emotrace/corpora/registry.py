@@ -65,9 +65,9 @@ def open_corpus(
             files that a corpus's label files list and that do not exist.
 
     Raises:
-        CorpusError: the name, a label or an option is unknown, or the root is missing, does not exist, is
-            not a folder, or holds something else. If it holds another known corpus, or if the corpus is one
-            level above or below, the message names it.
+        CorpusError: the name, a label or an option is unknown, a generated corpus has a root, or the root is
+            missing, does not exist, is not a folder, or holds something else. If it holds another known
+            corpus, or if the corpus is one level above or below, the message names it.
 
     >>> open_corpus("emo-db", "downloads")
     Traceback (most recent call last):
@@ -97,6 +97,8 @@ def _open(corpus: str, root: str | Path | None, options: Mapping[str, str | bool
                 f"{found.name} has no option {option}; its options: {', '.join(found.options) or 'none'}"
             )
     if not found.needs_root:
+        if root is not None:
+            raise CorpusError(f"{found.name} has no files: found the root {root}, expected none; omit --root")
         return OpenCorpus(found, tuple(found.read(Path())))
     if root is None:
         raise CorpusError(f"{found.name} needs a root; point --root at the folder that has: {found.layout}")

@@ -64,7 +64,7 @@ class Result:
         other emotions. An input without a label keeps none.
 
         Raises:
-            ModelError: the model has no such emotion
+            ModelError: the model has no such emotion, or there are fewer than two
 
         >>> scores = {"anger": 0.2, "sadness": 0.2, "neutral": 0.6}
         >>> Result("neutral", 0.6, scores, Timeline(), 2.0, None, (), "tiny").among(
@@ -124,7 +124,7 @@ def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, 
     """The labels of a model that are in `emotions`, in the model's order.
 
     Raises:
-        ModelError: there are none, one of the emotions is no label of the model, or `emotions` is a string
+        ModelError: there are fewer than two, one is no label of the model, or `emotions` is a string
 
     >>> choose_labels(("anger", "fear", "calm"), ["calm", "anger"])
     ('anger', 'calm')
@@ -137,7 +137,13 @@ def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, 
     if not emotions or not set(emotions) <= set(labels):
         found = ", ".join(emotion for emotion in emotions if emotion not in labels) or "no emotion"
         raise ModelError(f"found {found}, expected some of the model's labels {', '.join(labels)}")
-    return tuple(label for label in labels if label in emotions)
+    chosen = tuple(label for label in labels if label in emotions)
+    if len(chosen) < 2:
+        raise ModelError(
+            f"found only the emotion {chosen[0]}, whose score would always be 1; expected two or more of "
+            f"{', '.join(labels)}"
+        )
+    return chosen
 
 
 def renormalise(scores: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
