@@ -16,7 +16,7 @@ from emotrace.models.encoder_features import EncoderFeatures
 from emotrace.models.functionals.pooled import PooledClassifier
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import AcousticAugmenter, augmented_copy
-from emotrace.training.data.encoder_examples import non_speech_features
+from emotrace.training.data.encoder_examples import POOL_SOUNDS, non_speech_features
 from emotrace.training.data.examples import Example
 from emotrace.training.data.non_speech import non_speech_examples
 from emotrace.training.functionals import compute_statistics, functionals_of, weight_feature_sets
@@ -46,8 +46,9 @@ def fit_speech_presence(
     if isinstance(network.spectrum, EncoderFeatures):
         assert isinstance(network.functionals, PooledClassifier)
         count = round(SOUNDS_PER_WINDOW * recipe.non_speech_per_utterance * len(examples))
+        count = min(count, POOL_SOUNDS)
         frames = find_system("encoder-sadrn-ctc").max_frames(recipe)
-        noises = non_speech_features(count, network.spectrum, recipe, frames, seed_of(seed, "no speech"))
+        noises = non_speech_features(count, network.spectrum, recipe, frames, "speech presence")
         fit_pooled_speech_presence(
             network.functionals, examples, noises, recipe.functionals_l2, seed_of(seed, "excerpts")
         )

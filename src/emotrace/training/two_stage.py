@@ -172,7 +172,7 @@ class TwoStageTrainer:
         count = round(recipe.non_speech_per_utterance * len(train))
         spectrum = network.spectrum
         if isinstance(spectrum, EncoderFeatures):
-            non_speech = non_speech_features(count, spectrum, recipe, max_frames, seed)
+            non_speech = non_speech_features(count, spectrum, recipe, max_frames, "training")
         else:
             generator = torch.Generator().manual_seed(seed)
             non_speech = non_speech_examples(count, spectrum, max_frames, generator)

@@ -86,9 +86,19 @@ def test_a_damaged_cache_is_named(features: EncoderFeatures, cache: Path) -> Non
         read(features, copies=0)
 
 
-def test_sounds_have_no_emotion(features: EncoderFeatures) -> None:
-    sounds = non_speech_features(3, features, Recipe(), MAX_FRAMES, seed=1)
-    assert [sound.parts for sound in sounds] == [((None, 1.0),)] * 3
+def test_sounds_have_no_emotion_and_come_from_a_shared_pool(
+    features: EncoderFeatures, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_examples, "POOL_SOUNDS", 4)
+    monkeypatch.setattr(encoder_examples, "POOL_PART", 2)
+    three = non_speech_features(3, features, Recipe(), MAX_FRAMES, "training")
+    assert [sound.parts for sound in three] == [((None, 1.0),)] * 3
+    five = non_speech_features(5, features, Recipe(), MAX_FRAMES, "training")
+    assert len(list(cache.iterdir())) == 2
+    assert all(torch.equal(a.windows[0], b.windows[0]) for a, b in zip(three, five, strict=False))
+    assert torch.equal(five[0].windows[0], five[4].windows[0])
+    (other,) = non_speech_features(1, features, Recipe(), MAX_FRAMES, "speech presence")
+    assert not torch.equal(other.windows[0], five[0].windows[0])
 
 
 def test_windows_are_cut_at_pauses_as_the_runtime_cuts_them(features: EncoderFeatures) -> None:

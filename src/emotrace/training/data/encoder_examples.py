@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ from emotrace.training.seeds import seed_of
 
 BATCH_WINDOWS = 8
 CUTTING = "pauses"  # how recordings are cut; another value makes cached features anew
+POOL_SOUNDS, POOL_PART = 1_024, 128  # most different sounds, and how many are computed at a time
 AUGMENTATION_SEED = 1  # the views are the same in all folds and runs
 
 logger = logging.getLogger(__name__)
@@ -96,19 +98,30 @@ def read_encoder_examples(
 
 
 def non_speech_features(
-    count: int, features: EncoderFeatures, recipe: Recipe, max_frames: int, seed: int
+    count: int, features: EncoderFeatures, recipe: Recipe, max_frames: int, purpose: str
 ) -> list[Example]:
-    """`count` synthetic sounds without speech, as `non_speech_examples` gives them, as features."""
+    """`count` synthetic sounds without speech as features, each with one view.
+
+    They are taken in order from a pool that all folds and runs share, and start anew at its end.
+
+    Args:
+        purpose: what the sounds are for; another purpose has another pool
+    """
     longest = samples_in(max_frames, features.frame_samples, features.hop_samples)
     names = list(SOUNDS_AND_CHORDS)
+    pool: list[Encoded] = []
+    for part in range(-(-min(count, POOL_SOUNDS) // POOL_PART)):
+        seed = seed_of(AUGMENTATION_SEED, purpose, part)
 
-    def recordings() -> Iterator[Samples]:
-        random = np.random.default_rng(seed)
-        sounds = random_sounds(count, longest, random, names)
-        return (samples.numpy() for _, samples in sounds)
+        def recordings(seed: int = seed) -> Iterator[Samples]:
+            sounds = random_sounds(POOL_PART, longest, np.random.default_rng(seed), names)
+            return (samples.numpy() for _, samples in sounds)
 
-    encoded = cached_features(recordings, features, recipe, max_frames, ["sounds", names, count, seed])
-    return [Example("sound", "", 0, (sound.windows,), sound.durations, ((None, 1.0),)) for sound in encoded]
+        pool += cached_features(recordings, features, recipe, max_frames, ["sounds", names, POOL_PART, seed])
+    return [
+        Example("sound", "", 0, (sound.windows,), sound.durations, ((None, 1.0),))
+        for sound in islice(cycle(pool), count)
+    ]
 
 
 def cached_features(
