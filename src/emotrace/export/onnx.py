@@ -107,5 +107,6 @@ def describe_model(network: EmotionModel, provenance: Provenance) -> ModelConfig
         earlier_corpora=tuple(provenance.earlier_corpora),
         training_speakers=dict(provenance.training_speakers or {}),
         protocol=provenance.protocol,
+        license=provenance.license,
         figures=dict(provenance.figures or {}),
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from emotrace.corpora import open_corpus
 from emotrace.corpora.utterance_audio import read_utterance
+from emotrace.decoding.ctc import class_scores
 from emotrace.errors import RunError
 from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.confusion import confusion_text
@@ -21,8 +25,17 @@ from emotrace.models.emotion_model import EmotionModel
 from emotrace.recipe import Recipe
 from emotrace.system.files import list_files
 from emotrace.training.pretrained_weights import MODEL_WEIGHTS_FILE
-from emotrace.training.run_folder import PREDICTIONS_FILE, Run, read_run, same_experiment
+from emotrace.training.run_folder import (
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    VALIDATION_FILE,
+    Run,
+    read_run,
+    same_experiment,
+)
+from emotrace.training.scoring import best_temperature, log_loss
 
+MIN_SCORE = 1e-12  # of an emotion, before the logarithm
 CALIBRATION_UTTERANCES = 48  # spread over the corpus
 MODEL_FILES = {CONFIG_FILE, MODEL_FILE, MODEL_WEIGHTS_FILE, CARD_FILE, NOTICE_FILE}
 
@@ -112,6 +125,7 @@ def export_crossvalidated(
         )
     metrics = score_predictions(predictions)
     networks = len({(p.fold, p.seed) for p in predictions})
+    temperature = pooled_temperature(crossval_folder)
     provenance = Provenance(
         name=name,
         system=run.system,
@@ -120,7 +134,7 @@ def export_crossvalidated(
         corpus=run.corpora,
         protocol=f"{run.protocol}, of {networks} other networks of the same recipe",
         version=run.version,
-        temperature=run.temperature,
+        temperature=run.temperature if temperature is None else temperature,
         speakers=_describe_speakers(run, recipe),
         earlier_corpora=run.earlier_corpora,
         training_speakers=run.training_speakers,
@@ -136,6 +150,30 @@ def export_crossvalidated(
         confusion=confusion_text(metrics.labels, metrics.confusion),
     )
     return export_model(network, provenance, output, weights=False)
+
+
+def pooled_temperature(crossval_folder: Path) -> float | None:
+    """The temperature that calibrates the validation predictions of all folds together.
+
+    Each fold's scores are its log-scores divided by the fold's temperature. The result is the geometric mean
+    of these temperatures, times the one that the pooled scores still need.
+
+    Returns:
+        None where the folder has no run folders of folds with validation predictions
+    """
+    folds = [path.parent for path in sorted(crossval_folder.glob(f"seed-*/fold-*/{VALIDATION_FILE}"))]
+    if not folds:
+        return None
+    log_temperatures, logs, labels = [], [], []
+    for fold in folds:
+        run = Run.model_validate_json((fold / RUN_FILE).read_text(encoding="utf-8"))
+        log_temperatures.append(math.log(run.temperature))
+        for prediction in read_predictions(fold / VALIDATION_FILE):
+            scores = np.array([prediction.scores[emotion] for emotion in run.emotions])
+            logs.append(np.log(np.maximum(scores, MIN_SCORE)))
+            labels.append(run.emotions.index(prediction.truth))
+    remaining = best_temperature(lambda t: log_loss(class_scores(np.stack(logs), t), labels))
+    return math.exp(sum(log_temperatures) / len(folds)) * remaining
 
 
 def _read_finished_run(run_folder: Path) -> tuple[Run, EmotionModel, Provenance, Metrics]:

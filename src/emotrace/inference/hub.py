@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from emotrace.errors import MissingExtraError, ModelError
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.model_folder import CONFIG_FILE
+from emotrace.inference.pretrained import named_model
 
 HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>.*))?")
 
 
 def find_model_folder(model: str | os.PathLike[str]) -> Path:
-    """The folder of a model: the folder itself or, if it does not exist, the download from the hub.
+    """The folder of a model: the folder itself; if it does not exist, a known name, or the hub's download.
 
     >>> find_model_folder("runs/emodb/model").as_posix()
     'runs/emodb/model'
@@ -26,7 +27,11 @@ def find_model_folder(model: str | os.PathLike[str]) -> Path:
     """
     path = Path(model)
     name = HUB_NAME.fullmatch(path.as_posix())
-    if path.exists() or not name:
+    if path.exists():
+        return path
+    if known := named_model(path.as_posix()):
+        return known
+    if not name:
         return path
     if not name["revision"]:
         raise ModelError(

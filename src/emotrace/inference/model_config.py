@@ -98,6 +98,7 @@ class ModelConfig(StrictModel):
         training_speakers: by corpus, the speakers whose utterances this model or an earlier one was fitted or
             calibrated to; a corpus whose speakers are not known is left out
         figures: measured by `protocol` on `corpus`, such as "test UA"; empty if nothing was measured
+        license: license of the model, by the name that the Hugging Face hub gives it; empty if none is stated
         sha256: hash of each other file in the folder, by its name
 
     >>> config = ModelConfig(
@@ -141,6 +142,7 @@ class ModelConfig(StrictModel):
     training_speakers: dict[str, tuple[str, ...]] = Field(default={})
     protocol: str = ""
     figures: dict[str, Figure] = Field(default={})
+    license: str = Field(default="", max_length=100)
     sha256: dict[_FileName, _Sha256] = Field(default={})
 
     @model_validator(mode="before")

@@ -1,11 +1,17 @@
-"""The pretrained model that comes with the package."""
+"""The models that come with the package or with its source, by name."""
 
+import logging
 from pathlib import Path
 
 from emotrace.errors import ModelError
 
 NAME = "emotrace-emodb-1"
 FOLDER = Path(__file__).parents[1] / "pretrained" / NAME
+RESEARCH_NAME = "emotrace-research-1"
+RESEARCH_FOLDER = Path(__file__).parents[3] / "models" / RESEARCH_NAME  # beside `src`; in no wheel
+FREE_LICENSES = ("", "mit", "apache-2.0")  # licenses of models that need no notice
+
+logger = logging.getLogger(__name__)
 
 
 def pretrained_model() -> Path:
@@ -20,3 +26,30 @@ def pretrained_model() -> Path:
             "or train a model with `emotrace train`"
         )
     return FOLDER
+
+
+def named_model(name: str) -> Path | None:
+    """The folder of a model that has this name and comes with the package or its source; None: there is none.
+
+    Raises:
+        ModelError: if it is the model for research, and the package was installed without its source
+    """
+    if name == NAME:
+        return pretrained_model()
+    if name != RESEARCH_NAME:
+        return None
+    if not RESEARCH_FOLDER.is_dir():
+        raise ModelError(
+            f"{name} is not part of the installed package, because its license forbids commercial use; "
+            f"get the source of emotrace, and give its folder models/{name}"
+        )
+    return RESEARCH_FOLDER
+
+
+def log_license(name: str, license_name: str) -> None:
+    """Log a line about a license that restricts the use of the model.
+
+    >>> log_license("tiny", "mit")
+    """
+    if license_name not in FREE_LICENSES:
+        logger.warning("%s has the license %s; see the model's README.md", name, license_name)

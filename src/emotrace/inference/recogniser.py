@@ -14,7 +14,7 @@ from emotrace.inference.hub import find_model_folder
 from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.model_folder import load_model_folder
 from emotrace.inference.onnx_session import OnnxSession
-from emotrace.inference.pretrained import pretrained_model
+from emotrace.inference.pretrained import log_license, pretrained_model
 from emotrace.inference.result import Result
 from emotrace.inference.stream_decoder import Observer, StreamDecoder
 from emotrace.inference.streaming import Stream, make_result
@@ -206,8 +206,8 @@ def load(
     """Load a model.
 
     Args:
-        folder: a model folder; `owner/name@revision`, which is fetched from the Hugging Face hub if there is
-            no such folder; or None for the model that comes with the package
+        folder: a model folder; the name of a model that comes with emotrace; `owner/name@revision`, which is
+            fetched from the Hugging Face hub if there is no such folder; or None for the model of the package
         threads: number of threads per call, 1 to 512; None stands for 1, which is best for many short files
         start: load the network now; else when it is first needed
 
@@ -215,6 +215,7 @@ def load(
         MissingExtraError: if the model is on the hub and the extra `hub` is not installed
         ModelError: if the folder is incomplete, damaged or altered, or the hub does not provide it
     """
-    return Recogniser(
-        pretrained_model() if folder is None else find_model_folder(folder), threads, start=start
-    )
+    path = pretrained_model() if folder is None else find_model_folder(folder)
+    recogniser = Recogniser(path, threads, start=start)
+    log_license(recogniser.config.name, recogniser.config.license)
+    return recogniser

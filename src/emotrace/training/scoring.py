@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,14 +72,19 @@ def build_predictions(
 
 
 def fit_temperature(logs: Sequence[Sequence[Floats]], examples: Sequence[Example]) -> float:
-    """The temperature that minimises the log-loss of the examples: Guo et al. (2017).
-
-    It is the best of 200 values from 0.25 to 1000, equally spaced on a logarithmic axis.
-    """
+    """The temperature that minimises the log-loss of the examples: Guo et al. (2017)."""
     labels = [example.label for example in examples]
+    return best_temperature(lambda t: log_loss(example_scores(logs, examples, t), labels))
+
+
+def best_temperature(loss: Callable[[float], float]) -> float:
+    """The temperature with the smallest loss, of 200 from 0.25 to 1000, equally spaced in logarithms.
+
+    >>> round(best_temperature(lambda temperature: abs(temperature - 2)), 1)
+    2.0
+    """
     temperatures = np.geomspace(MIN_TEMPERATURE, MAX_TEMPERATURE, 200)
-    losses = [log_loss(example_scores(logs, examples, float(t)), labels) for t in temperatures]
-    return float(temperatures[int(np.argmin(losses))])
+    return float(temperatures[int(np.argmin([loss(float(t)) for t in temperatures]))])
 
 
 def log_loss(scores: Floats, labels: Sequence[int]) -> float:
