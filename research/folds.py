@@ -10,7 +10,7 @@ from emotrace.errors import EmotraceError
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import EmotionModel
 from emotrace.recipe import Recipe
-from emotrace.training.data.examples import read_examples
+from emotrace.training.experiment import read_inputs
 from emotrace.training.functionals import fit_functionals
 from emotrace.training.run_folder import RUN_FILE, Run
 from emotrace.training.speech_presence import fit_speech_presence
@@ -53,6 +53,6 @@ def fit_without_validation_speakers(
         return
     train = [utterance for utterance in utterances if utterance.speaker in run.train]
     longest = find_system(run.system).max_frames(recipe)
-    examples = read_examples(train, run.emotions, network.spectrum, longest, spectra=True)
+    examples = read_inputs(train, run.emotions, network.spectrum, recipe, longest, spectra=True)
     fit_functionals(network, examples, recipe, run.seed)
     fit_speech_presence(network, examples, recipe, run.seed)

@@ -25,7 +25,7 @@ from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.evaluation.significance import ua_difference
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build_spectrum
-from emotrace.training.data.examples import read_examples
+from emotrace.training.experiment import read_inputs
 from emotrace.training.functionals import classifier_log_scores, window_log_scores
 from emotrace.training.run_folder import PREDICTIONS_FILE, read_run
 from emotrace.training.scoring import example_scores
@@ -51,7 +51,10 @@ def predictions_by_part(
     if condition != CLEAN:
         utterances = [degraded_utterance(utterance, condition) for utterance in utterances]
     longest = system.max_frames(recipe)
-    examples = read_examples(utterances, run.emotions, build_spectrum(recipe, system), longest, spectra=True)
+    recorded = recipe.model_copy(update={"augmented_copies": 0})
+    examples = read_inputs(
+        utterances, run.emotions, build_spectrum(recipe, system), recorded, longest, spectra=True
+    )
     logs = {
         "network": window_log_scores(network, examples, functionals=False),
         "functionals": classifier_log_scores(network, examples),

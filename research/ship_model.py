@@ -1,65 +1,118 @@
-"""Put a trained model into the package, with the cross-validated figures of its recipe.
+"""Put a trained model into the package or beside it, with the cross-validated figures of its recipe.
 
     python research/ship_model.py RUN CROSSVAL
+    python research/ship_model.py RUN CROSSVAL --research
 
 RUN is the output folder of `emotrace train`, CROSSVAL that of `emotrace crossval` with the same corpus,
-system and recipe. The model in the package is replaced only after the new one has classified an input.
+system and recipe, and with its run folders. `--research` writes the model for research, outside the package.
+The model in place is replaced only after the new one has classified an input.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from emotrace.errors import EmotraceError
 from emotrace.export.run_export import export_crossvalidated
-from emotrace.inference.pretrained import FOLDER, NAME
+from emotrace.inference.pretrained import FOLDER, RESEARCH_FOLDER
 from emotrace.inference.recogniser import load
 
-LARGEST_BYTES = 12_000_000
-LICENCE = "mit"
+LARGEST_BYTES = 15_000_000
+LICENSE_FILE = "LICENSE"
 
 
-def ship(run: Path, crossval: Path, target: Path = FOLDER) -> str:
-    """Write the model to `target`, and return its size and its measured figures as text.
+@dataclass(frozen=True)
+class Release:
+    """A model that is published.
+
+    Attributes:
+        folder: where it is put; its name is the model's
+        license: its license, by the name that the Hugging Face hub gives it
+        corpora: the corpora that it may be trained on
+        license_text: the content of its LICENSE; empty: the license of emotrace
+    """
+
+    folder: Path
+    license: str
+    corpora: frozenset[str]
+    license_text: str = ""
+
+
+SHIPPED = Release(FOLDER, "mit", frozenset({"emodb", "crema-d"}))
+RESEARCH = Release(
+    RESEARCH_FOLDER,
+    "cc-by-nc-sa-4.0",
+    SHIPPED.corpora | {"nemo", "ravdess"},
+    """\
+The files in this folder are licensed under the Creative Commons
+Attribution-NonCommercial-ShareAlike 4.0 International license (CC BY-NC-SA 4.0):
+https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode
+
+You may share and adapt the model for purposes that are not commercial, if you give credit, state your
+changes, and license what you adapt in the same way. There is no warranty.
+
+Credit is due to the authors of the speech that the model was trained on:
+
+- Berlin Database of Emotional Speech: F. Burkhardt, A. Paeschke, M. Rolfes, W. Sendlmeier, B. Weiss (2005);
+  free for research
+- CREMA-D: H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma (2014); Open Database License
+  1.0, content under the Database Contents License 1.0
+- RAVDESS: S. R. Livingstone, F. A. Russo (2018); CC BY-NC-SA 4.0
+- nEMO: I. Christop (2024); CC BY-NC-SA 4.0
+
+The speech encoder inside `model.onnx` is Moonshine, MIT license; NOTICE.txt has its terms.
+""",
+)
+
+
+def ship(run: Path, crossval: Path, release: Release = SHIPPED) -> str:
+    """Write the model to `release.folder`, and return its size and its measured figures as text.
 
     Raises:
-        EmotraceError: the model has another corpus, started from another model, or is too large.
+        EmotraceError: the model has other corpora, started from another model, or is too large.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary, NAME)
-        config = export_crossvalidated(run, crossval, folder, name=NAME, licence=LICENCE)
-        if f"-{config.corpus}-" not in NAME:
+        folder = Path(temporary, release.folder.name)
+        name, license_name = release.folder.name, release.license
+        config = export_crossvalidated(run, crossval, folder, name=name, licence=license_name)
+        trained = {*config.corpus.split(", "), *config.earlier_corpora}
+        if config.earlier_corpora or not trained <= release.corpora:
             raise EmotraceError(
-                f"{run} is trained on {config.corpus}; expected the corpus in the name {NAME}"
-            )
-        if config.earlier_corpora:
-            earlier = ", ".join(config.earlier_corpora)
-            raise EmotraceError(
-                f"{run} started from a model trained on {earlier}, whose licence may not allow shipping; "
-                "train without --init"
+                f"{run} was trained on {', '.join(sorted(trained))}; expected a model that started from no "
+                f"other model, trained on {' or '.join(sorted(release.corpora))}, whose licenses allow "
+                f"{release.license}"
             )
         size = sum(file.stat().st_size for file in folder.iterdir())
         if size >= LARGEST_BYTES:
             raise EmotraceError(
-                f"the model has {size / 1e6:.1f} MB; expected less than 12 MB, to keep the wheel small"
+                f"the model has {size / 1e6:.1f} MB; expected less than {LARGEST_BYTES / 1e6:.0f} MB, so that "
+                "downloads stay small"
             )
         noise = np.random.default_rng(0).normal(scale=0.1, size=3 * config.sampling_rate)
         load(folder, threads=1)((noise, config.sampling_rate))
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder, target)
+        if release.license_text:
+            (folder / LICENSE_FILE).write_text(release.license_text, encoding="utf-8")
+        shutil.rmtree(release.folder, ignore_errors=True)
+        shutil.copytree(folder, release.folder)
     figures = "".join(f"{name}  {figure.value:.3f}\n" for name, figure in config.figures.items())
-    return f"{target}: {size / 1e6:.1f} MB\n{figures}"
+    return f"{release.folder}: {size / 1e6:.1f} MB\n{figures}"
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python research/ship_model.py RUN CROSSVAL")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("crossval", type=Path)
+    parser.add_argument("--research", action="store_true")
+    options = parser.parse_args()
     try:
-        print(ship(Path(sys.argv[1]), Path(sys.argv[2])), end="")
+        print(ship(options.run, options.crossval, RESEARCH if options.research else SHIPPED), end="")
     except EmotraceError as error:
-        sys.exit(f"ship_model: {error}")
+        raise SystemExit(f"ship_model: {error}") from None

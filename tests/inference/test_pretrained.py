@@ -59,6 +59,25 @@ def test_a_given_folder_is_loaded_instead(pretrained_folder: Path, tiny_model: P
     assert emotrace.load(tiny_model).config.name == "tiny"
 
 
+def test_models_are_found_by_their_names(
+    pretrained_folder: Path,
+    make_model: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert emotrace.load(pretrained.NAME).folder.path == pretrained_folder
+    assert not caplog.messages
+    folder = make_model(tmp_path / "research", name=pretrained.RESEARCH_NAME, license="cc-by-nc-sa-4.0")
+    monkeypatch.setattr(pretrained, "RESEARCH_FOLDER", folder)
+    assert emotrace.load(pretrained.RESEARCH_NAME).folder.path == folder
+    (message,) = caplog.messages
+    assert message.startswith("emotrace-research-1 has the license cc-by-nc-sa-4.0")
+    monkeypatch.setattr(pretrained, "RESEARCH_FOLDER", tmp_path / "none")
+    with pytest.raises(ModelError, match=r"not part of the installed package.*models/emotrace-research-1"):
+        emotrace.load(pretrained.RESEARCH_NAME)
+
+
 def test_an_installation_without_the_pretrained_model_names_the_alternatives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +17,11 @@ from emotrace.evaluation.confusion import confusion_text
 from emotrace.evaluation.metrics import score_predictions
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
 from emotrace.experiments.cross_validation import fold_folder
+from emotrace.export.run_export import pooled_temperature
 from emotrace.inference import pretrained as shipped
 from emotrace.training.experiment import Experiment
 from emotrace.training.run_folder import Run, same_experiment
+from emotrace.training.scoring import MAX_TEMPERATURE, MIN_TEMPERATURE
 
 NAME = "emotrace-manifest-1"
 
@@ -32,9 +35,15 @@ def ship_model(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # `dataclasses` looks the module up by its name.
+    monkeypatch.setitem(sys.modules, "ship", module)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "NAME", NAME)
     return module
+
+
+def release(module: ModuleType, folder: Path) -> object:
+    """A release of a model of the small corpus."""
+    return module.Release(folder / NAME, "mit", frozenset({"manifest"}))
 
 
 @pytest.fixture
@@ -74,7 +83,8 @@ def test_the_shipped_model_runs_and_states_its_measured_figures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = tmp_path / "package" / NAME
-    summary = ship_model.ship(finished_run, crossval, target)
+    released = release(ship_model, target.parent)
+    summary = ship_model.ship(finished_run, crossval, released)
     assert {file.name for file in target.iterdir()} == {"config.json", "model.onnx", "README.md"}
     monkeypatch.setattr(shipped, "FOLDER", target)
     config = emotrace.load().config  # whose hashes were checked
@@ -107,11 +117,14 @@ def test_the_shipped_model_runs_and_states_its_measured_figures(
     before = {file.name: file.read_bytes() for file in target.iterdir()}
     change_settings(crossval, lambda settings: settings.update(system="pcn"))
     with pytest.raises(RunError, match="differ in system;"):
-        ship_model.ship(finished_run, crossval, target)
+        ship_model.ship(finished_run, crossval, released)
     monkeypatch.setattr(ship_model, "LARGEST_BYTES", 1000)
     change_settings(crossval, lambda settings: settings.update(system="pcnse-sadrn-ctc"))
-    with pytest.raises(EmotraceError, match="less than 12"):
-        ship_model.ship(finished_run, crossval, target)
+    with pytest.raises(EmotraceError, match="expected less than"):
+        ship_model.ship(finished_run, crossval, released)
+    monkeypatch.undo()
+    with pytest.raises(EmotraceError, match=r"trained on manifest; expected .* crema-d or emodb"):
+        ship_model.ship(finished_run, crossval, ship_model.SHIPPED)
     assert {file.name: file.read_bytes() for file in target.iterdir()} == before
 
 
@@ -128,7 +141,7 @@ def test_a_different_experiment_is_refused(
 ) -> None:
     change_settings(crossval, DIFFERENCES[named])  # type: ignore[arg-type]
     with pytest.raises(RunError, match=f"differ in {named};"):
-        ship_model.ship(finished_run, crossval, tmp_path / "package")
+        ship_model.ship(finished_run, crossval, release(ship_model, tmp_path / "package"))
     assert not (tmp_path / "package").exists()
 
 
@@ -162,3 +175,24 @@ def test_a_setting_unknown_to_the_cross_validation_counts_as_its_default(
 ) -> None:
     change_settings(crossval, lambda settings: settings["recipe"].pop("refit_on_validation"))  # type: ignore[attr-defined]
     assert same_experiment(finished_run, crossval)["recipe"]["refit_on_validation"] is False
+
+
+def test_the_temperature_is_that_of_the_pooled_validation_predictions(
+    finished_run: Path, crossval: Path, experiment: Experiment
+) -> None:
+    """Half of the predictions with a score of .9 are wrong: the temperature gets as high as it can."""
+    assert pooled_temperature(crossval) is None
+    run = Run.model_validate_json((finished_run / "run.json").read_text())
+    for number, (temperature, right) in enumerate([(2.0, 10), (8.0, 0)]):
+        fold = fold_folder(crossval, 1, experiment.corpus.folds()[number])
+        fold.mkdir(parents=True)
+        (fold / "run.json").write_text(run.model_copy(update={"temperature": temperature}).model_dump_json())
+        scores = {"anger": 0.9, "sadness": 0.1}
+        truths = ["anger"] * right + ["sadness"] * (10 - right)
+        rows = [
+            Prediction(f"{i}", "ann", number, 1, truth, "anger", scores) for i, truth in enumerate(truths)
+        ]
+        write_predictions(fold / "validation.csv", rows)
+    assert pooled_temperature(crossval) == pytest.approx(4.0 * MAX_TEMPERATURE)
+    (fold / "validation.csv").unlink()
+    assert pooled_temperature(crossval) == pytest.approx(2.0 * MIN_TEMPERATURE)

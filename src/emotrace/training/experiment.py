@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from emotrace.corpora import OpenCorpus
+from emotrace.corpora import OpenCorpus, Utterance
 from emotrace.features.log_power import LogPower
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build_spectrum
@@ -55,12 +55,7 @@ class Experiment:
         spectra = self.recipe.functionals_l2 > 0 or self.recipe.acoustic_augmentation
         key = type(spectrum).__name__, spectrum.bands, max_frames, spectra
         if key not in self.read or self.read[key][0] is not utterances:
-            if isinstance(spectrum, EncoderFeatures):
-                found = read_encoder_examples(
-                    utterances, self.corpus.emotions, spectrum, self.recipe, max_frames
-                )
-            else:
-                found = read_examples(utterances, self.corpus.emotions, spectrum, max_frames, spectra=spectra)
+            found = read_inputs(utterances, self.corpus.emotions, spectrum, self.recipe, max_frames, spectra)
             self.read[key] = utterances, found
         return self.read[key][1]
 
@@ -97,3 +92,24 @@ class Experiment:
             "recipe": self.recipe.model_dump(mode="json"),
             "constants": training_constants(),
         }
+
+
+def read_inputs(
+    utterances: Sequence[Utterance],
+    emotions: Sequence[str],
+    spectrum: LogPower | EncoderFeatures,
+    recipe: Recipe,
+    max_frames: int,
+    spectra: bool,
+) -> list[Example]:
+    """Utterances as the input of a system: windows of its spectrogram, or of its encoder's features.
+
+    Args:
+        spectra: whether power spectra are wanted too; an encoder has none
+
+    Raises:
+        AudioError: a file cannot be used; the message names it.
+    """
+    if isinstance(spectrum, EncoderFeatures):
+        return read_encoder_examples(utterances, emotions, spectrum, recipe, max_frames)
+    return read_examples(utterances, emotions, spectrum, max_frames, spectra=spectra)
