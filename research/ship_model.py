@@ -91,8 +91,8 @@ def ship(run: Path, crossval: Path, release: Release = SHIPPED) -> str:
         size = sum(file.stat().st_size for file in folder.iterdir())
         if size >= LARGEST_BYTES:
             raise EmotraceError(
-                f"the model has {size / 1e6:.1f} MB; expected less than {LARGEST_BYTES / 1e6:.0f} MB, so that "
-                "downloads stay small"
+                f"the model has {size / 1e6:.1f} MB; expected less than {LARGEST_BYTES / 1e6:.0f} MB, "
+                "to keep downloads small"
             )
         noise = np.random.default_rng(0).normal(scale=0.1, size=3 * config.sampling_rate)
         load(folder, threads=1)((noise, config.sampling_rate))

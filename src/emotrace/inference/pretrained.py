@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 
 from emotrace.errors import ModelError
+from emotrace.inference.model_folder import CONFIG_FILE
 
-NAME = "emotrace-emodb-1"
-FOLDER = Path(__file__).parents[1] / "pretrained" / NAME
+NAME = "emotrace-emodb-1"  # the default
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+FOLDER = PRETRAINED / NAME
 RESEARCH_NAME = "emotrace-research-1"
 RESEARCH_FOLDER = Path(__file__).parents[3] / "models" / RESEARCH_NAME  # beside `src`; in no wheel
 FREE_LICENSES = ("", "mit", "apache-2.0")  # licenses of models that need no notice
@@ -37,7 +39,8 @@ def named_model(name: str) -> Path | None:
     if name == NAME:
         return pretrained_model()
     if name != RESEARCH_NAME:
-        return None
+        folder = PRETRAINED / name
+        return folder if folder.parent == PRETRAINED and (folder / CONFIG_FILE).is_file() else None
     if not RESEARCH_FOLDER.is_dir():
         raise ModelError(
             f"{name} is not part of the installed package, because its license forbids commercial use; "
