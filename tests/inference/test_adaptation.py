@@ -60,7 +60,7 @@ def test_few_recordings_change_little() -> None:
 
 def test_models_without_an_encoder_are_refused(tmp_path) -> None:
     with pytest.raises(emotrace.ModelError, match="cannot be adapted; expected a model with a pretrained"):
-        emotrace.load().adapt([], tmp_path / "adapted")
+        emotrace.load("emotrace-emodb-1").adapt([], tmp_path / "adapted")
     assert not (tmp_path / "adapted").exists()
 
 

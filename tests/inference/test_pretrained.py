@@ -39,7 +39,7 @@ def output_of(capsys: pytest.CaptureFixture[str], *tokens: str | Path) -> str:
 def test_load_without_a_folder_loads_the_pretrained_model(pretrained_folder: Path) -> None:
     recogniser = emotrace.load()
     assert recogniser.folder.path == pretrained_folder
-    assert recogniser.config.name == "emotrace-emodb-1"
+    assert recogniser.config.name == pretrained.NAME
 
 
 def test_every_verb_uses_the_pretrained_model_by_default(
@@ -50,9 +50,9 @@ def test_every_verb_uses_the_pretrained_model_by_default(
 ) -> None:
     soundfile.write(tmp_path / "a.wav", speech_like(1.5), 16_000)
     (result,) = json.loads(output_of(capsys, "predict", tmp_path / "a.wav", "--format", "json"))
-    assert (result["model"], result["label"]) == ("emotrace-emodb-1", "anger")
+    assert (result["model"], result["label"]) == (pretrained.NAME, "anger")
     assert "anger" in output_of(capsys, "trace", tmp_path / "a.wav")
-    assert "emotrace-emodb-1, version 1" in output_of(capsys, "info")
+    assert f"{pretrained.NAME}, version 1" in output_of(capsys, "info")
 
 
 def test_a_given_folder_is_loaded_instead(pretrained_folder: Path, tiny_model: Path) -> None:
