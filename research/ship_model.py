@@ -1,11 +1,11 @@
 """Put a trained model into the package or beside it, with the cross-validated figures of its recipe.
 
-    python research/ship_model.py RUN CROSSVAL
-    python research/ship_model.py RUN CROSSVAL --research
+    python research/ship_model.py RUN [CROSSVAL] [--research]
 
 RUN is the output folder of `emotrace train`, CROSSVAL that of `emotrace crossval` with the same corpus,
-system and recipe, and with its run folders. `--research` writes the model for research, outside the package.
-The model in place is replaced only after the new one has classified an input.
+system and recipe, and with its run folders. Without CROSSVAL the figures and the temperature are those of the
+run's validation speakers. `--research` writes the model for research, outside the package. The model in place
+is replaced only after the new one has classified an input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from emotrace.errors import EmotraceError
-from emotrace.export.run_export import export_crossvalidated
+from emotrace.export.run_export import export_crossvalidated, export_released
 from emotrace.inference.pretrained import FOLDER, RESEARCH_FOLDER
 from emotrace.inference.recogniser import load
 
@@ -71,7 +71,7 @@ The speech encoder inside `model.onnx` is Moonshine, MIT license; NOTICE.txt has
 )
 
 
-def ship(run: Path, crossval: Path, release: Release = SHIPPED) -> str:
+def ship(run: Path, crossval: Path | None, release: Release = SHIPPED) -> str:
     """Write the model to `release.folder`, and return its size and its measured figures as text.
 
     Raises:
@@ -80,7 +80,10 @@ def ship(run: Path, crossval: Path, release: Release = SHIPPED) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, release.folder.name)
         name, license_name = release.folder.name, release.license
-        config = export_crossvalidated(run, crossval, folder, name=name, licence=license_name)
+        if crossval is None:
+            config = export_released(run, folder, name=name, licence=license_name)
+        else:
+            config = export_crossvalidated(run, crossval, folder, name=name, licence=license_name)
         trained = {*config.corpus.split(", "), *config.earlier_corpora}
         if config.earlier_corpora or not trained <= release.corpora:
             raise EmotraceError(
@@ -109,7 +112,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path)
-    parser.add_argument("crossval", type=Path)
+    parser.add_argument("crossval", type=Path, nargs="?")
     parser.add_argument("--research", action="store_true")
     options = parser.parse_args()
     try:

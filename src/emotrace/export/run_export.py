@@ -51,6 +51,23 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
     return export_model(network, provenance, output)
 
 
+def export_released(run_folder: Path, output: Path, *, name: str, licence: str) -> ModelConfig:
+    """Write the model folder of a finished run, without weights for PyTorch.
+
+    Its figures are those of the run's validation speakers.
+
+    Args:
+        name: name of the model
+        licence: licence of the model, by the name that the Hugging Face hub gives it
+
+    Raises:
+        RunError: the folder is not a finished run, or `output` contains other files.
+    """
+    _refuse_other_files(output)
+    _, network, provenance, _ = _read_finished_run(run_folder)
+    return export_model(network, replace(provenance, name=name, license=licence), output, weights=False)
+
+
 def export_run_in_int8(
     run_folder: Path, output: Path, root: Path | None = None, **options: str | bool
 ) -> ModelConfig:
