@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from emotrace.audio.quality import is_silent
 from emotrace.audio.reading import Audio
-from emotrace.audio.windowing import window_samples
 from emotrace.decoding.ctc import Floats
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.model_config import Adaptation, ModelConfig
 from emotrace.inference.model_folder import MODEL_FILE, ModelFolder, write_config
 from emotrace.inference.onnx_session import OnnxSession
 from emotrace.inference.onnx_tensors import read_tensors, replace_tensors
+from emotrace.inference.scorers import window_cutter
 from emotrace.system.files import list_files, write_bytes, write_text
 
 CARD_FILE = "README.md"
@@ -40,10 +39,9 @@ def check_adaptable(folder: ModelFolder) -> Adaptation:
 
 def window_statistics(session: OnnxSession, audio: Audio) -> list[Floats]:
     """The statistics of each window of a recording that is not silent."""
-    config = session.config
-    layout = config.max_frames, config.hop_frames, config.frame_samples, config.frame_hop_samples
-    windows = (audio.samples[start:stop] for start, stop in window_samples(len(audio.samples), *layout))
-    return [session.run_statistics(window) for window in windows if not is_silent(window)]
+    cutter = window_cutter(session.config)
+    windows = (*cutter.push(audio.samples), *cutter.flush())
+    return [session.run_statistics(window.samples) for window in windows if len(window.samples)]
 
 
 def write_adapted_model(

@@ -14,6 +14,7 @@ from emotrace.audio.quality import Samples, is_silent
 from emotrace.audio.windowing import SampleBuffer, Window, WindowCutter
 from emotrace.decoding.ctc import Floats, Frames, class_scores, log_scores, no_emotion_probability
 from emotrace.inference.averaging import OverlapAverage, ScoreAverage
+from emotrace.inference.model_config import ModelConfig
 from emotrace.inference.onnx_session import OnnxSession
 
 CLIPS_AT_ONCE = 8
@@ -60,8 +61,7 @@ class FrameScorer:
         assert config.frame_first_s is not None and config.frame_step_s is not None  # noqa: PT018
         self.first_s, self.step_s = config.frame_first_s, config.frame_step_s
         self._session = session
-        hop_steps = round(config.hop_samples / config.sampling_rate / config.frame_step_s)
-        self._windows = _window_cutter(session, hop_steps)
+        self._windows = window_cutter(config)
         self._average = ScoreAverage(config.decoder.label_range_db)
         self._overlap = OverlapAverage(2 * len(config.labels) + 2)  # posteriors, then step scores
         self._last_row: Floats | None = None  # of the last window, until it was repeated
@@ -158,7 +158,7 @@ class ClipScorer:
     def __init__(self, session: OnnxSession) -> None:
         config = session.config
         self._session = session
-        self._windows = _window_cutter(session, config.hop_frames)
+        self._windows = window_cutter(config)
         self._average = ScoreAverage(config.decoder.label_range_db)
         self._buffer = SampleBuffer()
         self.step_s = config.decoder.clip_hop_s
@@ -210,9 +210,11 @@ class ClipScorer:
         return class_scores(self._session.run_clips(clips), self._session.config.calibration.temperature)
 
 
-def _window_cutter(session: OnnxSession, hop_steps: int) -> WindowCutter:
-    """The cutter of a model's windows, which start at multiples of a step, of which a hop has `hop_steps`."""
-    config = session.config
+def window_cutter(config: ModelConfig) -> WindowCutter:
+    """The cutter of a model's windows, which start at multiples of an output frame, or of an input frame."""
+    hop_steps = config.hop_frames
+    if config.frame_step_s is not None:
+        hop_steps = round(config.hop_samples / config.sampling_rate / config.frame_step_s)
     whole = math.gcd(config.hop_samples, hop_steps)
     blocks = (config.hop_samples // count for count in range(1, whole + 1) if whole % count == 0)
     return WindowCutter(
