@@ -10,6 +10,7 @@ from serving.conftest import StartService
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from emotrace.inference.frame_scores import FrameCollector
 from emotrace.inference.recogniser import Recogniser
 from emotrace.serving.live_audio import LiveAudio, StartMessage
 
@@ -77,6 +78,43 @@ def test_a_provisional_state_comes_each_second_within_a_second_and_a_half_of_the
     assert len(loud_then_soft) / 16_000 - times[-1] <= 1.5
     assert all(message["final_until"] <= message["time"] for message in found)
     assert found[-1]["spans"][-1]["emotion"] == "sadness"
+
+
+def test_scores_over_time_come_with_each_state_and_become_those_of_the_file(
+    client: TestClient, recogniser: Recogniser, loud_then_soft: np.ndarray
+) -> None:
+    samples = as_int16(loud_then_soft)
+    messages = [part.tobytes() for part in np.array_split(samples, 100)]
+    states = [m for m in converse(client, {**START, "frames": True}, messages) if m["type"] == "provisional"]
+    rows: list[list[float]] = []
+    collector = FrameCollector()
+    expected = np.exp(collector.frame_scores(recogniser((samples, 16_000), collector)).log_posteriors)
+    for state in states:
+        frames = state["frames"]
+        assert frames["labels"] == ["anger", "sadness", None]
+        rows[frames["first"] :] = frames["scores"]
+        # They are complete up to the end of the audio but for the last window's edge.
+        assert state["time"] - (frames["first_s"] + len(rows) * frames["step_s"]) < 0.1
+    final = states[-1]["frames"]["first"]
+    assert final > 200
+    np.testing.assert_allclose(rows[:final], expected[:final], atol=1e-4)
+    assert states[0]["frames"]["first"] == 0
+    assert not any("frames" in m for m in converse(client, START, messages))
+
+
+def test_an_error_of_the_service_reaches_the_client_and_the_log(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiveAudio, "take", lambda _: 1 // 0)
+    connection = client.websocket_connect("/v1/stream", headers=HOST)
+    with pytest.raises(ZeroDivisionError), connection as socket:  # the server logs what is raised
+        socket.send_json(START)
+        assert socket.receive_json()["type"] == "ready"
+        socket.send_bytes(bytes(16_000))
+        error, closed = received(socket)
+        assert error["problem"]["status"] == 500
+        assert "its log has the cause" in error["problem"]["detail"]
+        assert closed["code"] == 1011
 
 
 @pytest.mark.parametrize("encoding", ["float32", "mulaw", "int24"])

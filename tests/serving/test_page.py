@@ -135,6 +135,12 @@ def test_speaking_shows_emotions_before_it_ends_and_the_final_result_after(visit
     page.get_by_role("button", name="Speak now").click()
     expect(page.locator("#summary")).to_contain_text("may still change", timeout=WAIT_MS)
     expect(page.locator(".span.provisional").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("#curves")).to_be_visible(timeout=WAIT_MS)
+    drawn = page.evaluate(
+        "() => { const c = document.getElementById('curves'); const d = c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data; return d.filter((x) => x > 0).length; }"
+    )
+    assert drawn > 500
     page.get_by_role("button", name="Stop").click()
     opened.expect_done()
     assert page.locator(".span.provisional").count() == 0

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -11,8 +11,10 @@ from serving.conftest import BODY, problem, wav
 from starlette.testclient import TestClient
 
 from emotrace.annotations.registry import FORMATS
-from emotrace.inference.recogniser import Recogniser
+from emotrace.inference.recogniser import Recogniser, load
+from emotrace.serving.app import create_app
 from emotrace.serving.negotiation import TIMELINE_FORMATS, choose_format
+from emotrace.serving.settings import ServiceSettings
 
 SpeechLike = Callable[..., np.ndarray]
 
@@ -112,6 +114,46 @@ def test_channels_and_abstention(client: TestClient, speech_like: SpeechLike) ->
     ).json()
     assert unsure["label"] is None
     assert "abstained" in unsure["warnings"][-1]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[TestClient]:
+    """A service with the model that ships, which has more than two emotions."""
+    app = create_app(load(threads=1), ServiceSettings(workers=2))
+    with TestClient(app, base_url="http://localhost", headers={"Host": "localhost"}) as client:
+        yield client
+
+
+def test_emotions_that_cannot_occur_get_no_score(shipped: TestClient, speech_like: SpeechLike) -> None:
+    content = wav(speech_like(2.0))
+    (whole,) = shipped.post("/v1/predict", content=content, headers=BODY).json()
+    first, second, *others = whole["scores"]
+    query = f"/v1/predict?emotions={second},%20{first}"
+    (entry,) = shipped.post(query, content=content, headers=BODY).json()
+    total = whole["scores"][first] + whole["scores"][second]
+    expected = {label: whole["scores"][label] / total for label in (first, second)}
+    assert entry["scores"] == pytest.approx(expected, abs=1e-4)
+    assert entry["score"] == max(entry["scores"].values())
+    header = shipped.post(f"{query}&format=csv", content=content, headers=BODY).text.splitlines()[0]
+    assert others
+    assert not any(other in header for other in others)
+
+
+@pytest.mark.parametrize(
+    ("emotions", "words"),
+    [
+        ("anger", "found only the emotion anger"),
+        ("joy,anger", "found joy, expected some of the model's labels anger, sadness"),
+        ("anger,", "found an empty name"),
+        ("anger,anger,sadness", "found anger, anger, sadness, expected different emotions"),
+        ("", "found an empty name"),
+    ],
+)
+def test_emotions_that_the_model_lacks_are_problems(
+    client: TestClient, speech_like: SpeechLike, emotions: str, words: str
+) -> None:
+    answer = client.post(f"/v1/predict?emotions={emotions}", content=wav(speech_like(1.0)), headers=BODY)
+    problem(answer, 422, f"emotions: {words}")
 
 
 def test_segments_of_several_recordings(client: TestClient, loud_then_soft: np.ndarray) -> None:

@@ -109,7 +109,9 @@ class Recogniser:
                 for number, stream in enumerate(streams, 1)
             ]
 
-    def stream(self, sample_rate_hz: float, name: str = "<stream>") -> Stream:
+    def stream(
+        self, sample_rate_hz: float, name: str = "<stream>", observer: Observer | None = None
+    ) -> Stream:
         """Start the incremental recognition of a recording.
 
             stream = recogniser.stream(44_100)
@@ -126,8 +128,9 @@ class Recogniser:
         Args:
             sample_rate_hz: sample rate of the chunks
             name: name of the recording in errors
+            observer: receives the samples, and the posteriors of frames as they become final
         """
-        return Stream(self._session, sample_rate_hz, name)
+        return Stream(self._session, sample_rate_hz, name, observer)
 
     def read(self, source: Source) -> Audio:
         """Read audio, mixed to mono and resampled to the model's rate."""

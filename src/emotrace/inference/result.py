@@ -124,7 +124,8 @@ def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, 
     """The labels of a model that are in `emotions`, in the model's order.
 
     Raises:
-        ModelError: there are fewer than two, one is no label of the model, or `emotions` is a string
+        ModelError: there are fewer than two, one is no label of the model or is there twice, or `emotions` is
+            a string
 
     >>> choose_labels(("anger", "fear", "calm"), ["calm", "anger"])
     ('anger', 'calm')
@@ -135,8 +136,11 @@ def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, 
     if isinstance(emotions, str):
         raise ModelError(f"found the emotion {emotions!r} alone, expected a list, such as [{emotions!r}]")
     if not emotions or not set(emotions) <= set(labels):
-        found = ", ".join(emotion for emotion in emotions if emotion not in labels) or "no emotion"
+        others = (emotion or "an empty name" for emotion in emotions if emotion not in labels)
+        found = ", ".join(others) or "no emotion"
         raise ModelError(f"found {found}, expected some of the model's labels {', '.join(labels)}")
+    if len(set(emotions)) < len(emotions):
+        raise ModelError(f"found {', '.join(emotions)}, expected different emotions; name each once")
     chosen = tuple(label for label in labels if label in emotions)
     if len(chosen) < 2:
         raise ModelError(

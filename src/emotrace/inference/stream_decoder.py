@@ -81,8 +81,11 @@ class StreamDecoder:
             rest = frames if rest is None else rest + frames
         return self._record(self._started_span_decoder().flush(duration_s, rest))
 
-    def provisional(self, duration_s: float) -> Provisional:
-        """The state if the recording ended now, at `duration_s`. A copy is flushed; this decoder goes on."""
+    def provisional(self, duration_s: float, observer: Observer | None = None) -> Provisional:
+        """The state if the recording ended now, at `duration_s`. A copy is flushed; this decoder goes on.
+
+        The observer receives the posteriors of the frames that are not final.
+        """
         if duration_s < self._config.minimum_samples / self._config.sampling_rate:
             return Provisional(duration_s, 0.0)
         shared = {id(self._session): self._session}
@@ -91,6 +94,8 @@ class StreamDecoder:
         rest: Frames | None = None
         for frames in scorer.flush():
             rest = frames if rest is None else rest + frames
+        if observer is not None and rest is not None:
+            observer.add_frames(rest.posteriors, scorer.first_s, scorer.step_s)
         decoder = decoder or self._new_span_decoder(scorer)
         events = decoder.flush(duration_s, rest)
         scores, label = scorer.scores, None

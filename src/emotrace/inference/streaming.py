@@ -81,11 +81,14 @@ class Stream:
             )
         return self._hold_back_in_silence(self._decode(self._preprocessor.push(samples)))
 
-    def provisional(self) -> Provisional:
+    def provisional(self, observer: Observer | None = None) -> Provisional:
         """The state up to now: spans that may still change, and the label and scores so far.
 
         It lags at most 0.2 s of audio behind the chunks, and costs about as much as one window, 14 ms for the
         pretrained model. It changes nothing: events and result are the same without it.
+
+        Args:
+            observer: receives the posteriors of the frames that may still change
 
         >>> import emotrace
         >>> from emotrace.corpora.loaders.synthetic import multi_emotion_clip
@@ -98,7 +101,7 @@ class Stream:
         duration_s = self.duration_s
         if self._ended or self._preprocessor.silent:
             return Provisional(duration_s, duration_s if self._ended else 0.0)
-        return self._decoder.provisional(duration_s)
+        return self._decoder.provisional(duration_s, observer)
 
     def flush(self) -> list[SpanEvent]:
         """End the recording and return the remaining events; a second call returns none.

@@ -1,7 +1,8 @@
 """Live recognition: a WebSocket takes audio while it is spoken, and gives events and provisional states.
 
 1. The client sends one JSON text: `{"type": "start", "rate_hz": 16000, "encoding": "int16", "channels": 1}`,
-   with `"token"` if the service has one and the client cannot send the header.
+   with `"token"` if the service has one and the client cannot send the header, and `"frames": true` for
+   scores over time with the provisional states.
 2. The service answers `{"type": "ready", …}`.
 3. The client sends binary messages: samples, or one Opus packet each. The service sends
    `{"type": "event", …}` when spans open, grow or close, and `{"type": "provisional", …}` at least once for
@@ -23,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from emotrace.errors import AudioError, MissingExtraError
 from emotrace.inference.streaming import Stream
 from emotrace.serving.live_audio import LiveAudio, StartMessage
+from emotrace.serving.live_frames import FrameRows, LiveFrames
 from emotrace.serving.problems import ProblemError
 from emotrace.serving.security import STREAM_PATH, bearer_token, check_token
 from emotrace.serving.service import Service, TheService
@@ -54,7 +56,7 @@ async def stream(socket: WebSocket, service: TheService) -> None:
         code = await _send_problem(socket, ProblemError(422, str(error)))
     except ProblemError as problem:
         code = await _send_problem(socket, problem)
-    except Exception:
+    except Exception:  # any error of the service: the client gets a reason, and the server logs it
         await _send_problem(socket, ProblemError(500, "an error of the service; its log has the cause"))
         await _close(socket, _INTERNAL)
         raise
@@ -70,7 +72,7 @@ async def _converse(socket: WebSocket, service: Service) -> None:
 
 
 async def _recognise(socket: WebSocket, service: Service, inbox: "_Inbox") -> None:
-    audio, recognition = await _start(inbox, service)
+    audio, recognition, frames = await _start(inbox, service)
     await socket.send_json(
         {
             "type": "ready",
@@ -79,7 +81,7 @@ async def _recognise(socket: WebSocket, service: Service, inbox: "_Inbox") -> No
             "latency_s": recognition.latency_s,
         }
     )
-    session = _Session(recognition, audio)
+    session = _Session(recognition, audio, frames)
     try:
         while True:
             audio.add(await inbox.receive())
@@ -93,8 +95,8 @@ async def _recognise(socket: WebSocket, service: Service, inbox: "_Inbox") -> No
 class _Session:
     """Chunks → messages, in a thread of the pool."""
 
-    def __init__(self, recognition: Stream, audio: LiveAudio) -> None:
-        self._recognition, self._audio = recognition, audio
+    def __init__(self, recognition: Stream, audio: LiveAudio, frames: LiveFrames | None) -> None:
+        self._recognition, self._audio, self._frames = recognition, audio, frames
         self._due_s = PROVISIONAL_S
 
     def push(self) -> list[dict[str, Any]]:
@@ -102,8 +104,14 @@ class _Session:
         messages = _event_messages(self._recognition.push(self._audio.take()))
         if self._audio.total_s >= self._due_s:
             self._due_s = self._audio.total_s + PROVISIONAL_S
-            messages.append({"type": "provisional", **self._recognition.provisional().to_dict()})
+            messages.append({"type": "provisional", **self._provisional()})
         return messages
+
+    def _provisional(self) -> dict[str, Any]:
+        if self._frames is None:
+            return self._recognition.provisional().to_dict()
+        state, frames = self._frames.provisional(self._recognition)
+        return {**state.to_dict(), "frames": frames}
 
     def end(self) -> list[dict[str, Any]]:
         """Recognise the rest, and give the result."""
@@ -111,7 +119,7 @@ class _Session:
         return [*_event_messages(events), {"type": "result", "result": self._recognition.result().to_dict()}]
 
 
-async def _start(inbox: "_Inbox", service: Service) -> tuple[LiveAudio, Stream]:
+async def _start(inbox: "_Inbox", service: Service) -> tuple[LiveAudio, Stream, LiveFrames | None]:
     """Read the first message.
 
     Raises:
@@ -127,7 +135,10 @@ async def _start(inbox: "_Inbox", service: Service) -> tuple[LiveAudio, Stream]:
             422, f'{where}: {first["msg"]}; expected such as {{"type": "start", "rate_hz": 16000}}'
         ) from None
     check_token(service.settings, bearer_token(inbox.socket.headers) or start.token)
-    return LiveAudio(start), service.recogniser.stream(start.decoded_rate_hz, "<stream>")
+    recogniser, final = service.recogniser, FrameRows() if start.frames else None
+    recognition = recogniser.stream(start.decoded_rate_hz, "<stream>", final)
+    frames = None if final is None else LiveFrames(recogniser.labels, final)
+    return LiveAudio(start), recognition, frames
 
 
 class _Inbox:

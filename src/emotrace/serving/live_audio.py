@@ -32,6 +32,7 @@ class StartMessage(BaseModel):
     rate_hz: int = Field(ge=1_000, le=1_000_000)
     encoding: Encoding | Literal["opus"] = "int16"
     channels: int = Field(1, ge=1, le=32)
+    frames: bool = False
     token: str | None = None
 
     @property

@@ -63,6 +63,7 @@ class PredictOptions:
     each_channel: bool = False
     abstain_below: float = 0.0
     tier: str | None = None
+    emotions: tuple[str, ...] | None = None
 
 
 def predict(
@@ -83,11 +84,16 @@ def predict(
 
         outcomes = _for_each(uploads.recordings, recognise, limits)
     return [
-        Recognised(outcome.result.abstaining_below(options.abstain_below))
-        if isinstance(outcome, Recognised)
-        else outcome
+        Recognised(_restrict(outcome.result, options)) if isinstance(outcome, Recognised) else outcome
         for outcome in outcomes
     ]
+
+
+def _restrict(result: Result, options: PredictOptions) -> Result:
+    """A result among the possible emotions, without its label if its score is too low."""
+    if options.emotions is not None:
+        result = result.among(options.emotions)
+    return result.abstaining_below(options.abstain_below)
 
 
 def trace(

@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from emotrace.annotations.prediction_options import PredictionOptions
 from emotrace.annotations.registry import Format
+from emotrace.errors import ModelError
+from emotrace.inference.result import choose_labels
 from emotrace.serving import recognition
 from emotrace.serving.limited_audio import AudioLimits
 from emotrace.serving.negotiation import PREDICTION_FORMATS, TIMELINE_FORMATS, choose_format
@@ -43,14 +45,19 @@ async def predict(request: Request, service: TheService, query: Annotated[Predic
             raise ProblemError(422, "found segments and channels=each, expected one of them; omit the other")
         if uploads.segments is None and query.tier is not None:
             raise ProblemError(422, "found a tier, which chooses a tier of a segment file, and no such file")
+        emotions = None if query.emotions is None else _choose(service.recogniser.labels, query.emotions)
         options = PredictOptions(
             top_k=query.top_k,
             each_channel=query.channels == "each",
             abstain_below=query.abstain_below,
             tier=query.tier,
+            emotions=emotions,
         )
         writing = PredictionOptions(
-            service.recogniser.labels, query.top_k, uploads.segments is not None, options.each_channel
+            emotions or service.recogniser.labels,
+            query.top_k,
+            uploads.segments is not None,
+            options.each_channel,
         )
         limits = _limits(service)
         return await _answer(
@@ -100,6 +107,14 @@ async def trace(request: Request, service: TheService, query: Annotated[TraceQue
             ),
             chosen.warnings_in_timelines,
         )
+
+
+def _choose(labels: Sequence[str], emotions: str) -> tuple[str, ...]:
+    """The labels that the parameter `emotions` lists."""
+    try:
+        return choose_labels(labels, [name.strip() for name in emotions.split(",")])
+    except ModelError as error:
+        raise ProblemError(422, f"emotions: {error}") from None
 
 
 def _limits(service: Service) -> AudioLimits:

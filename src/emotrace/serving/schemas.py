@@ -28,6 +28,12 @@ class PredictQuery(Query):
 
     top_k: int | None = Field(None, ge=1, le=1000, description="Number of scores, from the highest.")
     channels: Literal["mix", "each"] = Field("mix", description="each: a result for each channel.")
+    emotions: str | None = Field(
+        None,
+        description="Emotions that can occur, two or more, such as anger,neutral. The scores of the others "
+        "are left out, and these are scaled to sum to 1. By default, all emotions of the model.",
+        examples=["anger,neutral"],
+    )
     abstain_below: float = Field(0.0, ge=0, le=1, description="No label if the best score is lower.")
     tier: str | None = Field(None, description="Tier of a segment file that has tiers.")
 

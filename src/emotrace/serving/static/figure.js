@@ -90,12 +90,15 @@ export class Figure {
     const { first_s: first, step_s: step, labels, scores } = this.frames;
     const curves = labels.slice(0, -1).map((_, k) => smooth(scores.map((row) => row[k]), Math.max(1, Math.round(0.25 / step))));
     const most = Math.max(1e-9, ...curves.map((curve) => curve.reduce((a, b) => Math.max(a, b), 0)));
+    const stride = Math.max(1, Math.floor(curves[0].length / (2 * width))); // no more points than can be seen
     curves.forEach((curve, k) => {
       context.strokeStyle = this.colour(labels[k]);
       context.lineWidth = 2 * devicePixelRatio;
       context.setLineDash(DASHES[k % DASHES.length].map((x) => x * devicePixelRatio));
       context.beginPath();
-      curve.forEach((value, i) => context.lineTo(((first + i * step) / this.duration) * width, height * (0.97 - (0.77 * value) / most)));
+      for (let i = 0; i < curve.length; i += stride) {
+        context.lineTo(((first + i * step) / this.duration) * width, height * (0.97 - (0.77 * curve[i]) / most));
+      }
       context.stroke();
     });
   }

@@ -17,6 +17,7 @@ export class Live {
     this.length = 0;
     this.closed = [];
     this.open = [];
+    this.frames = null; // scores over time
     this.next = 0; // first sample of the next column of the spectrogram
     this.hop = 320;
     this.drawn = 0;
@@ -51,7 +52,8 @@ export class Live {
     if (event === "closed") this.closed.push({ start, end, emotion, score });
   }
 
-  provisional({ time, spans, scores }) {
+  provisional({ time, spans, scores, frames }) {
+    this.addFrames(frames);
     this.open = spans.map((span) => ({ ...span, provisional: true }));
     const moment = time - BEHIND_S;
     const now = [...this.closed, ...spans].find((span) => span.start <= moment && moment < span.end);
@@ -61,11 +63,20 @@ export class Live {
     this.draw();
   }
 
+  /** The service sends new frames, and again those that may have changed. */
+  addFrames({ first, scores, ...facts }) {
+    const rows = this.frames ? this.frames.scores : [];
+    rows.length = Math.min(rows.length, first);
+    rows.push(...scores);
+    this.frames = rows.length ? { ...facts, scores: rows } : null;
+  }
+
   draw() {
     this.drawn = performance.now();
     const seconds = this.length / RATE_HZ;
     const { figure } = this;
     figure.samples = this.samples.subarray(0, this.length);
+    figure.frames = this.frames;
     figure.spans = [...this.closed, ...this.open];
     figure.duration = Math.max(SHOWN_S, seconds);
     figure.draw();

@@ -37,7 +37,7 @@ export async function record(token, on) {
   const socket = new WebSocket(`${scheme}//${location.host}/v1/stream`);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
-    socket.send(JSON.stringify({ type: "start", rate_hz: rateHz, encoding: "int16", ...(token ? { token } : {}) }));
+    socket.send(JSON.stringify({ type: "start", rate_hz: rateHz, encoding: "int16", frames: true, ...(token ? { token } : {}) }));
     chunks.forEach((chunk) => socket.send(chunk));
   };
   socket.onmessage = ({ data }) => {
