@@ -33,6 +33,7 @@ EMODB = Path(__file__).parents[2] / "shared" / "data" / "emodb-full" / "wav"
 # The models that ship, with what each gave for recordings of EmoDB.
 RECORDS = {
     "emotrace-emodb-1": Path(__file__).parent / "records" / "emodb-recognition.json",
+    "emotrace-emodb-crema-d-1": Path(__file__).parent / "records" / "emodb-recognition-encoder.json",
 }
 TINY = """
 augmented_copies = 1

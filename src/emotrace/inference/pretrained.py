@@ -6,7 +6,7 @@ from pathlib import Path
 from emotrace.errors import ModelError
 from emotrace.inference.model_folder import CONFIG_FILE
 
-NAME = "emotrace-emodb-1"  # the default
+NAME = "emotrace-emodb-crema-d-1"  # the default
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 FOLDER = PRETRAINED / NAME
 RESEARCH_NAME = "emotrace-research-1"
