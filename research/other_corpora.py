@@ -52,8 +52,6 @@ def adapt(network: EmotionModel, examples: Sequence[Example]) -> None:
     tensors = {
         ADAPTATION.mean: classifier.mean,
         ADAPTATION.scale: classifier.scale,
-        ADAPTATION.frame_mean: network.front.normalise.mean,
-        ADAPTATION.frame_scale: network.front.normalise.scale,
     }
     old = {name: tensor.flatten().double().numpy() for name, tensor in tensors.items()}
     found = adapted_tensors(pooled_statistics(classifier, examples).numpy(), old, ADAPTATION)
@@ -98,7 +96,8 @@ def main(folder: Path, collection: Path, output: Path) -> None:
         for name, predictions in measure(folder, utterances).items():
             metrics = score_predictions(predictions)
             row = rows.setdefault(name, {"UA by": name})
-            row[f"{corpus} ({len(metrics.labels)} emotions)"] = f"{metrics.ua:.3f} {metrics.ua_interval}"
+            emotions = len({prediction.truth for prediction in predictions})
+            row[f"{corpus}, {emotions} emotions"] = f"{metrics.ua:.3f} {metrics.ua_interval}"
             averages.setdefault(name, []).append(metrics.ua)
             if name.startswith("both"):
                 output.mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,6 @@ NOTICE_FILE = "NOTICE.txt"  # of the encoder, which its license asks for
 ADAPTATION = Adaptation(
     mean="scores/network.functionals.mean",
     scale="scores/network.functionals.scale",
-    frame_mean="scores/network.front.normalise.mean",
-    frame_scale="scores/network.front.normalise.scale",
 )
 
 

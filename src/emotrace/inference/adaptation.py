@@ -85,21 +85,13 @@ def write_adapted_model(
 
 
 def adapted_tensors(rows: Floats, old: dict[str, Floats], adaptation: Adaptation) -> dict[str, Floats]:
-    """The tensors of `adaptation` for statistics of windows, (window, 2 * feature)."""
-    features = rows.shape[1] // 2
+    """The tensors of `adaptation` for statistics of windows, (window, 2 * feature).
+
+    The features of frames, from which the network computes the timeline, stay as they are: on four corpora,
+    the mean UA was .530 so, and .510 with their mean and deviation replaced too.
+    """
     mean, deviation = blend(rows, old[adaptation.mean], 1 / old[adaptation.scale] - _LEAST_DEVIATION)
-    # Over frames, the variance is the mean of the variances within windows, and the variance of their means.
-    means, deviations = rows[:, :features], rows[:, features:]
-    share = len(rows) / (len(rows) + PRIOR_WINDOWS)
-    frame_mean = share * means.mean(0) + (1 - share) * old[adaptation.frame_mean]
-    variance = (deviations**2 + (means - frame_mean) ** 2).mean(0)
-    variance = share * variance + (1 - share) / old[adaptation.frame_scale] ** 2
-    return {
-        adaptation.mean: mean,
-        adaptation.scale: 1 / (deviation + _LEAST_DEVIATION),
-        adaptation.frame_mean: frame_mean,
-        adaptation.frame_scale: 1 / np.sqrt(np.maximum(variance, _LEAST_DEVIATION**2)),
-    }
+    return {adaptation.mean: mean, adaptation.scale: 1 / (deviation + _LEAST_DEVIATION)}
 
 
 def blend(rows: Floats, mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:

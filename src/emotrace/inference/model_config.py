@@ -52,22 +52,19 @@ class Adaptation(StrictModel):
 
     Attributes:
         mean, scale: names of the tensors that standardise these statistics
-        frame_mean, frame_scale: names of the tensors that standardise the features of each frame
         recordings: number of recordings that the model was adapted to; 0: it is not adapted
         windows: number of windows of these recordings
     """
 
     mean: str
     scale: str
-    frame_mean: str
-    frame_scale: str
     recordings: int = Field(default=0, ge=0)
     windows: int = Field(default=0, ge=0)
 
     @property
-    def tensors(self) -> tuple[str, str, str, str]:
+    def tensors(self) -> tuple[str, str]:
         """The names of the tensors."""
-        return self.mean, self.scale, self.frame_mean, self.frame_scale
+        return self.mean, self.scale
 
 
 class Figure(StrictModel):
