@@ -37,6 +37,8 @@ def test_every_command_is_valid(words: list[str]) -> None:
     program, *tokens = words
     if program == "emotrace":
         app.parse_args(tokens, print_error=False, exit_on_error=False)
+    elif program == "torchrun":
+        app.parse_args(tokens[tokens.index("emotrace") + 1 :], print_error=False, exit_on_error=False)
     elif program == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert re.search(rf"^{tokens[0]}:", makefile, re.MULTILINE)

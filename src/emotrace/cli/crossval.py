@@ -4,24 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emotrace.cli.options import (
-    DEFAULT_SYSTEM,
-    NO_CORPUS_OPTIONS,
-    NO_LABEL_OPTIONS,
-    CorpusName,
-    CorpusOptions,
-    Device,
-    Engine,
-    Folds,
-    Init,
-    LabelOptions,
-    Protocol,
-    Recipes,
-    Root,
-    Seeds,
-    System,
-    parse_numbers,
-)
+from emotrace.cli.options import ALL_FOLDS, DEFAULT_SYSTEM, ExperimentOptions, FoldOptions, Init, System
 from emotrace.cli.output import DONE, print_line, print_report
 from emotrace.cli.ray_messages import ray_messages_discarded
 from emotrace.distributed.cluster import require_ray
@@ -30,19 +13,11 @@ from emotrace.experiments.requirements import require_training_packages
 
 def crossval(
     *,
-    name: CorpusName,
+    experiment: ExperimentOptions,
     output: Path,
-    root: Root = None,
-    corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
-    label_options: LabelOptions = NO_LABEL_OPTIONS,
-    protocol: Protocol = None,
     system: System = DEFAULT_SYSTEM,
-    recipe: Recipes = (),
-    folds: Folds = None,
-    seeds: Seeds = "1",
+    fold_options: FoldOptions = ALL_FOLDS,
     init: Init = None,
-    device: Device = "auto",
-    engine: Engine = "local",
 ) -> int:
     """Train and test one model per fold of a corpus's protocol, on different speakers.
 
@@ -57,24 +32,19 @@ def crossval(
     from emotrace.experiments.cross_validation import cross_validate
     from emotrace.training.progress import show_progress
 
+    engine = fold_options.engine
     if engine == "ray":
         require_ray()
     with show_progress() as progress, ray_messages_discarded(engine):
         result = cross_validate(
-            name,
-            root,
+            experiment.name,
+            experiment.root,
             output=output,
             system=system,
-            recipe=recipe,
-            folds=None if folds is None else parse_numbers(folds, "--folds"),
-            seeds=parse_numbers(seeds, "--seeds"),
             init=init,
-            device=device,
-            engine=engine,
-            corpus_options=corpus_options.as_dict(),
-            **label_options.as_dict(),
-            protocol=protocol,
             progress=progress,
+            **experiment.as_dict(),
+            **fold_options.as_dict(),
         )
     print_line(f"{result.protocol}, {system}")
     print_report(result.metrics.as_text())

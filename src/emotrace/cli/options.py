@@ -188,6 +188,76 @@ NO_LABEL_OPTIONS = LabelOptions()
 NO_CORPUS_OPTIONS = CorpusOptions()
 
 
+class ExperimentArguments(Labels):
+    """Arguments of functions that train."""
+
+    recipe: tuple[str, ...]
+    device: str
+    corpus_options: dict[str, str | bool]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """Options of the verbs that train: the corpus, the settings and the device."""
+
+    name: CorpusName
+    root: Root = None
+    corpus_options: CorpusOptions = NO_CORPUS_OPTIONS
+    label_options: LabelOptions = NO_LABEL_OPTIONS
+    recipe: Recipes = ()
+    device: Device = "auto"
+
+    def as_dict(self) -> ExperimentArguments:
+        """The options as arguments of functions that train, beside the name and the root.
+
+        >>> ExperimentOptions("emodb", recipe=("paper",)).as_dict()["recipe"]
+        ('paper',)
+        """
+        return ExperimentArguments(
+            recipe=self.recipe,
+            device=self.device,
+            corpus_options=self.corpus_options.as_dict(),
+            **self.label_options.as_dict(),
+        )
+
+
+class FoldArguments(TypedDict):
+    """Arguments of functions that run the folds of a protocol."""
+
+    protocol: str | None
+    folds: list[int] | None
+    seeds: list[int]
+    engine: Literal["local", "ray"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FoldOptions:
+    """Options of the verbs that run the folds of a protocol."""
+
+    protocol: Protocol = None
+    folds: Folds = None
+    seeds: Seeds = "1"
+    engine: Engine = "local"
+
+    def as_dict(self) -> FoldArguments:
+        """The options as arguments of functions that run folds.
+
+        >>> FoldOptions(folds="0,1").as_dict()
+        {'protocol': None, 'folds': [0, 1], 'seeds': [1], 'engine': 'local'}
+        """
+        return FoldArguments(
+            protocol=self.protocol,
+            folds=None if self.folds is None else parse_numbers(self.folds, "--folds"),
+            seeds=parse_numbers(self.seeds, "--seeds"),
+            engine=self.engine,
+        )
+
+
+ALL_FOLDS = FoldOptions()
+
+
 def parse_numbers(text: str, option: str) -> list[int]:
     """The numbers of a list such as 0,1.
 

@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emotrace.cli.options import (
-    NO_CORPUS_OPTIONS,
-    NO_LABEL_OPTIONS,
-    CorpusName,
-    CorpusOptions,
-    Device,
-    Engine,
-    Folds,
-    LabelOptions,
-    Protocol,
-    Recipes,
-    Root,
-    Seeds,
-    parse_numbers,
-)
+from emotrace.cli.options import ALL_FOLDS, ExperimentOptions, FoldOptions
 from emotrace.cli.output import DONE, print_report
 from emotrace.cli.ray_messages import ray_messages_discarded
 from emotrace.distributed.cluster import require_ray
@@ -27,18 +13,10 @@ from emotrace.experiments.requirements import require_training_packages
 
 def table(
     *,
-    name: CorpusName,
+    experiment: ExperimentOptions,
     systems: str,
     output: Path,
-    root: Root = None,
-    corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
-    label_options: LabelOptions = NO_LABEL_OPTIONS,
-    protocol: Protocol = None,
-    recipe: Recipes = (),
-    folds: Folds = None,
-    seeds: Seeds = "1",
-    device: Device = "auto",
-    engine: Engine = "local",
+    fold_options: FoldOptions = ALL_FOLDS,
 ) -> int:
     """Cross-validate several systems on a corpus, and compare them with Table 5 of the paper.
 
@@ -57,23 +35,18 @@ def table(
     from emotrace.experiments.table.run import run_table
     from emotrace.training.progress import show_progress
 
+    engine = fold_options.engine
     if engine == "ray":
         require_ray()
     with show_progress() as progress, ray_messages_discarded(engine):
         report = run_table(
-            name,
-            root,
+            experiment.name,
+            experiment.root,
             output=output,
             systems=None if systems == "all" else [part.strip() for part in systems.split(",")],
-            recipe=recipe,
-            folds=None if folds is None else parse_numbers(folds, "--folds"),
-            seeds=parse_numbers(seeds, "--seeds"),
-            device=device,
-            engine=engine,
-            corpus_options=corpus_options.as_dict(),
-            **label_options.as_dict(),
-            protocol=protocol,
             progress=progress,
+            **experiment.as_dict(),
+            **fold_options.as_dict(),
         )
     print_report(report)
     return DONE

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emotrace.cli.options import (
-    DEFAULT_SYSTEM,
-    NO_CORPUS_OPTIONS,
-    NO_LABEL_OPTIONS,
-    CorpusName,
-    CorpusOptions,
-    Device,
-    Init,
-    LabelOptions,
-    Recipes,
-    Root,
-    Seed,
-    System,
-)
+from emotrace.cli.options import DEFAULT_SYSTEM, ExperimentOptions, Init, Seed, System
 from emotrace.cli.output import DONE, print_line, print_report
 from emotrace.experiments.requirements import require_training_packages
 
 
 def train(
     *,
-    name: CorpusName,
+    experiment: ExperimentOptions,
     output: Path,
-    root: Root = None,
-    corpus_options: CorpusOptions = NO_CORPUS_OPTIONS,
-    label_options: LabelOptions = NO_LABEL_OPTIONS,
     system: System = DEFAULT_SYSTEM,
-    recipe: Recipes = (),
     seed: Seed = 1,
     init: Init = None,
-    device: Device = "auto",
 ) -> int:
     """Train a model on a corpus. The same command resumes an interrupted training.
 
@@ -47,22 +29,22 @@ def train(
     """
     require_training_packages()
     from emotrace.experiments.train import train as train_model
+    from emotrace.training.processes import process_number
     from emotrace.training.progress import show_progress
 
     with show_progress() as progress:
         result = train_model(
-            name,
-            root,
+            experiment.name,
+            experiment.root,
             output=output,
             system=system,
-            recipe=recipe,
             seed=seed,
             init=init,
-            device=device,
-            corpus_options=corpus_options.as_dict(),
-            **label_options.as_dict(),
             progress=progress,
+            **experiment.as_dict(),
         )
+    if process_number() > 0:  # the first process reports
+        return DONE
     print_line(f"measured on the validation speakers, who also {result.validation_role}")
     print_report(result.metrics.as_text())
     print_line(str(result.model_folder))

@@ -11,6 +11,7 @@ from emotrace.evaluation.metrics import Metrics
 from emotrace.experiments.checks import check_trained_emotions
 from emotrace.experiments.preparation import DEFAULT_SYSTEM, prepare_experiment
 from emotrace.export.run_export import export_run
+from emotrace.training.processes import joined_processes, own_folder, process_number
 from emotrace.training.progress import ProgressCallback, no_progress
 from emotrace.training.split import final_split, train_run
 
@@ -52,7 +53,8 @@ def train(
 
     The validation speakers of the protocol's first fold set the temperature and, depending on the recipe,
     choose the epochs. All other speakers train the model, except those that the protocol reserves for tests.
-    An interrupted training resumes when it is called again with the same arguments.
+    An interrupted training resumes when it is called again with the same arguments. If torchrun starts
+    several processes, they train one model, and the first of them writes it.
 
     Args:
         corpus: name of a corpus, such as "emodb", or an open corpus
@@ -92,6 +94,10 @@ def train(
     )
     folder = Path(output)
     check_trained_emotions(experiment.corpus, [("0", final_split(experiment.corpus).train)])
-    metrics = train_run(experiment, seed=seed, folder=folder, progress=progress or no_progress)
-    export_run(folder, folder / "model")
+    first = process_number() == 0
+    with joined_processes(experiment.device), own_folder(folder) as own:
+        report = progress if progress is not None and first else no_progress
+        metrics = train_run(experiment, seed=seed, folder=own, progress=report)
+        if first:
+            export_run(folder, folder / "model")
     return TrainingResult(folder, folder / "model", metrics, experiment.recipe.validation_role)

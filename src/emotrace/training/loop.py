@@ -20,6 +20,7 @@ from emotrace.training.data.examples import Example, epoch_batches
 from emotrace.training.memory import give_back_freed_memory, keep_freed_memory
 from emotrace.training.optimisers import optimiser, rate_factor
 from emotrace.training.precision import trains_in_bfloat16
+from emotrace.training.processes import process_number, share_of, sum_gradients, sum_over_processes
 from emotrace.training.progress import ProgressCallback
 from emotrace.training.recorder import (
     BEST_FILE,
@@ -132,8 +133,10 @@ class StageTrainer:
         generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
         batches = epoch_batches(self.data.train, self.stage.batch_size, generator, self.data.change)
         total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
-        for index, batch in enumerate(batches):
-            torch.manual_seed(seed_of(self.seed, epoch, index))
+        for index, whole_batch in enumerate(batches):
+            others = (process_number(),) if process_number() else ()  # with random numbers of their own
+            torch.manual_seed(seed_of(self.seed, epoch, index, *others))
+            batch, examples = share_of(whole_batch)
             with torch.autocast(self.device, torch.bfloat16, enabled=bfloat16):
                 output, steps = self.model(batch.x.to(self.device), batch.lengths.to(self.device))
                 loss = self.objective.loss(
@@ -144,10 +147,10 @@ class StageTrainer:
                     self.class_weights,
                     self.stage.label_smoothing,
                 )
-            self.update(loss)
-            total += loss.detach() * len(batch.labels)
-            count += len(batch.labels)
-        return total.item() / count
+            self.update(loss * (examples / len(whole_batch.labels)))
+            total += loss.detach() * examples
+            count += len(whole_batch.labels)
+        return sum_over_processes(total).item() / count
 
     def update(self, loss: Tensor) -> None:
         """One optimiser step, and the weight average after it."""
@@ -156,6 +159,7 @@ class StageTrainer:
             group["lr"] = self.stage.learning_rate * rate_factor(self.step, scheduled_steps, self.stage)
         self.optimiser.zero_grad()
         loss.backward()
+        sum_gradients(self.model)
         self.optimiser.step()
         self.step += 1
         if self.average is not None:

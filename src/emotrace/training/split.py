@@ -19,6 +19,7 @@ from emotrace.system.files import write_bytes, write_text
 from emotrace.training.data.examples import Example
 from emotrace.training.experiment import Experiment
 from emotrace.training.functionals import fit_functionals, fit_fusion_weight, window_log_scores
+from emotrace.training.processes import process_count
 from emotrace.training.progress import ProgressCallback
 from emotrace.training.run_folder import (
     METRICS_FILE,
@@ -230,7 +231,8 @@ def final_split(corpus: OpenCorpus) -> SpeakerSplit:
 def train_run(experiment: Experiment, *, seed: int, folder: Path, progress: ProgressCallback) -> Metrics:
     """Train a final model, and measure it on its validation speakers."""
     split = final_split(experiment.corpus)
-    create_or_resume(folder, experiment.fingerprint(seed=seed))
+    together = {"processes": process_count()} if process_count() > 1 else {}
+    create_or_resume(folder, experiment.fingerprint(seed=seed, **together))
     predictions = train_split(experiment, split, fold=0, seed=seed, folder=folder, progress=progress)
     metrics = score_predictions(predictions)
     content = {"measured_on": "validation", **metrics.as_dict()}
