@@ -12,12 +12,12 @@ from fuzz.networks import INVALID_OUTPUTS, other_networks
 from fuzz.ogg import with_checksums
 from fuzz.sources import OTHER_FORMATS, RIFF_FORMATS, sources
 from fuzz.survey import survey
-from fuzz.worker import FORMATS, format_of_input, make_input
+from fuzz.worker import FORMATS, NO_FILES, format_of_input, make_input
 
 from emotrace.errors import ModelError
 from emotrace.inference.recogniser import load
 
-MUTATED = [number for number in range(200) if format_of_input(number) != "model folder"]
+MUTATED = [number for number in range(200) if format_of_input(number) not in NO_FILES]
 
 
 def test_500_damaged_inputs_are_refused_in_one_line_or_give_a_valid_result() -> None:

@@ -3,10 +3,13 @@
 import io
 import itertools
 import math
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 import emotrace
 from emotrace.audio.quality import Samples
@@ -15,8 +18,14 @@ from emotrace.audio.standard_input import open_standard_input
 from emotrace.errors import EmotraceError, ModelError
 from emotrace.inference.recogniser import Recogniser
 from emotrace.inference.result import Result
+from emotrace.serving.limited_audio import AudioLimits
+from emotrace.serving.problems import ProblemError
+from emotrace.serving.recognition import Failure, PredictOptions, predict
+from emotrace.serving.uploads import Upload, Uploads
+from fuzz.texts import read_text
 
 MAX_VALUES_PER_BYTE = 8  # in WAV and AIFF; their densest codec, GSM, has 5
+DEADLINE_S = 300.0  # of work on an upload, in wall time; generous for busy machines
 MAX_FRAMES_PER_BYTE = 65_536  # of other codecs: a constant frame of FLAC takes a few bytes
 
 
@@ -65,6 +74,35 @@ def check_pipe(recogniser: Recogniser, content: bytes) -> Verdict:
         )
 
     return _checked(push)
+
+
+def check_upload(recogniser: Recogniser, content: bytes) -> Verdict:
+    """Recognise the bytes as the service does, which restricts the result to some emotions."""
+
+    def push() -> tuple[Result, str | None]:
+        limits = AudioLimits(max_duration_s=60.0, deadline=time.monotonic() + DEADLINE_S)
+        options = PredictOptions(emotions=recogniser.labels)
+        try:
+            (outcome,) = predict(recogniser, Uploads((Upload("a", content),)), options, limits)
+        except ProblemError as problem:
+            raise EmotraceError(problem.detail) from None
+        if isinstance(outcome, Failure):
+            raise EmotraceError(outcome.problem.detail)
+        return outcome.result, find_fault(outcome.result, recogniser, outcome.result.duration_s)
+
+    return _checked(push)
+
+
+def check_text(random: np.random.Generator, folder: Path) -> Verdict:
+    """Read a damaged option or collection."""
+    try:
+        option, error = read_text(random, folder)
+    except Exception as error:  # noqa: BLE001 - any other error is a fault
+        message = f"{type(error).__name__}: {error}"[:300]
+        return Verdict("untyped", message, message)
+    if not error:
+        return Verdict("result", None, option)
+    return Verdict("refused", find_unreadable(error), f"{option}: {error}")
 
 
 def check_folder(folder: Path, samples: Samples) -> Verdict:

@@ -244,10 +244,22 @@ _RIFF: tuple[Mutation, ...] = (
     riff_length, riff_length, riff_format, riff_format, riff_format, riff_chunk, riff_chunk,
     riff_samples, riff_name,
 )  # fmt: skip
+
+
+def long_length(content: bytes, random: Generator) -> bytes:
+    """Replace the 64-bit size of the samples of a CAF or W64 file."""
+    caf = content.startswith(b"caff")
+    at = content.find(b"data") + (4 if caf else 16)
+    size = int(random.choice([*map(float, FALSE_NUMBERS), -1.0, 2.0**62, float(random.integers(30_000))]))
+    return content[:at] + struct.pack(">q" if caf else "<q", size) + content[at + 8 :]
+
+
 BY_FORMAT: dict[str, tuple[Mutation, ...]] = {  # by the first word of the format's name
     **dict.fromkeys(("wav", "rifx", "rf64"), _RIFF),
     "aiff": (aiff_format, aiff_format, aiff_format, riff_length, riff_chunk),
     "flac": (flac_format, flac_format, flac_format),
+    "caf": (long_length, long_length),
+    "w64": (long_length, long_length),
     "vorbis": (ogg_page, ogg_page, ogg_page),
     "opus": (ogg_page, ogg_page, ogg_page),
 }

@@ -30,12 +30,12 @@ OTHER_FORMATS = {
     "vorbis": ("OGG", "VORBIS", "FILE"),
     "opus": ("OGG", "OPUS", "FILE"),
     "mp3": ("MP3", "MPEG_LAYER_III", "FILE"),
+    "caf": ("CAF", "PCM_16", "FILE"),
+    "w64": ("W64", "PCM_16", "FILE"),
 }
 UNDOCUMENTED_FORMATS = {  # libsndfile reads these too
     "au": ("AU", "PCM_16"),
-    "caf": ("CAF", "PCM_16"),
     "alac": ("CAF", "ALAC_16"),
-    "w64": ("W64", "PCM_16"),
     "nist": ("NIST", "PCM_16"),
     "voc": ("VOC", "PCM_16"),
     "htk": ("HTK", "PCM_16"),

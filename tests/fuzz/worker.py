@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from emotrace.inference.recogniser import Recogniser
-from fuzz.check import Verdict, check_file, check_folder, check_pipe
+from fuzz.check import Verdict, check_file, check_folder, check_pipe, check_text, check_upload
 from fuzz.folders import damage
 from fuzz.mutations import mutated
 from fuzz.sources import OTHER_FORMATS, RIFF_FORMATS, sources
 
-FORMATS = (*RIFF_FORMATS, *OTHER_FORMATS, "other audio", "no audio", "model folder")  # used in turn
+NO_FILES = ("model folder", "text")
+FORMATS = (*RIFF_FORMATS, *OTHER_FORMATS, "other audio", "no audio", *NO_FILES)  # used in turn
 ADDRESSES = 4 << 30  # bytes of address space; ONNX Runtime and NumPy reserve more than they use
 PEAK = 400 << 20  # bytes of resident memory
 MPG123_PREFIXES = ("[src/libmpg123/", "Note: ", "Warning: Xing ", "Warning: ", "main: ")
@@ -46,7 +47,7 @@ def make_input(seed: int, number: int) -> bytes:
     """The bytes of an input that is an audio file."""
     random = generator_of_input(seed, number)
     valid = _cached_sources(format_of_input(number))
-    other = _cached_sources(FORMATS[int(random.integers(len(FORMATS) - 1))])
+    other = _cached_sources(FORMATS[int(random.integers(len(FORMATS) - len(NO_FILES)))])
     return mutated(valid[int(random.integers(len(valid)))], format_of_input(number), other, random)
 
 
@@ -54,12 +55,15 @@ def check_input(
     recogniser: Recogniser, pristine: Path, scratch: Path, seed: int, number: int
 ) -> dict[str, Verdict]:
     """The outcome of an input, by how it was given to the runtime."""
+    if format_of_input(number) == "text":
+        return {"option": check_text(generator_of_input(seed, number), scratch)}
     if format_of_input(number) != "model folder":
         content = make_input(seed, number)
         return {
             "bytes": check_file(recogniser, content),
             "file": check_file(recogniser, content, scratch / "input"),
             "pipe": check_pipe(recogniser, content),
+            "upload": check_upload(recogniser, content),
         }
     with tempfile.TemporaryDirectory(dir=scratch) as position:
         way = damage(Path(position, "model"), pristine, generator_of_input(seed, number))

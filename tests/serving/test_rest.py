@@ -145,7 +145,7 @@ def test_emotions_that_cannot_occur_get_no_score(shipped: TestClient, speech_lik
         ("anger", "found only the emotion anger"),
         ("joy,anger", "found joy, expected some of the model's labels anger, sadness"),
         ("anger,", "found an empty name"),
-        ("anger,anger,sadness", "found anger, anger, sadness, expected different emotions"),
+        ("anger,anger,sadness", "found an emotion twice, expected different emotions"),
         ("", "found an empty name"),
     ],
 )

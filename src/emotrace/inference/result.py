@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from emotrace.errors import ModelError
 from emotrace.segment import Segment
+from emotrace.system.escaping import escape_control_characters
 from emotrace.timeline import Timeline
 from emotrace.warning import RecognitionWarning
 
@@ -136,11 +137,11 @@ def choose_labels(labels: Sequence[str], emotions: Sequence[str]) -> tuple[str, 
     if isinstance(emotions, str):
         raise ModelError(f"found the emotion {emotions!r} alone, expected a list, such as [{emotions!r}]")
     if not emotions or not set(emotions) <= set(labels):
-        others = (emotion or "an empty name" for emotion in emotions if emotion not in labels)
-        found = ", ".join(others) or "no emotion"
+        other = next((emotion for emotion in emotions if emotion not in labels), None)
+        found = "no emotion" if other is None else escape_control_characters(other[:40]) or "an empty name"
         raise ModelError(f"found {found}, expected some of the model's labels {', '.join(labels)}")
     if len(set(emotions)) < len(emotions):
-        raise ModelError(f"found {', '.join(emotions)}, expected different emotions; name each once")
+        raise ModelError("found an emotion twice, expected different emotions; name each once")
     chosen = tuple(label for label in labels if label in emotions)
     if len(chosen) < 2:
         raise ModelError(
