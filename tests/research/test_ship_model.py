@@ -96,7 +96,7 @@ def test_the_shipped_model_runs_and_states_its_measured_figures(
     assert config.figures["cross-validated WA"].interval == (scores.wa_interval.low, scores.wa_interval.high)
     assert config.figures["cross-validated UA"].value == scores.ua
     assert config.figures["cross-validated ECE"].value == calibration_error(predictions)
-    assert "5 other networks" in config.protocol
+    assert "5 networks, one for each of 5 folds, each tested on the speakers that its" in config.protocol
     assert f"cross-validated UA  {scores.ua:.3f}" in summary
 
     card = (target / "README.md").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def test_the_shipped_model_runs_and_states_its_measured_figures(
         "metrics": ["accuracy", "recall"],
     }
     assert f"| cross-validated UA | {scores.ua:.3f} | " in body
-    assert "figures are those of 5 other networks" in body
+    assert "a cross-validation with the same recipe: 5 networks, one for each of 5 folds" in body
     assert scores.confusion == ((5, 5), (0, 10))
     assert confusion_text(scores.labels, scores.confusion) in body
     assert "Article 5(1)(f)" in body

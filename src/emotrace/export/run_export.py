@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from emotrace.evaluation.calibration import calibration_error
 from emotrace.evaluation.confusion import confusion_text
 from emotrace.evaluation.metrics import Interval, Metrics, score_predictions
 from emotrace.evaluation.model_evaluation import evaluate
-from emotrace.evaluation.predictions import read_predictions
+from emotrace.evaluation.predictions import Prediction, read_predictions
 from emotrace.export.model_card import CARD_FILE, Provenance, write_card
 from emotrace.export.onnx import NOTICE_FILE, describe_model, export_model
 from emotrace.inference.model_config import Figure, ModelConfig
@@ -141,7 +142,7 @@ def export_crossvalidated(
             f"{crossval_folder} tests {tested} of {utterances} utterances; run all folds of its protocol"
         )
     metrics = score_predictions(predictions)
-    networks = len({(p.fold, p.seed) for p in predictions})
+    networks = _describe_networks(predictions)
     temperature = pooled_temperature(crossval_folder)
     provenance = Provenance(
         name=name,
@@ -149,7 +150,8 @@ def export_crossvalidated(
         recipe=recipe,
         emotions=run.emotions,
         corpus=run.corpora,
-        protocol=f"{run.protocol}, of {networks} other networks of the same recipe",
+        protocol=f"{run.protocol}: {networks}, each tested on the speakers that its fold leaves out; "
+        "this network was trained on all speakers",
         version=run.version,
         temperature=run.temperature if temperature is None else temperature,
         speakers=_describe_speakers(run, recipe),
@@ -160,13 +162,22 @@ def export_crossvalidated(
             **_figures("cross-validated", metrics),
             "cross-validated ECE": Figure(value=calibration_error(predictions)),
         },
-        measured=f"This network was trained on all speakers. The figures are those of {networks} other "
-        "networks of the same\nrecipe, each tested on speakers that were not in its training data: "
-        f"{metrics.n} predictions for {metrics.speakers} speakers.\nExpect lower figures on another corpus. "
-        "ECE is the expected calibration error, in 15 bins.",
+        measured="This network was trained on all speakers, so none are left to test it on. The figures "
+        f"are those of\na cross-validation with the same recipe: {networks}, each tested on\nthe speakers "
+        f"that its fold leaves out. They made {metrics.n} predictions for {metrics.speakers} speakers.\n"
+        "Expect lower figures on another corpus. ECE is the expected calibration error, in 15 bins.",
         confusion=confusion_text(metrics.labels, metrics.confusion),
     )
     return export_model(network, provenance, output, weights=False)
+
+
+def _describe_networks(predictions: Sequence[Prediction]) -> str:
+    """How many networks made the predictions of a cross-validation."""
+    folds, seeds = len({p.fold for p in predictions}), len({p.seed for p in predictions})
+    networks = len({(p.fold, p.seed) for p in predictions})
+    return f"{networks} networks, one for each of {folds} folds" + (
+        f" and {seeds} seeds" if seeds > 1 else ""
+    )
 
 
 def pooled_temperature(crossval_folder: Path) -> float | None:
