@@ -22,7 +22,7 @@ from emotrace.serving.page import example_wav
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from serving.browser import browser, find_browser, running_service
 
-EXAMPLE = "calm-then-angry"
+EXAMPLE = "computer-voice-1"
 SPEAKING_MS = 8_500
 COLOURS = 200  # of the palette, so that files stay small
 WIDE, NARROW = {"width": 1200, "height": 860}, {"width": 360, "height": 1180}

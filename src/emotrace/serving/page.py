@@ -17,12 +17,12 @@ from emotrace.serving.service import TheService
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(str(files("emotrace.serving"))) / "static"
-# Voices that are not part of the synthetic corpus, chosen so that the shipped model, which was trained
-# on people, finds the change.
+# Voices that are not part of the synthetic corpus. They show how the page works: models that were trained on
+# people name other emotions than those that were meant.
 EXAMPLES: dict[str, tuple[int, tuple[str, ...]]] = {
-    "calm-then-angry": (14, ("neutral", "anger")),
-    "angry-then-sad": (8, ("anger", "sadness")),
-    "calm-angry-sad": (14, ("neutral", "anger", "sadness")),
+    "computer-voice-1": (14, ("neutral", "anger")),
+    "computer-voice-2": (8, ("anger", "sadness")),
+    "computer-voice-3": (14, ("neutral", "anger", "sadness")),
 }
 
 
