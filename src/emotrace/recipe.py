@@ -89,7 +89,11 @@ class Features(Section):
 class Front(Section):
     """PCNSE (section 3.3, Table 4), or the pretrained encoder of the encoder systems."""
 
-    encoder: str = Field("moonshine-tiny", description="pretrained encoder of the encoder systems")
+    encoder: str = Field(
+        "moonshine-tiny",
+        description="pretrained encoder of the encoder systems: moonshine-tiny, moonshine-base, "
+        "hf:owner/name@revision, or hf:FOLDER",
+    )
     layers: tuple[NonNegativeInt, ...] = Field(
         (0, 1, 2), min_length=1, description="hidden layers of the encoder that are used"
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from emotrace.corpora import CORPORA, Corpus
 from emotrace.inference.model_config import Figure, ModelConfig
+from emotrace.models.architectures import find_system
+from emotrace.models.encoders.files import find_encoder
 from emotrace.recipe import Recipe
 from emotrace.system.files import write_text
 
@@ -143,6 +145,7 @@ def _facts(provenance: Provenance, config: ModelConfig) -> str:
     corpora = _known_corpora(provenance.corpus)
     facts = {
         "system": f"`{config.system}`" + (FUNCTIONALS if config.functionals else ""),
+        "encoder": _describe_encoder(provenance),
         "trained on": "; ".join(map(_describe_corpus, config.corpus.split(", "))),
     }
     facts |= {
@@ -162,6 +165,14 @@ def _facts(provenance: Provenance, config: ModelConfig) -> str:
 def _known_corpora(names: str) -> list[Corpus]:
     """The corpora that are known, of names separated by commas."""
     return [CORPORA[name] for name in names.split(", ") if name in CORPORA]
+
+
+def _describe_encoder(provenance: Provenance) -> str:
+    front = provenance.recipe.front
+    if not find_system(provenance.system).pretrained_encoder:
+        return ""
+    layers = ", ".join(map(str, front.layers))
+    return f"{find_encoder(front.encoder).description}; layers {layers}, in half precision"
 
 
 def _describe_corpus(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
 from emotrace.errors import RecipeError
-from emotrace.models.encoders.moonshine import HOP_SAMPLES as ENCODER_HOP_SAMPLES
+from emotrace.models.encoders.files import find_encoder
 from emotrace.recipe import Recipe
 
 
@@ -68,7 +68,7 @@ class System:
     def max_frames(self, recipe: Recipe) -> int:
         """Frames of the longest window: of 10 ms, or of the encoder."""
         if self.pretrained_encoder:
-            return recipe.max_frames * FRAME_HOP_SAMPLES // ENCODER_HOP_SAMPLES
+            return recipe.max_frames * FRAME_HOP_SAMPLES // find_encoder(recipe.front.encoder).hop_samples
         fixed = None if self.literature is None else self.literature.max_frames
         return recipe.max_frames if fixed is None else fixed
 

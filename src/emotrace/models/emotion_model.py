@@ -19,7 +19,7 @@ from emotrace.models.encoder_features import EncoderFeatures, build_encoder_feat
 from emotrace.models.encoder_front import EncoderFront
 from emotrace.models.front import Front
 from emotrace.models.functionals.classifier import FunctionalsClassifier
-from emotrace.models.functionals.pooled import PooledClassifier
+from emotrace.models.functionals.pooled import PooledClassifier, segment_frames
 from emotrace.models.functionals.segments import cut_segments, segments_to_steps
 from emotrace.models.heads.head import Objective
 from emotrace.models.layers.initialisation import glorot
@@ -149,7 +149,7 @@ def build(recipe: Recipe, name: str, labels: int) -> EmotionModel:
     spectrum = build_spectrum(recipe, system)
     front: Front | EncoderFront
     if system.pretrained_encoder:
-        front = EncoderFront(spectrum.bands)
+        front = EncoderFront(spectrum.bands, spectrum.hop_samples)
     else:
         front = Front(recipe, system, spectrum.bands)
     if recipe.weights == "glorot":
@@ -159,7 +159,7 @@ def build(recipe: Recipe, name: str, labels: int) -> EmotionModel:
         glorot(back)
     functionals: FunctionalsClassifier | PooledClassifier | None = None
     if recipe.functionals_l2 and system.pretrained_encoder:
-        functionals = PooledClassifier(spectrum.bands, labels)
+        functionals = PooledClassifier(spectrum.bands, labels, segment_frames(spectrum.hop_samples))
     elif recipe.functionals_l2:
         functionals = FunctionalsClassifier(front.channels, spectrum.bands, labels)
     return EmotionModel(spectrum, front, back, functionals)
@@ -168,5 +168,12 @@ def build(recipe: Recipe, name: str, labels: int) -> EmotionModel:
 def build_spectrum(recipe: Recipe, system: System) -> InputFeatures:
     """The features of a system: waveform → static bands, or hidden layers of an encoder."""
     if system.pretrained_encoder:
-        return build_encoder_features(recipe.front.encoder, recipe.front.layers)
+        features = build_encoder_features(recipe.front.encoder, recipe.front.layers)
+        found, longest = system.max_frames(recipe), features.encoder.max_frames
+        if longest is not None and found > longest:
+            raise RecipeError(
+                f"max_frames {recipe.max_frames} makes windows of {found} frames of {recipe.front.encoder}; "
+                f"expected at most {longest}"
+            )
+        return features
     return LinearSpectrogram() if system.linear_spectrogram else LogMel(recipe.features.n_mels)

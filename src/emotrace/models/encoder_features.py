@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotrace.errors import RecipeError
-from emotrace.models.encoders.files import find_encoder, read_encoder
-from emotrace.models.encoders.moonshine import FRAME_SAMPLES, HOP_SAMPLES, MoonshineEncoder, frame_mask
+from emotrace.models.encoders.files import find_encoder
+from emotrace.models.encoders.moonshine import MoonshineEncoder
+from emotrace.models.encoders.wav2vec2 import Wav2Vec2Encoder
+from emotrace.models.encoders.whisper import WhisperEncoder
 from emotrace.models.layers.masking import length_mask
 
 SILENCE_DB = 35.0  # a block this far below the loudest stretch is silent
-LOUDEST_BLOCKS = 4  # of 24 ms: length of that stretch, so that a click does not count
-LEVEL = 0.15  # root mean square of the speech that the encoder is given
+LOUDEST_BLOCKS = 4  # of one hop: length of that stretch, so that a click does not count
+LEVEL = 0.15  # root mean square of the speech that the encoder is given, unless it expects 1
+
+Encoder: TypeAlias = MoonshineEncoder | Wav2Vec2Encoder | WhisperEncoder
 
 
 class EncoderFeatures(nn.Module):
-    """Hidden layers of an encoder, one after the other, as features of frames every 24 ms.
+    """Hidden layers of an encoder, one after the other, as features of its frames.
 
     The speech from the first loud block to the last one has the same level in every window. Frames before
     and after it are zero in all features, and do not change the others.
@@ -27,28 +32,31 @@ class EncoderFeatures(nn.Module):
     Args:
         encoder: the encoder, with the layers that are used and those below them
         layers: the layers that are used, counted from 0
+        level: root mean square of the speech that the encoder is given
 
     Shape: (batch, sample) at 16 kHz and (batch,) true lengths in samples → (batch, feature, frame) and
     (batch,) true lengths in frames.
     """
 
-    frame_samples, hop_samples = FRAME_SAMPLES, HOP_SAMPLES
-
-    def __init__(self, encoder: MoonshineEncoder, layers: Sequence[int]):
+    def __init__(self, encoder: Encoder, layers: Sequence[int], level: float = LEVEL):
         super().__init__()
-        self.encoder, self.layers = encoder, tuple(layers)
-        self.bands = len(self.layers) * len(encoder.norm_weight)
+        self.encoder, self.layers, self.level = encoder, tuple(layers), level
+        self.frame_samples, self.hop_samples = encoder.frame_samples, encoder.hop_samples
+        self.further_blocks = (self.frame_samples - 1) // self.hop_samples  # that the last frame reads
+        self.bands = len(self.layers) * encoder.width
         self.requires_grad_(False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features of each frame, and the true lengths in frames."""
         waveform = waveform * length_mask(lengths, waveform.shape[1])
-        frames = (lengths - FRAME_SAMPLES) // HOP_SAMPLES + 1
-        power = block_power(waveform)
-        power = power * length_mask(frames + 2, power.shape[1])  # a last part of a block counts in no batch
-        blocks = speech_blocks(power)
-        waveform = waveform * (LEVEL / speech_level(power, blocks))
-        mask = frame_mask(blocks) & length_mask(frames, blocks.shape[1] - 2)
+        further = self.further_blocks
+        frames = (lengths - self.frame_samples) // self.hop_samples + 1
+        power = block_power(waveform, self.frame_samples, self.hop_samples)
+        # a last part of a block counts in no batch
+        power = power * length_mask(frames + further, power.shape[1])
+        blocks = speech_blocks(power, further)
+        waveform = waveform * (self.level / speech_level(power, blocks))
+        mask = frame_mask(blocks, further) & length_mask(frames, blocks.shape[1] - further)
         states = self.encoder(waveform, blocks, mask)
         features = torch.cat([states[layer] for layer in self.layers], 2)
         features = features * mask[:, :, None]
@@ -60,31 +68,51 @@ def build_encoder_features(name: str, layers: Sequence[int]) -> EncoderFeatures:
 
     Raises:
         RecipeError: the encoder is unknown, not installed, or has no such layer.
+        MissingExtraError: it needs the extra `transformers`, which is not installed.
     """
-    size = find_encoder(name).size
+    found = find_encoder(name)
     depth = max(layers) + 1
-    if depth > size.layers:
-        raise RecipeError(f"front.layers is {list(layers)}; {name} has layers 0 to {size.layers - 1}")
-    weights = read_encoder(name)
-    encoder = MoonshineEncoder(size, depth)
-    encoder.load_state_dict({key: weights[key] for key in encoder.state_dict()})
-    return EncoderFeatures(encoder, layers)
+    if depth > found.layers:
+        raise RecipeError(f"front.layers is {list(layers)}; {name} has layers 0 to {found.layers - 1}")
+    return EncoderFeatures(found.load(depth), layers, 1.0 if found.unit_level else LEVEL)
 
 
-def block_power(waveform: Tensor) -> Tensor:
-    """Mean power of each block of 24 ms, two more than there are frames, (batch, sample) → (batch, block)."""
-    blocks = (waveform.shape[1] - FRAME_SAMPLES) // HOP_SAMPLES + 3
-    padded = F.pad(waveform, (0, HOP_SAMPLES))
-    return padded[:, : blocks * HOP_SAMPLES].unflatten(1, (-1, HOP_SAMPLES)).square().mean(2)
+def block_power(waveform: Tensor, frame_samples: int, hop_samples: int) -> Tensor:
+    """Mean power of each block of one hop, up to the end of the last frame.
+
+    Shape: (batch, sample) → (batch, block).
+    """
+    further = (frame_samples - 1) // hop_samples
+    blocks = (waveform.shape[1] - frame_samples) // hop_samples + 1 + further
+    padded = F.pad(waveform, (0, hop_samples))
+    return padded[:, : blocks * hop_samples].unflatten(1, (-1, hop_samples)).square().mean(2)
 
 
-def speech_blocks(power: Tensor) -> Tensor:
+def frame_mask(blocks: Tensor, further: int) -> Tensor:
+    """The mask of frames for a mask of blocks: a frame counts if the block at its centre does.
+
+    Args:
+        further: how many more blocks than frames there are
+
+    Shape: (batch, block) → (batch, block - further).
+
+    >>> frame_mask(torch.tensor([[False, True, False, False]]), 2).tolist()
+    [[True, False]]
+    """
+    first = further // 2
+    return blocks[:, first : blocks.shape[1] - (further - first)]
+
+
+def speech_blocks(power: Tensor, further: int) -> Tensor:
     """Mask of the blocks from the first loud one to the last one; all of them in digital silence.
+
+    Args:
+        further: how many more blocks than frames there are
 
     Shape: (batch, block) → (batch, block), bool.
 
     >>> power = torch.tensor([[0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0]])
-    >>> speech_blocks(power).int().tolist()
+    >>> speech_blocks(power, 2).int().tolist()
     [[0, 0, 1, 1, 1, 0, 0]]
     """
     stretches = F.avg_pool1d(F.pad(power, (0, LOUDEST_BLOCKS - 1))[:, None], LOUDEST_BLOCKS, 1)[:, 0]
@@ -93,7 +121,7 @@ def speech_blocks(power: Tensor) -> Tensor:
     begun, unfinished = loud.cumsum(1) > 0, loud.flip(1).cumsum(1).flip(1) > 0
     inside = begun & unfinished
     # Where no frame has its centre in loud blocks, as in digital silence, all blocks count.
-    return inside | ~frame_mask(inside).any(1, keepdim=True)
+    return inside | ~frame_mask(inside, further).any(1, keepdim=True)
 
 
 def speech_level(power: Tensor, blocks: Tensor) -> Tensor:

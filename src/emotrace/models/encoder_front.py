@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from emotrace.audio.windowing import FRAME_HOP_SAMPLES
-from emotrace.models.encoders.moonshine import HOP_SAMPLES
 from emotrace.models.layers.normalisation import Normalisation
 
 
@@ -14,15 +13,19 @@ class EncoderFront(nn.Module):
 
     It has the interface of `Front`, with one channel.
 
+    Args:
+        features: number of features of a frame
+        hop_samples: samples from one frame to the next
+
     Shape: (batch, feature, frame), (batch,) true lengths → (batch, frame, feature), (batch,).
     """
 
     channels, first_frame = 1, 0.0
-    frames_per_step = HOP_SAMPLES / FRAME_HOP_SAMPLES  # in frames of 10 ms
 
-    def __init__(self, features: int):
+    def __init__(self, features: int, hop_samples: int):
         super().__init__()
         self.features_out = features
+        self.frames_per_step = hop_samples / FRAME_HOP_SAMPLES  # in frames of 10 ms
         self.convolutions = None
         self.normalise = Normalisation(1, features, "corpus")
 

@@ -13,6 +13,7 @@ from emotrace.features.log_power import LogPower
 from emotrace.models.architectures import find_system
 from emotrace.models.emotion_model import build_spectrum
 from emotrace.models.encoder_features import EncoderFeatures
+from emotrace.models.encoders.files import ENCODERS, find_encoder
 from emotrace.recipe import Recipe
 from emotrace.training.augmentation.acoustic import augmented_views
 from emotrace.training.balance import balance_corpora, corpus_shares
@@ -87,11 +88,20 @@ class Experiment:
             **({"label_map": dict(self.corpus.label_map)} if self.corpus.label_map else {}),
             **({"corpora": members} if (members := corpus_shares(self.corpus.utterances)) else {}),
             "system": self.system,
+            **self._encoder_fingerprint,
             **({} if self.pretrained is None else {"start": self.pretrained.fingerprint}),
             **more,
             "recipe": self.recipe.model_dump(mode="json"),
             "constants": training_constants(),
         }
+
+    @property
+    def _encoder_fingerprint(self) -> dict[str, str]:
+        """The hash of an encoder whose name does not determine its weights."""
+        name = self.recipe.front.encoder
+        if not find_system(self.system).pretrained_encoder or name in ENCODERS:
+            return {}
+        return {"encoder": find_encoder(name).sha256}
 
 
 def read_inputs(

@@ -20,7 +20,8 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from emotrace.errors import RecipeError
-from emotrace.models.encoders.moonshine import CONVOLUTIONS, MoonshineSize
+from emotrace.models.encoders.hugging_face import PREFIX, HuggingFaceFiles, find_hugging_face
+from emotrace.models.encoders.moonshine import CONVOLUTIONS, HOP_SAMPLES, MoonshineEncoder, MoonshineSize
 
 Array = npt.NDArray[np.float32]
 
@@ -73,6 +74,7 @@ class EncoderFile:
     """An encoder in an installed package.
 
     Attributes:
+        name: value of `front.encoder`
         distribution: the package by its name on the package index, with the version that was measured
         module: folder of the package
         path: the ORT file in that folder
@@ -81,6 +83,7 @@ class EncoderFile:
         notice: copyright line of the weights, whose license is MIT
     """
 
+    name: str
     distribution: str
     module: str
     path: str
@@ -88,14 +91,39 @@ class EncoderFile:
     size: MoonshineSize
     notice: str = "Copyright (c) 2025 Moonshine AI"
 
+    hop_samples = HOP_SAMPLES
+    unit_level = False  # it was trained on waveforms as recorded
+
     @property
     def notice_text(self) -> str:
         """The notice of the weights, which their license asks to go with every copy."""
         return f"The encoder in model.onnx comes from {self.distribution}.\n\n{MIT.format(self.notice)}"
 
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers."""
+        return self.size.layers
+
+    @property
+    def description(self) -> str:
+        """What it is and under which license, for the model card."""
+        return f"{self.name}, from {self.distribution}; license mit"
+
+    def load(self, depth: int) -> MoonshineEncoder:
+        """The encoder with its first `depth` layers.
+
+        Raises:
+            RecipeError: its package is not installed, or holds another file than the one that was measured.
+        """
+        weights = read_encoder(self.name)
+        encoder = MoonshineEncoder(self.size, depth)
+        encoder.load_state_dict({key: weights[key] for key in encoder.state_dict()})
+        return encoder
+
 
 ENCODERS = {
     "moonshine-tiny": EncoderFile(
+        "moonshine-tiny",
         "moonshine-voice==0.0.44",
         "moonshine_voice",
         "assets/tiny-en/encoder_model.ort",
@@ -103,6 +131,7 @@ ENCODERS = {
         MoonshineSize(width=288, layers=6),
     ),
     "moonshine-base": EncoderFile(
+        "moonshine-base",
         "moonshine-cpp==0.1.4",
         "moonshine_cpp",
         "models/base-en/encoder_model.ort",
@@ -112,17 +141,23 @@ ENCODERS = {
 }
 
 
-def find_encoder(name: str) -> EncoderFile:
+def find_encoder(name: str) -> EncoderFile | HuggingFaceFiles:
     """The encoder of that name.
 
     Raises:
         RecipeError: there is none.
+        MissingExtraError: it needs the extra `transformers`, which is not installed.
 
-    >>> find_encoder("moonshine-tiny").size.width
-    288
+    >>> find_encoder("moonshine-tiny").layers
+    6
     """
+    if name.startswith(PREFIX):
+        return find_hugging_face(name)
     if name not in ENCODERS:
-        raise RecipeError(f"front.encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
+        raise RecipeError(
+            f"front.encoder is {name!r}; expected one of {', '.join(ENCODERS)}, "
+            "hf:owner/name@revision or hf:FOLDER"
+        )
     return ENCODERS[name]
 
 
@@ -133,7 +168,7 @@ def read_encoder(name: str) -> Mapping[str, Tensor]:
     Raises:
         RecipeError: its package is not installed, or holds another file than the one that was measured.
     """
-    encoder = find_encoder(name)
+    encoder = ENCODERS[name]
     content = _file_of(name, encoder).read_bytes()
     if hashlib.sha256(content).hexdigest() != encoder.sha256:
         raise RecipeError(

@@ -53,9 +53,12 @@ class MoonshineEncoder(nn.Module):
     (2, torch.Size([1, 40, 288]))
     """
 
+    frame_samples, hop_samples = FRAME_SAMPLES, HOP_SAMPLES
+    max_frames = None  # any number
+
     def __init__(self, size: MoonshineSize, depth: int):
         super().__init__()
-        width = size.width
+        self.width = width = size.width
         first, second, third = CONVOLUTIONS
         self.conv1 = StridedConv(1, width, *first, bias=False)
         self.norm_weight = nn.Parameter(torch.ones(width))
@@ -151,17 +154,6 @@ class MoonshineLayer(nn.Module):
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
         x = x + self.out(attended.transpose(1, 2).flatten(2))
         return x + self.dense2(F.gelu(self.dense1(self.dense_norm(x))))
-
-
-def frame_mask(blocks: Tensor) -> Tensor:
-    """The mask of frames for a mask of blocks: a frame counts if the block at its centre does.
-
-    Shape: (batch, block) → (batch, block - 2).
-
-    >>> frame_mask(torch.tensor([[False, True, False, False]])).tolist()
-    [[True, False]]
-    """
-    return blocks[:, 1:-1]
 
 
 def rotary_positions(frames: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,11 @@ class PooledClassifier(StatisticsClassifier):
 
     Frames without speech are zero in all features, and are left out.
 
+    Args:
+        features: features of a frame
+        labels: number of emotions
+        segment_frames: frames of a segment, an odd number
+
     Shape: (batch, feature, frame), (batch,) true lengths → (batch, K).
 
     >>> classifier = PooledClassifier(features=6, labels=4)
@@ -28,8 +33,9 @@ class PooledClassifier(StatisticsClassifier):
     torch.Size([2, 4])
     """
 
-    def __init__(self, features: int, labels: int):
+    def __init__(self, features: int, labels: int, segment_frames: int = SEGMENT_FRAMES):
         super().__init__(2 * features, labels)
+        self.segment_frames = segment_frames
 
     def forward(self, static: Tensor, frames: Tensor) -> Tensor:
         """Log-scores of the emotions, times `fusion_weight`."""
@@ -50,14 +56,23 @@ class PooledClassifier(StatisticsClassifier):
     def segment_scores(self, static: Tensor) -> Tensor:
         """Scores of the 1.5 s around each frame, (batch, frame, K + 1), the log-odds of no speech last."""
         scores = self.with_speech_presence(self.class_scores_of_segments(static))
-        speech = windowed_sum(speech_frames(static.transpose(1, 2)), SEGMENT_FRAMES)
+        speech = windowed_sum(speech_frames(static.transpose(1, 2)), self.segment_frames)
         labels = scores.shape[2] - 1
         nothing = torch.tensor([0.0] * labels + [NO_SPEECH_LOG_ODDS], device=scores.device)
         return torch.where(speech < MIN_SPEECH_FRAMES, nothing, scores)
 
     def class_scores_of_segments(self, static: Tensor) -> Tensor:
         """`class_scores` of the segment around each frame, (batch, frame, K + 1)."""
-        return self.class_scores(pooled(static, SEGMENT_FRAMES))
+        return self.class_scores(pooled(static, self.segment_frames))
+
+
+def segment_frames(hop_samples: int) -> int:
+    """Frames of a segment of 1.5 s, an odd number.
+
+    >>> segment_frames(384), segment_frames(320)
+    (63, 75)
+    """
+    return round(24_000 / hop_samples) | 1
 
 
 def pooled(static: Tensor, frames: int) -> Tensor:
