@@ -6,13 +6,13 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from models.encoders.tiny_models import MODELS, save_tiny_model
 
 from emotrace.export.model_card import Provenance
 from emotrace.export.onnx import NOTICE_FILE, export_model
 from emotrace.inference.recogniser import load
 from emotrace.models.emotion_model import build
 from emotrace.recipe import Recipe
-from models.encoders.tiny_models import MODELS, save_tiny_model
 
 LENGTHS = (2_800, 9_001, 19_280)  # in a batch, which is padded to the longest window
 
