@@ -24,7 +24,7 @@ def features() -> torch.Tensor:
 def test_statistics_are_those_of_the_speech() -> None:
     speech = features()[0, :, 20:90].numpy()
     expected = np.concatenate([speech.mean(1), speech.std(1)])
-    np.testing.assert_allclose(pooled(features(), FRAMES)[0, 0].numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(pooled(features())[0, 0].numpy(), expected, rtol=1e-5)
 
 
 def test_statistics_of_segments_are_those_of_the_speech_in_them() -> None:
@@ -36,6 +36,14 @@ def test_statistics_of_segments_are_those_of_the_speech_in_them() -> None:
         speech = segment[:, np.abs(segment).sum(0) > 0]
         expected = np.concatenate([speech.mean(1), speech.std(1)])
         np.testing.assert_allclose(found[frame], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_clip_of_the_length_of_a_segment_has_statistics_of_each_frame() -> None:
+    x = features()[:, :, 20 : 20 + SEGMENT_FRAMES]
+    found = pooled(x, SEGMENT_FRAMES)[0]
+    assert len(found) == SEGMENT_FRAMES
+    torch.testing.assert_close(found[SEGMENT_FRAMES // 2], pooled(x)[0, 0])
+    assert not torch.allclose(found[0], found[SEGMENT_FRAMES // 2])
 
 
 def test_segments_without_speech_are_marked() -> None:
@@ -53,7 +61,7 @@ def test_scores_are_a_logistic_regression_of_standardised_statistics() -> None:
     for buffer in (classifier.mean, classifier.scale, classifier.weight, classifier.bias):
         buffer.copy_(torch.rand(buffer.shape, generator=generator))
     classifier.fusion_weight.fill_(0.5)
-    statistics = pooled(features(), FRAMES)[0, 0]
+    statistics = pooled(features())[0, 0]
     logits = ((statistics - classifier.mean) * classifier.scale) @ classifier.weight.T + classifier.bias
     expected = 0.5 * (logits[:3] - torch.logsumexp(logits[:3], 0))
     torch.testing.assert_close(classifier(features(), torch.tensor([FRAMES]))[0], expected)

@@ -51,7 +51,7 @@ class PooledClassifier(StatisticsClassifier):
 
     def statistics(self, static: Tensor, frames: Tensor) -> Tensor:
         """Means, then deviations, (batch, 2 * feature)."""
-        return pooled(static, static.shape[2])[:, 0]
+        return pooled(static)[:, 0]
 
     def segment_scores(self, static: Tensor) -> Tensor:
         """Scores of the 1.5 s around each frame, (batch, frame, K + 1), the log-odds of no speech last."""
@@ -75,24 +75,23 @@ def segment_frames(hop_samples: int) -> int:
     return round(24_000 / hop_samples) | 1
 
 
-def pooled(static: Tensor, frames: int) -> Tensor:
+def pooled(static: Tensor, frames: int | None = None) -> Tensor:
     """Means and deviations of the speech in the `frames` frames around each frame.
 
-    With as many frames as there are, all of them have the statistics of the whole, and there is one row.
+    Without `frames`, there is one row, with the statistics of the whole.
 
     Shape: (batch, feature, frame) → (batch, frame or 1, 2 * feature).
 
-    >>> pooled(torch.tensor([[[1.0, 3.0, 0.0]]]), 3).tolist()
+    >>> pooled(torch.tensor([[[1.0, 3.0, 0.0]]])).tolist()
     [[[2.0, 1.0]]]
     """
     x = static.transpose(1, 2)
     speech = speech_frames(x)
-    whole = frames == static.shape[2]
     # Deviations come from differences to the mean of the whole, which keeps the squares small.
     count = speech.sum(1, keepdim=True).clamp(min=1)
     centre = x.sum(1, keepdim=True) / count
     centred = (x - centre) * speech
-    if whole:
+    if frames is None:
         variance = centred.square().sum(1, keepdim=True) / count
         return torch.cat([centre, variance.clamp(min=MIN_VARIANCE).sqrt()], 2)
     counts = windowed_sum(speech, frames).clamp(min=1)
