@@ -102,6 +102,7 @@ def group_norm(x: Tensor, steps: Tensor, norm: nn.GroupNorm) -> Tensor:
 
     Shape: (batch, channel, step), (batch, step) → (batch, channel, step).
 
+    >>> import torch
     >>> x, norm = torch.randn(2, 3, 50), nn.GroupNorm(3, 3)
     >>> (group_norm(x, torch.ones(2, 50), norm) - norm(x)).abs().max().item() < 1e-5
     True
