@@ -9,7 +9,7 @@ import transformers
 
 from emotrace.models.encoders.hugging_face import quiet
 
-WIDTH, FRAMES = 32, 60
+WIDTH, FRAMES = 32, 100
 SIZES: dict[str, Any] = {
     "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
     "conv_dim": [16] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4,
