@@ -15,7 +15,7 @@ CROSSVAL ?= results/emodb-loso10
 .PHONY: help demo test test-slow test-all lint format docs bench fuzz audit model dist clean
 
 help:
-	@echo 'make demo       train and test on the built-in synthetic corpus, and plot a trace'
+	@echo 'make demo       trace AUDIO (or a synthetic clip), then train and test on synthetic speech'
 	@echo 'make test       run the linters, the doctests and the fast tests'
 	@echo 'make test-slow  run the tests marked slow'
 	@echo 'make test-all   run everything that test and test-slow run'
@@ -26,11 +26,12 @@ help:
 	@echo 'make fuzz       test 20,000 damaged inputs and rewrite results/fuzz.json'
 	@echo 'make audit      check the pinned dependencies for known vulnerabilities (needs the network)'
 	@echo 'make model      package the model of RUN with the metrics of CROSSVAL'
-	@echo 'make dist       build the wheel and the source distribution in dist'
+	@echo 'make dist       build the wheel and the source distribution in dist, and check both'
 	@echo 'make clean      remove .venv, build, dist, site and the caches of the tools'
 
+# AUDIO is a recording of yours: make demo AUDIO=my.wav
 demo: $(READY)
-	$(BIN)/emotrace demo
+	$(BIN)/emotrace demo $(if $(AUDIO),--audio "$(AUDIO)")
 
 test: lint
 	$(PYTEST) -m 'not slow'
@@ -73,13 +74,16 @@ model: $(READY)
 
 dist: $(READY)
 	$(BIN)/python -m build
+	$(BIN)/python tests/dist.py dist
 
 # constraints.txt pins torch too: an open range could install several gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
 	@test -n '$(PYTHON)' || { echo 'found no Python 3.11 or newer; install one, or run make PYTHON=/path/to/python' >&2; exit 2; }
 	@echo 'building .venv with $(PYTHON); the first time this takes minutes'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || { \
+	    echo 'pip could not install everything, perhaps because a package has no wheel for this system;' \
+	    'docs/how-to/install.md lists the systems that were tried' >&2; exit 2; }
 	@touch $@
 
 clean:

@@ -37,6 +37,17 @@ def test_wrong_calls_exit_with_2_and_one_line(call: Call, wrong: str) -> None:
     assert message in done.err
 
 
+def test_a_package_that_is_missing_is_named_in_one_line(
+    call: Call, make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(tmp_path / "m")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    done = call("info", "--model", model)
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith("emotrace: the package onnxruntime is missing or does not fit this system")
+
+
 def test_a_damaged_model_exits_with_2(call: Call, make_model: Callable[..., Path], tmp_path: Path) -> None:
     model = make_model(tmp_path / "m")
     (model / "model.onnx").write_bytes(b"damaged")

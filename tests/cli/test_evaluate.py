@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from command_line import Call, assert_refused
 
+from emotrace.evaluation.predictions import read_predictions
+
 JSON_KEYS = ["n", "wa", "ua", "macro_f1", "wa_interval", "ua_interval", "labels", "confusion"]
 
 
@@ -35,8 +37,8 @@ def test_evaluate_omits_emotions_that_the_model_lacks_and_prints_how_many(
 ) -> None:
     code, out, err = call("evaluate", "--model", finished_model, "--corpus", "synthetic", "--json")
     assert code == 0
-    assert json.loads(out)["n"] == 96
-    assert err == "emotrace: 96 utterances are left out: the model has no label happiness, neutral\n"
+    assert json.loads(out)["n"] == 120
+    assert err == "emotrace: 120 utterances are left out: the model has no label happiness, neutral\n"
 
 
 def test_evaluate_restricts_the_model_to_the_emotions_of_the_corpus_and_prints_the_effect(
@@ -136,3 +138,20 @@ def test_evaluate_refuses_a_corpus_without_common_emotions_and_a_folder_without_
     done = call(*arguments, calm, "--model", finished_model)
     assert_refused(done, "anger, sadness", "boredom, calm", "none in common")
     assert_refused(call(*arguments, corpus_root, "--model", corpus_root), "config.json")
+
+
+def test_evaluate_writes_predictions_metrics_and_pictures(
+    call: Call, finished_model: Path, corpus_root: Path, tmp_path: Path
+) -> None:
+    arguments = ("--model", finished_model, "--corpus", "manifest", "--root", corpus_root)
+    code, out, err = call("evaluate", *arguments, "--output", tmp_path / "check")
+    assert (code, err) == (0, f"emotrace: wrote {tmp_path / 'check'}\n")
+    assert sorted(path.name for path in (tmp_path / "check").iterdir()) == [
+        "confusion.png", "metrics.json", "predictions.csv", "reliability.png", "risk-coverage.png",
+    ]  # fmt: skip
+    metrics = json.loads((tmp_path / "check" / "metrics.json").read_text())
+    assert list(metrics) == [*JSON_KEYS, "calibration_error"]
+    assert f"mean error of the scores (ECE, 3 bins)  {metrics['calibration_error']:.3f}" in out
+    assert "abstain below  utterances with a label  wrong labels among them" in out
+    predictions = read_predictions(tmp_path / "check" / "predictions.csv")
+    assert sum(p.correct for p in predictions) == round(20 * metrics["wa"])

@@ -27,7 +27,7 @@ PROTOCOLS = {
     "audformat": "audformat-2-loso5",
     "folders": "folders-2-loso5",
     "collection": "collection-7-5fold-2corpora",
-    "synthetic": "synthetic-4-loso8",
+    "synthetic": "synthetic-4-loso20",
 }
 
 TESS_EMOTIONS = ("anger", "happiness", "sadness", "neutral", "fear", "disgust", "surprise")

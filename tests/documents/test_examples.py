@@ -28,7 +28,7 @@ SHELL = [
     if block.language == "sh"
     for words in commands(block)
 ]
-OTHER_PROGRAMS = {"arecord", "curl", "ffmpeg", "sbatch"}
+OTHER_PROGRAMS = {"arecord", "curl", "ffmpeg", "pipx", "sbatch", "uv"}
 TRAINING = {"train", "crossval", "table"}
 
 
@@ -119,7 +119,9 @@ def run_command(words: list[str], tiny: Path | None) -> None:
     assert app(tokens, exit_on_error=False, print_error=False) == 0, words
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/how-to/predict-and-trace.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/how-to/predict-and-trace.md", "docs/how-to/check-on-my-recordings.md"]
+)
 def test_recognition_examples_run(page: str, run_page: Callable[..., None]) -> None:
     run_page(page)
 

@@ -8,7 +8,9 @@ import pytest
 
 from emotrace.evaluation.calibration import (
     calibration_error,
+    choose_bins,
     confidence,
+    coverage_text,
     reliability,
     reliability_png,
     risk_coverage,
@@ -80,3 +82,22 @@ def test_plots_are_reproducible_png_images() -> None:
         image = draw(draw_predictions(50))
         assert image.startswith(b"\x89PNG")
         assert draw(draw_predictions(50)) == image
+
+
+@pytest.mark.parametrize("count", [1, 20, 300])
+def test_the_table_of_abstaining_agrees_with_a_plain_loop(count: int) -> None:
+    predictions = draw_predictions(count)
+    rows = coverage_text(predictions).splitlines()[1:]
+    assert rows
+    assert rows[0].split()[1] == str(count)  # the lowest limit keeps every label
+    for row in rows:
+        limit, kept, coverage, _, risk, _ = row.replace("(", "").split()
+        keeps = [p for p in predictions if confidence(p) >= float(limit)]
+        assert int(kept) == len(keeps)
+        assert float(coverage) == pytest.approx(100 * len(keeps) / count, abs=0.051)
+        wrong = sum(not p.correct for p in keeps)
+        assert float(risk) == pytest.approx(100 * wrong / len(keeps), abs=0.051)
+
+
+def test_a_reliability_diagram_of_few_predictions_has_few_bins() -> None:
+    assert [choose_bins(draw_predictions(count)) for count in (1, 20, 99, 150, 1000)] == [3, 3, 9, 15, 15]

@@ -80,6 +80,14 @@ def _run(tokens: Sequence[str]) -> int:
     except (EmotraceError, CycloptsError) as error:
         print_message(str(error))
         code = WRONG_CALL
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("", "emotrace"):
+            raise
+        print_message(
+            f"the package {error.name} is missing or does not fit this system ({error}); "
+            "install emotrace again in a new environment, with a Python for which all packages have wheels"
+        )
+        code = WRONG_CALL
     except BrokenPipeError:
         # The reader has closed the pipe. The interpreter flushes both streams at exit, so redirect them.
         null = os.open(os.devnull, os.O_WRONLY)

@@ -53,7 +53,7 @@ class CorpusSummary:
 
         >>> from emotrace.corpora import open_corpus
         >>> print(summarise(open_corpus("synthetic")).as_text())
-        synthetic: 192 utterances, 8 speakers, ...
+        synthetic: 240 utterances, 20 speakers, ...
         """
         counts = self.as_dict()
         speakers = counts["by_speaker"]

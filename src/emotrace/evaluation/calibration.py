@@ -10,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from emotrace.evaluation.confusion import align_columns
 from emotrace.evaluation.predictions import Prediction
 
 BINS = 15
+_BLUE, _GREY = "#1f5fa8", "#8a8a8a"
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,34 +104,75 @@ def risk_coverage(predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:
     return kept / len(predictions), wrong[last] / kept
 
 
+def choose_bins(predictions: Sequence[Prediction]) -> int:
+    """A number of bins with about ten predictions each: at least 3, at most `BINS`.
+
+    >>> prediction = Prediction("a.wav", "03", 0, 1, "anger", "anger", {"anger": 0.9, "rest": 0.1})
+    >>> choose_bins([prediction] * 20), choose_bins([prediction] * 500)
+    (3, 15)
+    """
+    return min(BINS, max(3, len(predictions) // 10))
+
+
+def coverage_text(predictions: Sequence[Prediction]) -> str:
+    """A table of what abstaining achieves: the limit, the share that keeps a label, and the share of errors.
+
+    The limit is the argument of `--abstain-below`.
+
+    >>> scores = {"anger": 0.9, "rest": 0.1}, {"anger": 0.6, "rest": 0.4}
+    >>> surest, unsure = (Prediction(f"{s}.wav", "03", 0, 1, "anger", "anger", s) for s in scores)
+    >>> wrong = Prediction("c.wav", "03", 0, 1, "rest", "anger", scores[1])
+    >>> print(coverage_text([surest, unsure, wrong]))
+    abstain below  utterances with a label  wrong labels among them
+    0.60                       3 (100.0 %)                   33.3 %
+    0.90                        1 (33.3 %)                    0.0 %
+    """
+    limits = np.sort(np.array([confidence(p) for p in predictions]))[::-1]
+    rows = [["abstain below", "utterances with a label", "wrong labels among them"]]
+    for coverage in (1.0, 0.8, 0.6, 0.4, 0.2):
+        limit = float(limits[max(0, round(coverage * len(limits)) - 1)])
+        limit = np.floor(limit * 100) / 100  # as printed, so that the option gives the same
+        kept = [p for p in predictions if confidence(p) >= limit]
+        wrong = sum(not p.correct for p in kept) / len(kept)
+        row = [f"{limit:.2f}", f"{len(kept)} ({len(kept) / len(predictions):.1%})", f"{wrong:.1%}"]
+        row = [cell.replace("%", " %") for cell in row]
+        if row != rows[-1]:
+            rows.append(row)
+    return align_columns(rows)
+
+
 def reliability_png(predictions: Sequence[Prediction], bins: int = BINS) -> bytes:
     """A reliability diagram as PNG: accuracy by confidence with the diagonal, and the size of each bin."""
-    figure = Figure(figsize=(4.2, 4.8), dpi=130, layout="constrained")
+    figure = Figure(figsize=(5.2, 5.6), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     by_bin = reliability(predictions, bins)
     lows, width = [b.low for b in by_bin], 1 / bins
-    upper.bar(lows, [b.accuracy or 0 for b in by_bin], width, align="edge", edgecolor="white")
-    upper.plot([0, 1], [0, 1], "--", color="black", linewidth=0.8)
+    heights = [b.accuracy or 0 for b in by_bin]
+    upper.bar(lows, heights, width, align="edge", edgecolor="white", color=_BLUE, label="found")
+    upper.plot([0, 1], [0, 1], "--", color="black", linewidth=0.8, label="if the scores were exact")
     upper.set(
-        ylabel="accuracy", ylim=(0, 1), xlim=(0, 1),
-        title=f"calibration error {calibration_error(predictions, bins):.3f}",
+        ylabel="share of correct labels", ylim=(0, 1), xlim=(0, 1),
+        title=f"Calibration: mean error of the scores {calibration_error(predictions, bins):.3f}",
     )  # fmt: skip
-    lower.bar(lows, [b.n for b in by_bin], width, align="edge", edgecolor="white", color="grey")
-    lower.set(xlabel="score of the label", ylabel="predictions")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    lower.bar(lows, [b.n for b in by_bin], width, align="edge", edgecolor="white", color=_GREY)
+    lower.set(xlabel="score of the label", ylabel="utterances")
+    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     return _png(figure)
 
 
 def risk_coverage_png(predictions: Sequence[Prediction]) -> bytes:
     """A risk-coverage curve as PNG."""
-    figure = Figure(figsize=(4.2, 3.4), dpi=130, layout="constrained")
+    figure = Figure(figsize=(5.2, 3.8), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     coverage, risk = risk_coverage(predictions)
-    axes.plot(coverage, risk, drawstyle="steps-post", linewidth=1.2)
+    axes.plot(coverage, risk, drawstyle="steps-post", linewidth=1.6, color=_BLUE)
     axes.set(
-        xlabel="coverage: share of utterances with a label", ylabel="risk: share of wrong labels",
-        xlim=(0, 1), ylim=(0, None),
+        title="Errors that abstaining avoids",
+        xlabel="coverage: share of utterances that keep a label", ylabel="risk: share of wrong labels",
+        xlim=(0, 1), ylim=(0, max(0.1, 1.1 * float(risk.max()))),
     )  # fmt: skip
     axes.grid(linewidth=0.3)
     return _png(figure)

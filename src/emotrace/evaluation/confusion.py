@@ -62,14 +62,15 @@ def confusion_png(labels: Sequence[str], counts: Counts, title: str = "") -> byt
         for predicted, count in enumerate(row):
             share = shares[truth, predicted]
             axes.text(
-                predicted, truth, f"{count}\n{share:.0%}" if sum(row) else f"{count}",
-                ha="center", va="center", fontsize=9, color="white" if share > 0.55 else "black",
+                predicted, truth, f"{count}\n{100 * share:.0f} %" if sum(row) else f"{count}",
+                ha="center", va="center", fontsize=9, linespacing=1.3,
+                color="white" if share > 0.55 else "black",
             )  # fmt: skip
     ticks = range(len(labels))
     axes.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, labels)
-    axes.set(xlabel="predicted", ylabel="truth", title=title)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    axes.set(xlabel="recognised emotion", ylabel="true emotion", title=title)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true emotion")
     png = io.BytesIO()
     figure.savefig(png, format="png")
     return png.getvalue()

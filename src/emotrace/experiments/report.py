@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from emotrace.corpora import Fold
-from emotrace.evaluation.calibration import calibration_error, reliability_png, risk_coverage_png
+from emotrace.evaluation.calibration import BINS, calibration_error, reliability_png, risk_coverage_png
 from emotrace.evaluation.confusion import confusion_png, confusion_text
 from emotrace.evaluation.metrics import Metrics, score_by_corpus, score_predictions, spread
 from emotrace.evaluation.predictions import Prediction, read_predictions, write_predictions
@@ -60,7 +60,7 @@ def write_report(
     Args:
         corpora: the corpus of each utterance of a collection, by name; empty outside collections
     """
-    write_predictions(output / PREDICTIONS_FILE, predictions)
+    write_predictions_and_pictures(output, predictions, scores, BINS)
     seeds = sorted({p.seed for p in predictions})
     metrics = {
         "pooled": scores.as_dict(),
@@ -73,12 +73,23 @@ def write_report(
         by_corpus = score_by_corpus(predictions, corpora)
         metrics["by_corpus"] = {name: found.as_dict() for name, found in by_corpus.items()}
     write_text(output / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
-    write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))
-    write_bytes(output / "reliability.png", reliability_png(predictions))
-    write_bytes(output / "risk-coverage.png", risk_coverage_png(predictions))
     write_text(output / "curves.csv", curves_csv(curves))
     write_bytes(output / "curves.png", curves_png(curves))
     write_text(output / "report.md", page(title, scores, metrics, seeds))
+
+
+def write_predictions_and_pictures(
+    output: Path, predictions: Sequence[Prediction], scores: Metrics, bins: int
+) -> None:
+    """Write the predictions, the confusion matrix, the reliability diagram and the risk-coverage curve.
+
+    Args:
+        bins: number of bins of the reliability diagram
+    """
+    write_predictions(output / PREDICTIONS_FILE, predictions)
+    write_bytes(output / "confusion.png", confusion_png(scores.labels, scores.confusion))
+    write_bytes(output / "reliability.png", reliability_png(predictions, bins))
+    write_bytes(output / "risk-coverage.png", risk_coverage_png(predictions))
 
 
 def page(title: str, scores: Metrics, metrics: dict[str, Any], seeds: Sequence[int]) -> str:
