@@ -151,10 +151,10 @@ def export_crossvalidated(
         emotions=run.emotions,
         corpus=run.corpora,
         protocol=f"{run.protocol}: {networks}, each tested on the speakers that its fold leaves out; "
-        "this network was trained on all speakers",
+        "this model learnt from all speakers",
         version=run.version,
         temperature=run.temperature if temperature is None else temperature,
-        speakers=_describe_speakers(run, recipe),
+        speakers=_describe_speakers(run, recipe, pooled=temperature is not None),
         earlier_corpora=run.earlier_corpora,
         training_speakers=run.training_speakers,
         license=licence,
@@ -162,7 +162,7 @@ def export_crossvalidated(
             **_figures("cross-validated", metrics),
             "cross-validated ECE": Figure(value=calibration_error(predictions)),
         },
-        measured="This network was trained on all speakers, so none are left to test it on. The figures "
+        measured="This model learnt from all speakers, so none are left to test it on. The figures "
         f"are those of\na cross-validation with the same recipe: {networks}, each tested on\nthe speakers "
         f"that its fold leaves out. They made {metrics.n} predictions for {metrics.speakers} speakers.\n"
         "Expect lower figures on another corpus. ECE is the expected calibration error, in 15 bins.",
@@ -241,14 +241,18 @@ def _figures(subset: str, metrics: Metrics) -> dict[str, Figure]:
     }
 
 
-def _describe_speakers(run: Run, recipe: Recipe) -> str:
-    later = ""
+def _describe_speakers(run: Run, recipe: Recipe, *, pooled: bool = False) -> str:
+    """Which speakers did what; `pooled`: those of a cross-validation set the temperature."""
+    role, later = recipe.validation_role, ""
+    if pooled:
+        role = "were left out of it"
     if recipe.refit_on_validation and not run.test:
         later = "; the final training includes them"
     elif recipe.functionals_l2:
         later = "; the final training of the functionals includes them"
-    names = ", ".join(run.validation)
-    return f"{len(run.train)} for training; {len(run.validation)} ({names}) {recipe.validation_role}{later}"
+    if pooled:
+        later += "; the validation speakers of a cross-validation set the temperature"
+    return f"{len(run.train)} for training; {len(run.validation)} ({', '.join(run.validation)}) {role}{later}"
 
 
 def _refuse_other_files(output: Path) -> None:
