@@ -11,8 +11,7 @@ import numpy.typing as npt
 import soundfile
 
 from emotrace.corpora.loaders.synthetic import utterances
-from emotrace.errors import ModelError
-from emotrace.inference.pretrained import pretrained_model
+from emotrace.inference.pretrained import PRETRAINED
 
 RATE_HZ = 16_000
 NO_EMODB = "found no EmoDB; point EMOTRACE_DATA at the folder that has emodb/"
@@ -20,6 +19,7 @@ NO_RAVDESS = "found no RAVDESS; point EMOTRACE_DATA at the folder that has ravde
 WINDOW_SAMPLES = 80_240  # 500 frames
 LAYOUTS = ("branch-pool", "inception")
 DEFAULT, INT8 = "default", "default-int8"
+SPECTROGRAM_MODEL = "emotrace-emodb-1"  # whose speed is compared with that of peers
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,9 @@ class Inputs:
     emodb: Path | None
 
     def model(self, network: str) -> Path:
-        """The folder of a model: the pretrained one for the default, otherwise the exported one."""
+        """The folder of a model: one of the package for the default, otherwise the exported one."""
         if network == DEFAULT:
-            try:
-                return pretrained_model()
-            except ModelError:
-                pass
+            return PRETRAINED / SPECTROGRAM_MODEL
         return self.folder / network / "model"
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from emotrace.inference.pretrained import pretrained_model
+from emotrace.inference.pretrained import PRETRAINED
 
 Loader = Callable[[str], ModuleType]
 
@@ -127,7 +127,7 @@ def test_the_measured_runtime_recognises_files_and_windows(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("EMOTRACE_DATA", raising=False)
     inputs = load("speed.inputs").write_inputs(tmp_path, quick=True)
-    runtime, model = load("peers.emotrace_runtime").Runtime(), str(pretrained_model())
+    runtime, model = load("peers.emotrace_runtime").Runtime(), str(PRETRAINED / "emotrace-emodb-1")
     runtime.load(model)
     runtime.clip(model, str(inputs.clip))
     runtime.window(model, str(inputs.samples), str(tmp_path / "posteriors.npy"))

@@ -43,7 +43,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def root(name, trees, tmp_path_factory):
-    return trees[name](tmp_path_factory.mktemp("corpus"))
+    return trees[name] and trees[name](tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,8 @@ def test_facts_are_stated(opened):
 
 
 def test_files_of_operating_systems_are_ignored(opened, root, caplog):
+    if root is None:
+        pytest.skip("this corpus has no files")
     for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
         (folder / "._03a01Wa.wav").write_bytes(b"")
         (folder / "Thumbs.db").write_bytes(b"")

@@ -145,7 +145,9 @@ def test_the_script_for_slurm_starts_ray_on_each_node_and_runs_the_command(tmp_p
         "scontrol": "printf 'n1\\nn2\\nn3\\n'",
         "srun": 'echo "srun $*" >> "$LOG"; [[ $* == *hostname* ]] && echo "10.0.0.1 fe80::1"; exit 0',
         "emotrace": 'echo "$RAY_ADDRESS emotrace $*" >> "$LOG"',
-        "sleep": "exit 0",
+        # The first call waits until the head has started, the second until the other nodes have.
+        "sleep": 'if [[ -e "$LOG.head" ]]; then awaited=--exclude; else awaited=--head; touch "$LOG.head"; fi; '
+        'until grep -qs -e "$awaited" "$LOG"; do /bin/sleep 0.05; done',
     }.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
         (tmp_path / name).chmod(0o755)

@@ -133,9 +133,7 @@ def invariance(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("invariance")
 
 
-def count_changes(
-    invariance: ModuleType, model: str, corpus: str, root: Path, clips: int
-) -> dict[str, int]:
+def count_changes(invariance: ModuleType, model: str, corpus: str, root: Path, clips: int) -> dict[str, int]:
     recogniser = emotrace.load(model, threads=1)
     utterances = invariance.clips(corpus, root, recogniser.labels, clips)
     assert len(utterances) == clips

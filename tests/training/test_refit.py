@@ -57,7 +57,7 @@ def test_a_refit_has_the_chosen_number_of_epochs_and_learns_from_validation_spea
         assert (refitted / stage / "curve.csv").read_bytes() == (plain / stage / "curve.csv").read_bytes()
         curve = rows(refitted / "refit" / stage / "curve.csv")
         assert len(curve) == kept
-        assert all(math.isfinite(loss) and math.isnan(val) for _, loss, val, _ in curve)
+        assert all(math.isfinite(loss) and math.isnan(val) for _, loss, val, *_ in curve)
         assert [epoch.number for epoch in reported if epoch.stage == f"{stage}, refit"] == [
             *range(1, kept + 1)
         ]

@@ -82,7 +82,7 @@ def summarise(opened: OpenCorpus) -> CorpusSummary:
 
     >>> from emotrace.corpora import open_corpus
     >>> summarise(open_corpus("synthetic")).as_dict()["by_emotion"]
-    {'anger': 48, 'happiness': 48, 'sadness': 48, 'neutral': 48}
+    {'anger': 60, 'happiness': 60, 'sadness': 60, 'neutral': 60}
     """
     durations: dict[Path, float | str] = {}
     total_s, unusable = 0.0, {}

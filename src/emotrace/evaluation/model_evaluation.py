@@ -65,9 +65,9 @@ def evaluate(
     >>> from dataclasses import replace
     >>> from emotrace.corpora import open_corpus
     >>> corpus = open_corpus("synthetic")
-    >>> evaluation = evaluate(None, replace(corpus, utterances=corpus.utterances[:4]))
+    >>> evaluation = evaluate(None, replace(corpus, utterances=corpus.utterances[:3]))
     >>> evaluation.metrics.n, evaluation.metrics.labels
-    (4, ('anger',))
+    (3, ('anger',))
     """
     recogniser = model if isinstance(model, Recogniser) else load(model)
     opened = open_corpus(corpus, root, label_map=label_map, emotions=emotions, **corpus_options or {})
