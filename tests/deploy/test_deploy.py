@@ -146,7 +146,7 @@ def test_the_script_for_slurm_starts_ray_on_each_node_and_runs_the_command(tmp_p
         "srun": 'echo "srun $*" >> "$LOG"; [[ $* == *hostname* ]] && echo "10.0.0.1 fe80::1"; exit 0',
         "emotrace": 'echo "$RAY_ADDRESS emotrace $*" >> "$LOG"',
         # The first call waits until the head has started, the second until the other nodes have.
-        "sleep": 'if [[ -e "$LOG.head" ]]; then awaited=--exclude; else awaited=--head; touch "$LOG.head"; fi; '
+        "sleep": 'awaited=--head; [[ -e "$LOG.head" ]] && awaited=--exclude; touch "$LOG.head"; '
         'until grep -qs -e "$awaited" "$LOG"; do /bin/sleep 0.05; done',
     }.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
