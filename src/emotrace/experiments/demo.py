@@ -5,12 +5,9 @@ It runs the functions behind `emotrace trace`, `train` and `evaluate`, on the bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import torch
 
 from emotrace.annotations.formats import plot as png
 from emotrace.annotations.formats import text
@@ -21,6 +18,7 @@ from emotrace.evaluation.confusion import confusion_text
 from emotrace.evaluation.diarization_error import error_durations
 from emotrace.evaluation.metrics import Metrics
 from emotrace.evaluation.model_evaluation import evaluate
+from emotrace.experiments.cost import one_thread
 from emotrace.experiments.train import train
 from emotrace.inference.recogniser import Recogniser, load
 from emotrace.inference.result import Result
@@ -30,9 +28,8 @@ from emotrace.timeline import Timeline
 from emotrace.training.progress import Epoch, ProgressCallback
 
 RECIPE = "demo"
-CLIP_MODEL = (
-    "emotrace-emodb-1"  # finds changes in synthetic voices, which the encoder of the default model does not
-)
+# For the synthetic clip: it finds the changes of a voice that is not human, and the default model does not.
+CLIP_MODEL = "emotrace-emodb-1"
 TEST_SPEAKERS = 8  # new ones, who are not part of the synthetic corpus
 UTTERANCES = 2  # of each of them in each emotion
 
@@ -134,7 +131,7 @@ def train_and_trace(output: Path, progress: ProgressCallback) -> Demonstration:
     Raises:
         RunError: `output` holds something else
     """
-    with _one_thread():
+    with one_thread():  # more bring nothing to so small a network, and its weights depend on their number
         trained = train("synthetic", output=output / "run", recipe=[RECIPE], progress=_as_one_stage(progress))
     progress(Epoch(text="testing the exported model on new speakers"))
     recogniser = load(trained.model_folder)
@@ -172,17 +169,6 @@ def _as_one_stage(progress: ProgressCallback) -> Callable[[Epoch], None]:
         progress(replace(epoch, run="training", stage="", number=before + epoch.number, of=first + second))
 
     return report
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train in one thread: so small a network gains nothing from more. Its weights depend on the number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _spans(result: Result) -> str:
