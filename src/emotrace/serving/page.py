@@ -20,9 +20,9 @@ FOLDER = Path(str(files("emotrace.serving"))) / "static"
 # Voices that are not part of the synthetic corpus. They show how the page works: models that were trained on
 # people name other emotions than those that were meant.
 EXAMPLES: dict[str, tuple[int, tuple[str, ...]]] = {
-    "computer-voice-1": (14, ("neutral", "anger")),
-    "computer-voice-2": (8, ("anger", "sadness")),
-    "computer-voice-3": (14, ("neutral", "anger", "sadness")),
+    "computer-voice-1": (25, ("neutral", "anger")),
+    "computer-voice-2": (20, ("anger", "sadness")),
+    "computer-voice-3": (28, ("neutral", "anger", "sadness")),
 }
 
 
