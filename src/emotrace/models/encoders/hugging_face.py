@@ -7,7 +7,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -231,12 +231,10 @@ def fetch(name: str, repository: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
 
     patterns = [CONFIG_FILE, INPUT_FILE, CARD_FILE, INDEX_FILE, *WEIGHTS]
-    try:
+    with suppress(OSError, ValueError):  # it is not in the cache, or its name is wrong, as is said below
         folder = Path(snapshot_download(repository, revision=revision, local_files_only=True))
         if (folder / CONFIG_FILE).exists() and any(any(folder.glob(pattern)) for pattern in WEIGHTS):
             return folder
-    except Exception:  # noqa: BLE001 - it is not in the cache
-        pass
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
     except Exception as error:  # noqa: BLE001 - the client's errors have no common base class
