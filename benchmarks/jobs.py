@@ -23,11 +23,13 @@ from emotrace.inference.batch import find_audio
 from emotrace.system.files import write_text
 
 HERE = Path(__file__).parent
+MODEL = "emotrace-emodb-1"
 
 
 def run(folders: list[Path], jobs: int) -> tuple[float, float]:
     """Seconds and peak MiB of one call."""
-    command = [sys.executable, "-m", "emotrace", "predict", *map(str, folders), "--format", "jsonl"]
+    command = [sys.executable, "-m", "emotrace", "predict", *map(str, folders), "--model", MODEL]
+    command += ["--format", "jsonl"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started_s = time.perf_counter()
     process = subprocess.Popen([*command, "--jobs", str(jobs)], stdout=subprocess.DEVNULL, env=environment)

@@ -2,7 +2,7 @@
 
     python benchmarks/service.py [--seconds 10] [--requests 10000] [--output results/service]
 
-The service runs in a process of its own, with the shipped model and its default settings. The clients run
+The service runs in a process of its own, with MODEL and the default settings. The clients run
 in this process and use the same processors. Each request is synthetic speech of 3 s as a WAV. Rows: 1, 8
 and 64 clients, each with one request at a time; then three times as many clients as the service admits.
 Every accepted answer is compared with the library's. The library's own loop recognises the same bytes with
@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "research"))
 from tables import write_table
 
 WORKERS = available_processors()
+MODEL = "emotrace-emodb-1"
 ADMITTED = WORKERS + 64  # the service's default
 CLIENTS = (1, 8, 64)
 UTTERANCES = 16
@@ -90,7 +91,7 @@ class Service:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        command = [sys.executable, "-m", "emotrace", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "emotrace", "serve", "--model", MODEL, "--port", str(self.port)]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         self._process.stderr.readline()  # it listens
@@ -214,7 +215,7 @@ def measure_memory(service: Service, recogniser: emotrace.Recogniser, requests: 
 
 def measure(seconds: float, requests: int) -> tuple[list[dict[str, str]], str]:
     """The rows of the table, and the text above it."""
-    recogniser = emotrace.load()
+    recogniser = emotrace.load(MODEL)
     files = recordings(3.0)
     library_loop(recogniser, files)  # warms up
     service = Service()

@@ -25,6 +25,7 @@ from emotrace.system.files import write_text
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "distributed"))
 from faulty_storage import environment
 
+MODEL = "emotrace-emodb-1"
 CLIP_S = 1.0
 
 
@@ -69,7 +70,7 @@ class Bench:
         **more: str,
     ) -> int:
         """One call; `during` runs beside it with its process number. Returns the exit code."""
-        command = [sys.executable, "-m", "emotrace", "predict", "--engine", "ray"]
+        command = [sys.executable, "-m", "emotrace", "predict", "--engine", "ray", "--model", MODEL]
         command += ["--input", source, "--output", str(output), *options]
         process = subprocess.Popen(
             command,

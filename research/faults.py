@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fault_bench import Bench, Finding, kill_workers, processes, when, write_report
+from fault_bench import MODEL, Bench, Finding, kill_workers, processes, when, write_report
 
 HANG_S = 5.0  # --timeout of the runs with a file that hangs
 
@@ -180,7 +180,8 @@ def local(bench: Bench, folder: Path, name: str, count: int) -> Finding:
     for path in sorted(bench.clips.iterdir())[:count]:
         os.link(path, clips / path.name)
     started_s = time.monotonic()
-    command = [sys.executable, "-m", "emotrace", "predict", str(clips), "--jobs", "2", "--format", "jsonl"]
+    command = [sys.executable, "-m", "emotrace", "predict", str(clips), "--model", MODEL, "--jobs", "2"]
+    command += ["--format", "jsonl"]
     done = subprocess.run(command, env=bench.environment, stdout=subprocess.PIPE, check=False)
     seconds = round(time.monotonic() - started_s, 1)
     rows = [json.loads(line)["file"] for line in done.stdout.splitlines()]

@@ -2,7 +2,7 @@
 
     python research/provisional.py CORPUS ROOT OUTPUT
 
-The shipped model follows recordings that join three whole utterances of a speaker, neighbours with
+`emotrace-emodb-1` follows recordings that join three whole utterances of a speaker, neighbours with
 different emotions, six recordings for each speaker. Chunks have 50 ms, and a state is taken every 0.75 s,
 as the service does. Each state is compared with the final timeline every 0.1 s, at the moments that are not
 final yet. The age of a moment is the time from it to the end of the audio that was given. "Differs" counts
@@ -110,7 +110,7 @@ def row(age: str, by_speaker: Sequence[Sequence[Moment]]) -> dict[str, str]:
 
 def measure(corpus: str, root: Path) -> tuple[list[dict[str, str]], str]:
     """The rows of the table, and a note."""
-    recogniser = emotrace.load()
+    recogniser = emotrace.load("emotrace-emodb-1")
     utterances = [u for u in open_corpus(corpus, root).utterances if u.emotion in recogniser.labels]
     speakers = sorted({u.speaker for u in utterances})
     by_speaker: list[list[Moment]] = []

@@ -37,6 +37,7 @@ from emotrace.experiments.report import table
 from emotrace.inference.recogniser import load
 from emotrace.system.files import write_text
 
+MODEL = "emotrace-emodb-1"
 ROWS = 2000
 HOUR_S = 3600.0
 WORKERS = (1, 2, 16, 128, 1024, 8192)
@@ -75,7 +76,7 @@ class Costs:
 
 def measure(corpus: Path) -> Costs:
     """Costs on this machine, in processor time, which other processes disturb less."""
-    recogniser = load()
+    recogniser = load(MODEL)
     rate_hz = recogniser.config.sampling_rate
     files = sorted(corpus.rglob("*.wav"))
     speech = np.concatenate([soundfile.read(file)[0] for file in files[:40]])

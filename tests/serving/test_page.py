@@ -11,8 +11,9 @@ from serving.browser import browser, find_browser, running_service
 from serving.conftest import wav
 
 from emotrace.annotations.formats.plot import COLOURS
+from emotrace.corpora.loaders.synthetic import SPEAKERS
 from emotrace.inference.recogniser import Recogniser
-from emotrace.serving.page import FOLDER
+from emotrace.serving.page import EXAMPLES, FOLDER
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="NO BROWSER: pip install playwright")
 expect = sync_api.expect
@@ -149,10 +150,14 @@ def test_speaking_shows_emotions_before_it_ends_and_the_final_result_after(visit
     expect(page.get_by_role("button", name="Speak now")).to_be_visible()
 
 
+def test_the_voices_of_examples_are_not_those_of_the_synthetic_corpus() -> None:
+    assert all(voice >= SPEAKERS for voice, _ in EXAMPLES.values())
+
+
 @pytest.mark.slow
 def test_an_example_needs_no_recording(visit: Any) -> None:
     opened = visit()
-    opened.page.get_by_role("button", name="calm then angry").click()
+    opened.page.get_by_role("button", name="computer voice 1").click()
     opened.expect_done()
     expect(opened.page.locator("#result")).to_be_visible()
 
