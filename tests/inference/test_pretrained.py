@@ -128,7 +128,11 @@ def chord(root_hz: float, partials: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("root_hz", "partials"), [(110, 3), (110, 6), (196, 9), (196, 13), (330, 3), (330, 17), (261.6, 7)]
+    ("root_hz", "partials"),
+    [
+        *[(110, 3), (110, 6), (196, 3), (196, 6), (330, 3), (330, 6), (261.6, 7)],
+        *[(196, 9), (196, 13), (330, 17)],  # dense chords
+    ],
 )
 def test_held_chords_are_rejected(root_hz: float, partials: int) -> None:
     result = emotrace.load(threads=1)((chord(root_hz, partials), 16_000))
