@@ -9,8 +9,8 @@ READY := .venv/ready
 # Tiny models gain nothing from several threads, so each process has one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-RUN ?= runs/emodb
-CROSSVAL ?= results/emodb-loso10
+RUN ?= runs/shipped
+CROSSVAL ?= runs/shipped-folds
 
 .PHONY: help demo test test-slow test-all lint format docs bench fuzz audit model dist clean
 

@@ -43,9 +43,18 @@ def test_no_speaker_validates_the_model_that_tests_them(folder: Path) -> None:
         assert prediction.speaker in own["test"]
 
 
-def test_the_readme_states_the_published_figures() -> None:
+@pytest.mark.parametrize(
+    ("folder", "names"),
+    [
+        ("emodb-loso10", ("wa", "ua")),
+        ("ravdess-6x2", ("ua",)),
+        ("encoder-emodb", ("ua",)),
+        ("encoder-ravdess", ("ua",)),
+    ],
+)
+def test_the_readme_states_the_published_figures(folder: str, names: tuple[str, ...]) -> None:
     readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
-    pooled = json.loads((RESULTS / "emodb-loso10" / "metrics.json").read_text(encoding="utf-8"))["pooled"]
-    for name in ("wa", "ua"):
+    pooled = json.loads((RESULTS / folder / "metrics.json").read_text(encoding="utf-8"))["pooled"]
+    for name in names:
         low, high = pooled[f"{name}_interval"]
         assert f"{pooled[name]:.3f} [{low:.3f}, {high:.3f}]" in readme
