@@ -1,16 +1,18 @@
 """Put a trained model into the package or beside it, with the cross-validated figures of its recipe.
 
-    python research/ship_model.py RUN [CROSSVAL] [--research]
+    python research/ship_model.py RUN [CROSSVAL] [--research] [--other-corpora FOLDER]
 
 RUN is the output folder of `emotrace train`, CROSSVAL that of `emotrace crossval` with the same corpus,
 system and recipe, and with its run folders. Without CROSSVAL the figures and the temperature are those of the
-run's validation speakers. `--research` writes the model for research, outside the package. The model in place
-is replaced only after the new one has classified an input.
+run's validation speakers. `--research` writes the model for research, outside the package. FOLDER is the
+output of research/other_corpora.py for RUN, whose figures go into the card. The model in place is replaced
+only after the new one has classified an input.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -71,8 +73,26 @@ The speech encoder inside `model.onnx` is Moonshine, MIT license; NOTICE.txt has
 )
 
 
-def ship(run: Path, crossval: Path | None, release: Release = SHIPPED) -> str:
+def other_corpora(folder: Path) -> str:
+    """What a card says about corpora that the model was not trained on."""
+    with (folder / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row.pop("UA by"): row for row in csv.DictReader(file)}
+    lines = [
+        "UA on corpora that the model was not trained on, among the emotions that it shares with each:",
+        "",
+    ]
+    columns = [name for name in rows["both"] if name != "mean"]
+    lines += [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for title, part in (("as it is", "both"), ("adapted to the corpus without labels", "both, adapted")):
+        lines.append(f"| {title} | {' | '.join(rows[part][column] for column in columns)} |")
+    return "\n".join(lines)
+
+
+def ship(run: Path, crossval: Path | None, release: Release = SHIPPED, measured: Path | None = None) -> str:
     """Write the model to `release.folder`, and return its size and its measured figures as text.
+
+    Args:
+        measured: figures on corpora that the model was not trained on, for its card
 
     Raises:
         EmotraceError: the model has other corpora, started from another model, or is too large.
@@ -80,10 +100,12 @@ def ship(run: Path, crossval: Path | None, release: Release = SHIPPED) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, release.folder.name)
         name, license_name = release.folder.name, release.license
+        limits = "" if measured is None else other_corpora(measured)
+        facts = {"name": name, "licence": license_name, "limits": limits}
         if crossval is None:
-            config = export_released(run, folder, name=name, licence=license_name)
+            config = export_released(run, folder, **facts)
         else:
-            config = export_crossvalidated(run, crossval, folder, name=name, licence=license_name)
+            config = export_crossvalidated(run, crossval, folder, **facts)
         trained = {*config.corpus.split(", "), *config.earlier_corpora}
         if config.earlier_corpora or not trained <= release.corpora:
             raise EmotraceError(
@@ -114,8 +136,10 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path)
     parser.add_argument("crossval", type=Path, nargs="?")
     parser.add_argument("--research", action="store_true")
+    parser.add_argument("--other-corpora", type=Path)
     options = parser.parse_args()
     try:
-        print(ship(options.run, options.crossval, RESEARCH if options.research else SHIPPED), end="")
+        release = RESEARCH if options.research else SHIPPED
+        print(ship(options.run, options.crossval, release, options.other_corpora), end="")
     except EmotraceError as error:
         raise SystemExit(f"ship_model: {error}") from None

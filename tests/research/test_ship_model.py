@@ -196,3 +196,14 @@ def test_the_temperature_is_that_of_the_pooled_validation_predictions(
     assert pooled_temperature(crossval) == pytest.approx(4.0 * MAX_TEMPERATURE)
     (fold / "validation.csv").unlink()
     assert pooled_temperature(crossval) == pytest.approx(2.0 * MIN_TEMPERATURE)
+
+
+def test_a_card_states_figures_on_other_corpora(ship_model: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(
+        'UA by,"emovo, 6 emotions",mean\nnetwork,0.400,0.400\nboth,"0.500 [0.400, 0.600]",0.500\n'
+        '"both, adapted",0.600,0.600\n'
+    )
+    *_, columns, _, plain, adapted = ship_model.other_corpora(tmp_path).splitlines()
+    assert columns == "| | emovo, 6 emotions |"
+    assert plain == "| as it is | 0.500 [0.400, 0.600] |"
+    assert adapted == "| adapted to the corpus without labels | 0.600 |"

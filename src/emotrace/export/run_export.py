@@ -52,7 +52,9 @@ def export_run(run_folder: Path, output: Path) -> ModelConfig:
     return export_model(network, provenance, output)
 
 
-def export_released(run_folder: Path, output: Path, *, name: str, licence: str) -> ModelConfig:
+def export_released(
+    run_folder: Path, output: Path, *, name: str, licence: str, limits: str = ""
+) -> ModelConfig:
     """Write the model folder of a finished run, without weights for PyTorch.
 
     Its figures are those of the run's validation speakers.
@@ -60,13 +62,15 @@ def export_released(run_folder: Path, output: Path, *, name: str, licence: str) 
     Args:
         name: name of the model
         licence: licence of the model, by the name that the Hugging Face hub gives it
+        limits: limits of this model alone, for its card
 
     Raises:
         RunError: the folder is not a finished run, or `output` contains other files.
     """
     _refuse_other_files(output)
     _, network, provenance, _ = _read_finished_run(run_folder)
-    return export_model(network, replace(provenance, name=name, license=licence), output, weights=False)
+    provenance = replace(provenance, name=name, license=licence, limits=limits)
+    return export_model(network, provenance, output, weights=False)
 
 
 def export_run_in_int8(
@@ -114,7 +118,7 @@ def export_run_in_int8(
 
 
 def export_crossvalidated(
-    run_folder: Path, crossval_folder: Path, output: Path, *, name: str, licence: str
+    run_folder: Path, crossval_folder: Path, output: Path, *, name: str, licence: str, limits: str = ""
 ) -> ModelConfig:
     """Write the model folder of a run without test speakers, with figures of its recipe's cross-validation.
 
@@ -123,6 +127,7 @@ def export_crossvalidated(
     Args:
         name: name of the model
         licence: licence of the model, by the name that the Hugging Face hub gives it
+        limits: limits of this model alone, for its card
 
     Raises:
         RunError: the run is a fold, the two folders differ in corpus, system or recipe, the cross-validation
@@ -167,6 +172,7 @@ def export_crossvalidated(
         f"that its fold leaves out. They made {metrics.n} predictions for {metrics.speakers} speakers.\n"
         "Expect lower figures on another corpus. ECE is the expected calibration error, in 15 bins.",
         confusion=confusion_text(metrics.labels, metrics.confusion),
+        limits=limits,
     )
     return export_model(network, provenance, output, weights=False)
 
