@@ -87,8 +87,8 @@ def write_adapted_model(
 def adapted_tensors(rows: Floats, old: dict[str, Floats], adaptation: Adaptation) -> dict[str, Floats]:
     """The tensors of `adaptation` for statistics of windows, (window, 2 * feature).
 
-    The features of frames, from which the network computes the timeline, stay as they are: on four corpora,
-    the mean UA was .530 so, and .510 with their mean and deviation replaced too.
+    The features of frames, from which the network computes the timeline, stay as they are; labels were less
+    accurate when their mean and deviation were replaced too.
     """
     mean, deviation = blend(rows, old[adaptation.mean], 1 / old[adaptation.scale] - _LEAST_DEVIATION)
     return {adaptation.mean: mean, adaptation.scale: 1 / (deviation + _LEAST_DEVIATION)}
